@@ -1,0 +1,25 @@
+/* What long work needs from outside: threads, a seed, someone to tell how far it is, and a way to
+ * be stopped. One struct run goes down through loaders, training and evaluation. */
+#ifndef BASE_RUN_H
+#define BASE_RUN_H
+
+#include "base/error.h"
+#include "base/pool.h"
+
+/* Told from the thread that does the work, often: be quick. stage is a constant such as "loading";
+ * total is 0 when unknown. */
+typedef void run_progress_fn(void *ctx, const char *stage, uint64_t done, uint64_t total);
+
+struct run {
+    struct pool *pool; /* borrowed; NULL = the caller's thread alone */
+    uint64_t seed;
+    run_progress_fn *progress; /* NULL = nobody listens */
+    void *progress_ctx;
+    const volatile int *stop; /* borrowed; NULL = never. Becomes non-zero to stop */
+};
+
+/* Reports progress; PAL_EINTERRUPTED if the run was told to stop. run may be NULL. */
+MUST_USE enum pal_status run_step(const struct run *run, const char *stage, uint64_t done,
+                                  uint64_t total, struct pal_error *err);
+
+#endif

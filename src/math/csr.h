@@ -1,0 +1,36 @@
+/* Sparse matrices by compressed rows: users x items and its transpose. */
+#ifndef MATH_CSR_H
+#define MATH_CSR_H
+
+#include "base/error.h"
+#include "base/pool.h"
+
+/* 8 bytes per entry and 8 per row. Columns ascend within a row, none twice. */
+struct csr {
+    uint32_t rows, cols;
+    uint64_t *start; /* (rows + 1) */
+    uint32_t *col;   /* (start[rows]) */
+    float *val;      /* (start[rows]) */
+};
+
+/* Room for rows and entries; start is all zero, col and val uninitialized. */
+MUST_USE enum pal_status csr_alloc(struct csr *m, uint32_t rows, uint32_t cols, uint64_t entries,
+                                   struct pal_error *err);
+
+/* Frees what m owns and leaves it empty; an all-zero struct is fine. */
+void csr_done(struct csr *m);
+
+static inline uint64_t csr_entries(const struct csr *m)
+{
+    return m->start ? m->start[m->rows] : 0;
+}
+
+/* *out = transpose of m; linear time. */
+MUST_USE enum pal_status csr_transpose(const struct csr *m, struct csr *out, struct pal_error *err);
+
+/* G = lower triangle of AᵀA, dense: G (cols, cols) row-major, written whole (the upper triangle
+ * is filled too). Deterministic at any thread count. */
+MUST_USE enum pal_status csr_gram(const struct csr *A, float *G, struct pool *pool,
+                                  struct pal_error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* The inner loops, in the fastest variant this CPU can run.
+ *
+ * Plain C (kernels_plain.c) is the reference that is obviously right; kernels_avx2.c and
+ * kernels_avx512.c do the same with wider registers, so their sums differ in the last bits: within
+ * one variant every result is the same on every run and at any thread count. Vectors may start
+ * anywhere and have any length. All functions may be called from any thread. */
+#ifndef MATH_KERNELS_H
+#define MATH_KERNELS_H
+
+#include "base/error.h"
+
+struct kernels {
+    const char *name; /* "plain", "avx2", "avx512" */
+
+    /* sum of x[i] * y[i] over n */
+    float (*dot)(const float *x, const float *y, size_t n);
+
+    /* y += a * x; (n) both, not overlapping */
+    void (*axpy)(float a, const float *x, float *y, size_t n);
+
+    /* y = A x; A (rows, cols) row-major with `stride` floats from row to row; x (cols); y (rows) */
+    void (*gemv)(const float *A, size_t rows, size_t cols, size_t stride, const float *x, float *y);
+
+    /* out[j] = dot(x, A row index[j]) for j < k: gemv over gathered rows, with prefetch.
+     * A (any, cols), stride floats from row to row; x (cols); out (k) */
+    void (*gather_dot)(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
+                       const float *x, float *out);
+
+    /* y += sum over j < k of a[j] * A row index[j]: its transpose. y (cols) */
+    void (*gather_axpy)(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
+                        const float *a, float *y);
+
+    /* G += sum over j < k of w[j] * outer(A row index[j]): symmetric rank-k update.
+     * G (d, d) row-major; only its lower triangle (column <= row) is sure to be updated, the rest
+     * is unspecified after the call. A (any, d), stride floats from row to row; w (k) */
+    void (*gather_syrk)(const float *A, size_t d, size_t stride, const uint32_t *index, size_t k,
+                        const float *w, float *G);
+
+    /* acc[index[j]] += a * value[j] for j < k; no index twice. value NULL = all one */
+    void (*scatter_axpy)(float a, const uint32_t *index, const float *value, size_t k, float *acc);
+};
+
+/* The table in use: the best that the CPU can run, chosen at the first call. */
+const struct kernels *kernels(void);
+
+/* Pins a variant by name ("auto", "plain", "avx2", "avx512") for the whole process; call before
+ * other threads work. PAL_EUNSUPPORTED if this CPU or build can't run it. */
+MUST_USE enum pal_status kernels_use(const char *name, struct pal_error *err);
+
+/* Every variant that this CPU can run, plain first; *n receives how many. For tests and bench. */
+const struct kernels *const *kernels_all(size_t *n);
+
+#endif
