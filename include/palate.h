@@ -17,12 +17,12 @@ extern "C" {
  * pal_error, a sentence that says what failed and what to do about it. */
 enum pal_status {
     PAL_OK = 0,
-    PAL_EUSAGE,       /* an argument or option that makes no sense: the caller's mistake */
-    PAL_EFORMAT,      /* input that is not what its format promises; the message has file and line */
-    PAL_ECORRUPT,     /* a file of palate's own that is damaged or truncated */
-    PAL_ENOTFOUND,    /* no such file, user, item or model */
-    PAL_EIO,          /* the system refused to read or write: permission, full disk */
-    PAL_ENOMEM,       /* memory could not be had, or a ceiling was reached */
+    PAL_EUSAGE,    /* an argument or option that makes no sense: the caller's mistake */
+    PAL_EFORMAT,   /* input that is not what its format promises; the message has file and line */
+    PAL_ECORRUPT,  /* a file of palate's own that is damaged or truncated */
+    PAL_ENOTFOUND, /* no such file, user, item or model */
+    PAL_EIO,       /* the system refused to read or write: permission, full disk */
+    PAL_ENOMEM,    /* memory could not be had, or a ceiling was reached */
     PAL_EINTERRUPTED, /* stopped because the caller asked for it */
     PAL_EUNSUPPORTED, /* this build, model or data set can't do that */
 };

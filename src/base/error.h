@@ -4,18 +4,20 @@
 
 #include "palate.h"
 
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE          __attribute__((warn_unused_result))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Fills *err (which may be NULL) and returns st, so that a function can `return pal_fail(...)`.
  * The message is cut at the size of err->message; newlines in it become spaces. */
-enum pal_status pal_fail(struct pal_error *err, enum pal_status st, const char *fmt, ...) PRINTF(3, 4);
+enum pal_status pal_fail(struct pal_error *err, enum pal_status st, const char *fmt, ...)
+    PRINTF(3, 4);
 
 /* The same for the one failure that every function shares. */
 enum pal_status pal_no_memory(struct pal_error *err);
 
 /* Puts "what: " before the message already in *err; returns err's status. */
-enum pal_status pal_within(struct pal_error *err, enum pal_status st, const char *fmt, ...) PRINTF(3, 4);
+enum pal_status pal_within(struct pal_error *err, enum pal_status st, const char *fmt, ...)
+    PRINTF(3, 4);
 
 /* The name of a status for machines: "ok", "usage", "format"… A constant. */
 const char *pal_status_name(enum pal_status st);

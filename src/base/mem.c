@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_FROM ((size_t)4 << 20)
+#define HUGE_FROM  ((size_t)4 << 20)
 #define HUGE_ALIGN ((size_t)2 << 20)
 
 static atomic_long calls, live, fail_at;

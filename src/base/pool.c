@@ -100,7 +100,8 @@ enum pal_status pool_new(unsigned threads, struct pool **out, struct pal_error *
     if (threads == 0)
         threads = pool_cores();
     if (threads > MAX_THREADS)
-        return pal_fail(err, PAL_EUSAGE, "%u threads are too many: at most %d", threads, MAX_THREADS);
+        return pal_fail(err, PAL_EUSAGE, "%u threads are too many: at most %d", threads,
+                        MAX_THREADS);
     struct pool *p = mem_zero(1, sizeof *p);
     struct worker *workers = mem_zero(threads, sizeof *workers);
     if (!p || !workers) {

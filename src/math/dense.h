@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "base/pool.h"
 
-/* C (m, n) = alpha * A (m, k) * B (k, n) + beta * C; ld* = floats from row to row. transpose_b: B is
- * given as (n, k). threads: how many BLAS may use. */
+/* C (m, n) = alpha * A (m, k) * B (k, n) + beta * C; ld* = floats from row to row. transpose_b: B
+ * is given as (n, k). threads: how many BLAS may use. */
 void dense_gemm(size_t m, size_t n, size_t k, float alpha, const float *A, size_t lda,
                 const float *B, size_t ldb, int transpose_b, float beta, float *C, size_t ldc,
                 unsigned threads);

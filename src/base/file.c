@@ -1,0 +1,201 @@
+/* See file.h. A new file is written as NAME.tmp-PID beside its place, synced, renamed, and its
+ * folder synced, so that a power cut leaves one of the two whole. */
+#include "base/file.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BUFFER = 1 << 18 };
+
+struct file_out {
+    int fd;
+    size_t used;
+    char path[PATH_MAX], temp[PATH_MAX];
+    char buffer[BUFFER];
+};
+
+static enum pal_status fail_errno(struct pal_error *err, const char *what, const char *path)
+{
+    int e = errno;
+    enum pal_status st = e == ENOENT ? PAL_ENOTFOUND : e == ENOMEM ? PAL_ENOMEM : PAL_EIO;
+    return pal_fail(err, st, "cannot %s %s: %s", what, path, strerror(e));
+}
+
+enum pal_status file_map(const char *path, struct file_map *out, struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    struct stat info;
+    struct file_map m = {"", 0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(err, "open", path);
+    if (fstat(fd, &info)) {
+        st = fail_errno(err, "read", path);
+    } else if (S_ISDIR(info.st_mode)) {
+        st = pal_fail(err, PAL_EIO, "cannot read %s: it is a folder, not a file", path);
+    } else if (info.st_size > 0) {
+        void *p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+            st = fail_errno(err, "map", path);
+        else
+            m = (struct file_map){p, (size_t)info.st_size};
+    }
+    close(fd);
+    if (st == PAL_OK)
+        *out = m;
+    return st;
+}
+
+void file_unmap(struct file_map *m)
+{
+    if (m->size)
+        munmap((void *)(uintptr_t)m->data, m->size);
+    *m = (struct file_map){"", 0};
+}
+
+enum pal_status file_create(const char *path, struct file_out **out, struct pal_error *err)
+{
+    struct file_out *f = mem_alloc(1, sizeof *f);
+    if (!f)
+        return pal_no_memory(err);
+    f->used = 0;
+    int n = snprintf(f->path, sizeof f->path, "%s", path);
+    int m = snprintf(f->temp, sizeof f->temp, "%s.tmp-%ld", path, (long)getpid());
+    if (n < 0 || m < 0 || (size_t)m >= sizeof f->temp) {
+        mem_free(f);
+        return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
+    }
+    f->fd = open(f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (f->fd < 0) {
+        enum pal_status st = fail_errno(err, "write", path);
+        mem_free(f);
+        return st;
+    }
+    *out = f;
+    return PAL_OK;
+}
+
+static enum pal_status write_all(struct file_out *f, const char *p, size_t size,
+                                 struct pal_error *err)
+{
+    while (size) {
+        ssize_t n = write(f->fd, p, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(err, "write", f->path);
+        p += n;
+        size -= (size_t)n;
+    }
+    return PAL_OK;
+}
+
+enum pal_status file_write(struct file_out *f, const void *data, size_t size, struct pal_error *err)
+{
+    if (size > BUFFER - f->used) {
+        enum pal_status st = write_all(f, f->buffer, f->used, err);
+        f->used = 0;
+        if (st != PAL_OK || size >= BUFFER)
+            return st != PAL_OK ? st : write_all(f, data, size, err);
+    }
+    memcpy(f->buffer + f->used, data, size);
+    f->used += size;
+    return PAL_OK;
+}
+
+/* So that the rename itself survives a power cut. Some file systems refuse: then it is as durable
+ * as they make it. */
+static void sync_folder(const char *path)
+{
+    char dir[PATH_MAX];
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = 0;
+    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+enum pal_status file_commit(struct file_out *f, struct pal_error *err)
+{
+    enum pal_status st = write_all(f, f->buffer, f->used, err);
+    if (st == PAL_OK && fsync(f->fd))
+        st = fail_errno(err, "write", f->path);
+    if (close(f->fd) && st == PAL_OK)
+        st = fail_errno(err, "write", f->path);
+    f->fd = -1;
+    if (st == PAL_OK && rename(f->temp, f->path))
+        st = fail_errno(err, "write", f->path);
+    if (st == PAL_OK)
+        sync_folder(f->path);
+    else
+        unlink(f->temp);
+    mem_free(f);
+    return st;
+}
+
+void file_abandon(struct file_out *f)
+{
+    if (!f)
+        return;
+    close(f->fd);
+    unlink(f->temp);
+    mem_free(f);
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool file_is_dir(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int64_t file_size(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? (int64_t)info.st_size : -1;
+}
+
+enum pal_status file_make_dir(const char *path, struct pal_error *err)
+{
+    char copy[PATH_MAX];
+    int n = snprintf(copy, sizeof copy, "%s", path);
+    if (n < 0 || (size_t)n >= sizeof copy)
+        return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
+    for (char *p = copy + 1; *p; p++)
+        if (*p == '/') {
+            *p = 0;
+            if (mkdir(copy, 0777) && errno != EEXIST)
+                return fail_errno(err, "make folder", copy);
+            *p = '/';
+        }
+    if (mkdir(copy, 0777) && errno != EEXIST)
+        return fail_errno(err, "make folder", copy);
+    if (!file_is_dir(copy))
+        return pal_fail(err, PAL_EIO, "cannot make folder %s: a file of that name is there", copy);
+    return PAL_OK;
+}
+
+enum pal_status file_join(char *buf, size_t size, const char *dir, const char *name,
+                          struct pal_error *err)
+{
+    int n = snprintf(buf, size, "%s/%s", dir, name);
+    if (n < 0 || (size_t)n >= size)
+        return pal_fail(err, PAL_EUSAGE, "the path %.60s…/%s is too long", dir, name);
+    return PAL_OK;
+}

@@ -1,0 +1,66 @@
+/* See str.h. */
+#include "base/str.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool room(struct str *s, size_t more)
+{
+    size_t need;
+    if (s->failed || __builtin_add_overflow(s->len, more, &need) ||
+        __builtin_add_overflow(need, (size_t)1, &need) || mem_grow(&s->text, &s->cap, need, 1))
+        s->failed = true;
+    return !s->failed;
+}
+
+void str_done(struct str *s)
+{
+    mem_free(s->text);
+    memset(s, 0, sizeof *s);
+}
+
+void str_clear(struct str *s)
+{
+    s->len = 0;
+    s->failed = false;
+    if (s->text)
+        s->text[0] = 0;
+}
+
+void str_add(struct str *s, const char *text, size_t len)
+{
+    if (!room(s, len))
+        return;
+    memcpy(s->text + s->len, text, len);
+    s->len += len;
+    s->text[s->len] = 0;
+}
+
+void str_put(struct str *s, const char *text)
+{
+    str_add(s, text, strlen(text));
+}
+
+void str_char(struct str *s, char c)
+{
+    str_add(s, &c, 1);
+}
+
+void str_fmt(struct str *s, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        s->failed = true;
+    else if (room(s, (size_t)n)) {
+        vsnprintf(s->text + s->len, (size_t)n + 1, fmt, again);
+        s->len += (size_t)n;
+    }
+    va_end(again);
+}

@@ -1,0 +1,35 @@
+/* A growing piece of text. Errors are sticky: append freely, ask str_ok once at the end. */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+struct str {
+    char *text; /* NUL-terminated, or NULL while empty */
+    size_t len, cap;
+    bool failed; /* memory ran out: the text is incomplete */
+};
+
+/* A zeroed struct str is a valid empty one. */
+void str_done(struct str *s);
+void str_clear(struct str *s); /* empty again, its memory kept */
+
+void str_add(struct str *s, const char *text, size_t len);
+void str_put(struct str *s, const char *text);
+void str_char(struct str *s, char c);
+void str_fmt(struct str *s, const char *fmt, ...) PRINTF(2, 3);
+
+static inline bool str_ok(const struct str *s)
+{
+    return !s->failed;
+}
+
+/* Never NULL. */
+static inline const char *str_text(const struct str *s)
+{
+    return s->text ? s->text : "";
+}
+
+#endif
