@@ -1,0 +1,48 @@
+/* What a data set looks like, in numbers. */
+#ifndef DATA_STATS_H
+#define DATA_STATS_H
+
+#include "base/run.h"
+#include "data/dataset.h"
+
+enum { STATS_PERCENTILES = 9 };
+extern const double stats_percentile[STATS_PERCENTILES]; /* 0, .01, .1, .25, .5, .75, .9, .99, 1 */
+
+struct stats_value { /* one bar of the rating histogram */
+    float value;
+    uint64_t count;
+};
+
+struct stats_pair { /* how often two categories stand on one item */
+    uint32_t a, b;
+    uint64_t items;
+};
+
+struct stats {
+    uint64_t interactions;
+    uint32_t users, items; /* with at least one interaction */
+    uint32_t items_known;  /* with or without */
+    double density;        /* interactions / (users * items) */
+    double mean_value;
+    struct stats_value *values; /* ascending; at most 64, else binned (values_binned) */
+    size_t value_count;
+    bool values_binned;
+    uint64_t type_count[EVENT_TYPES];
+    double user_activity[STATS_PERCENTILES];   /* interactions per user */
+    double item_popularity[STATS_PERCENTILES]; /* interactions per item */
+    double long_tail_share; /* of the interactions, with items outside the most popular 20 % */
+    double top1_share;      /* of the interactions, with the most popular 1 % of items */
+    double gini;            /* of item popularity */
+    uint64_t *category_items, *category_interactions; /* (categories.names.count) */
+    struct stats_pair *pairs; /* every pair that occurs, most frequent first */
+    size_t pair_count;
+    uint32_t first_s, last_s; /* 0 when there are no times */
+    uint64_t repeats;         /* interactions with an item that the user had before */
+    uint64_t bytes;           /* of heap held by the interactions */
+};
+
+MUST_USE enum pal_status stats_make(const struct dataset *d, const struct run *run,
+                                    struct stats *out, struct pal_error *err);
+void stats_done(struct stats *s);
+
+#endif
