@@ -1,0 +1,81 @@
+/* From a published version or a fresh model to an answer: which items, for whom, and why.
+ *
+ * A recommender joins a catalog (ids, titles, categories) with one or more models, maps between
+ * their numbers by item id, and answers for any history. It does not change once made: any number
+ * of threads may ask, each with an arena of its own. */
+#ifndef ENGINE_RECOMMENDER_H
+#define ENGINE_RECOMMENDER_H
+
+#include "data/weights.h"
+#include "model/model.h"
+
+struct recommender;
+
+/* Loads the version in folder `dir` (see registry/registry.h): its catalog and every model in it,
+ * or only those named in `only` ("als,ease"; NULL = all). A damaged file is an error. */
+MUST_USE enum pal_status recommender_open(const char *dir, const char *only,
+                                          struct recommender **out, struct pal_error *err);
+
+/* The same from what is in memory: takes over the models (count), copies the items. */
+MUST_USE enum pal_status recommender_new(const struct items *items, struct model **models,
+                                         size_t count, struct recommender **out,
+                                         struct pal_error *err);
+void recommender_free(struct recommender *r); /* NULL is fine */
+
+const struct items *recommender_items(const struct recommender *r);
+size_t recommender_models(const struct recommender *r);
+const struct model *recommender_model(const struct recommender *r, size_t i);
+
+struct reason {
+    uint32_t item; /* of the history */
+    float part;    /* its share of the score */
+};
+
+enum { REASONS = 3 };
+
+struct recommendation {
+    uint32_t item;
+    float score;        /* of the model that ranked it, or the blend's */
+    const char *source; /* that model's name: a constant; "popular" when it only filled up */
+    size_t reason_count;
+    struct reason reason[REASONS]; /* strongest first, only those that speak for it */
+};
+
+/* A call for recommendations; zeroed means: 10 from the first model, nothing excluded. */
+struct request {
+    struct history history;  /* items by catalog number */
+    const char *model;       /* NULL = the first; a name; "blend" = all by reciprocal rank */
+    size_t n;                /* 0 = 10 */
+    const uint32_t *exclude; /* (exclude_count) besides the history itself */
+    size_t exclude_count;
+    int explain;
+    uint64_t seed; /* for models that draw at random */
+};
+
+/* Writes up to n recommendations to out; *count receives how many: fewer only when the catalog has
+ * no more. Never an item of the history. A history without any known item is answered with what is
+ * popular. */
+MUST_USE enum pal_status recommend(const struct recommender *r, const struct request *q,
+                                   struct arena *tmp, struct recommendation *out, size_t *count,
+                                   struct pal_error *err);
+
+/* The n items nearest to this one, by the first model that can tell or the one named. */
+MUST_USE enum pal_status recommend_similar(const struct recommender *r, uint32_t item,
+                                           const char *model, size_t n, struct arena *tmp,
+                                           struct recommendation *out, size_t *count,
+                                           struct pal_error *err);
+
+/* The item a person means: by exact id, else by exact title, else by the only title that contains
+ * the text (case-insensitive; "Heat" finds "Heat (1995)"). PAL_ENOTFOUND lists the nearest titles
+ * when none or several match. */
+MUST_USE enum pal_status find_item(const struct items *items, const char *text, uint32_t *item,
+                                   struct pal_error *err);
+
+/* The items of "Toy Story (1995),Heat (1995)": a comma separates, unless the text around it
+ * matches a title with the comma in it ("Good, the Bad and the Ugly, The (1966)"). A leading "-"
+ * marks a dislike. Arrays live in tmp. */
+MUST_USE enum pal_status find_history(const struct items *items, const char *text,
+                                      struct arena *tmp, struct history *out,
+                                      struct pal_error *err);
+
+#endif
