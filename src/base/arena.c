@@ -67,7 +67,7 @@ void *arena_zero(struct arena *a, size_t n, size_t size)
 
 char *arena_text(struct arena *a, const char *s, size_t len)
 {
-    char *p = arena_alloc(a, len + 1, 1);
+    char *p = len < SIZE_MAX ? arena_alloc(a, len + 1, 1) : NULL;
     if (p) {
         memcpy(p, s, len);
         p[len] = 0;

@@ -5,10 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static void one_line(char *s)
+/* What was cut in the middle of a character loses the rest of it, and what would break a line or
+ * steer a terminal (a message may quote a damaged file) becomes a space. */
+static void clean(char *s, size_t room, size_t wanted)
 {
+    if (wanted >= room) {
+        size_t end = room - 1, lead = end;
+        while (lead > 0 && end - lead < 3 && ((unsigned char)s[lead - 1] & 0xc0) == 0x80)
+            lead--;
+        if (lead > 0) {
+            unsigned char c = (unsigned char)s[lead - 1];
+            size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+            if (need > end - lead + 1)
+                s[lead - 1] = 0;
+        }
+    }
     for (; *s; s++)
-        if (*s == '\n' || *s == '\r')
+        if ((unsigned char)*s < ' ' || *s == 0x7f)
             *s = ' ';
 }
 
@@ -17,9 +30,9 @@ enum pal_status pal_fail(struct pal_error *err, enum pal_status st, const char *
     if (err) {
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(err->message, sizeof err->message, fmt, ap);
+        int n = vsnprintf(err->message, sizeof err->message, fmt, ap);
         va_end(ap);
-        one_line(err->message);
+        clean(err->message, sizeof err->message, n < 0 ? 0 : (size_t)n);
         err->status = st;
     }
     return st;
@@ -42,7 +55,7 @@ enum pal_status pal_within(struct pal_error *err, enum pal_status st, const char
         size_t used = n < 0 ? 0 : (size_t)n;
         if (used < sizeof err->message)
             snprintf(err->message + used, sizeof err->message - used, ": %s", inner);
-        one_line(err->message);
+        clean(err->message, sizeof err->message, used + 2 + strlen(inner));
         err->status = st;
     }
     return st;

@@ -8,7 +8,8 @@
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Fills *err (which may be NULL) and returns st, so that a function can `return pal_fail(...)`.
- * The message is cut at the size of err->message; newlines in it become spaces. */
+ * The message is cut, between two characters, at the size of err->message; newlines and other
+ * control characters in it become spaces. */
 enum pal_status pal_fail(struct pal_error *err, enum pal_status st, const char *fmt, ...)
     PRINTF(3, 4);
 

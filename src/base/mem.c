@@ -93,7 +93,7 @@ int mem_grow(void *block_pointer, size_t *cap, size_t need, size_t size)
 
 char *mem_text(const char *s, size_t len)
 {
-    char *p = mem_alloc(len + 1, 1);
+    char *p = len < SIZE_MAX ? mem_alloc(len + 1, 1) : NULL;
     if (p) {
         memcpy(p, s, len);
         p[len] = 0;
