@@ -6,6 +6,8 @@
 
 #include "base/intern.h"
 
+#include <stdbool.h>
+
 /* One text per row, by number; rows without one have length 0. */
 struct texts {
     uint32_t count;
@@ -37,7 +39,8 @@ struct labels {
 
 void labels_done(struct labels *l);
 
-/* Appends a label to the row being built, once; labels_end_row begins the next. */
+/* Appends a label to the row being built (as often as it is given); labels_end_row begins the next.
+ */
 MUST_USE enum pal_status labels_add(struct labels *l, const char *s, size_t len,
                                     struct pal_error *err);
 MUST_USE enum pal_status labels_end_row(struct labels *l, struct pal_error *err);
