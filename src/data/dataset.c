@@ -26,6 +26,7 @@ void dataset_free(struct dataset *d)
     interactions_done(&d->all);
     interactions_done(&d->test);
     mem_free(d->negatives.item);
+    mem_free(d->weights_own);
     mem_free(d);
 }
 

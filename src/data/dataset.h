@@ -16,7 +16,8 @@ struct negatives {
 struct dataset {
     char name[128];      /* of the folder or file it came from */
     const char *format;  /* the loader's name: a constant */
-    const char *weights; /* the rules its format suggests, a constant; see weights.h */
+    const char *weights; /* the rules its format suggests: a constant or weights_own */
+    char *weights_own;   /* owned; NULL where weights is a constant */
     struct event_types types;
     struct items items;
     struct users users;
