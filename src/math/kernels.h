@@ -3,7 +3,10 @@
  * Plain C (kernels_plain.c) is the reference that is obviously right; kernels_avx2.c and
  * kernels_avx512.c do the same with wider registers, so their sums differ in the last bits: within
  * one variant every result is the same on every run and at any thread count. Vectors may start
- * anywhere and have any length. All functions may be called from any thread. */
+ * anywhere and have any length. All functions may be called from any thread; none allocates.
+ *
+ * "Gathered" kernels walk the rows of a matrix that a list of row numbers names, as a user's
+ * history names rows of the item factors, and prefetch the rows that come next. */
 #ifndef MATH_KERNELS_H
 #define MATH_KERNELS_H
 
@@ -21,7 +24,13 @@ struct kernels {
     /* y = A x; A (rows, cols) row-major with `stride` floats from row to row; x (cols); y (rows) */
     void (*gemv)(const float *A, size_t rows, size_t cols, size_t stride, const float *x, float *y);
 
-    /* out[j] = dot(x, A row index[j]) for j < k: gemv over gathered rows, with prefetch.
+    /* C = A B for matrices that fit the cache (larger ones: dense.h); A (m, k), B (k, n), C (m, n),
+     * row-major with lda, ldb, ldc floats from row to row. A row of C depends on its row of A
+     * alone, to the bit, however many rows there are. */
+    void (*gemm)(size_t m, size_t n, size_t k, const float *A, size_t lda, const float *B,
+                 size_t ldb, float *C, size_t ldc);
+
+    /* out[j] = dot(x, A row index[j]) for j < k: gemv over gathered rows.
      * A (any, cols), stride floats from row to row; x (cols); out (k) */
     void (*gather_dot)(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
                        const float *x, float *out);
@@ -30,14 +39,31 @@ struct kernels {
     void (*gather_axpy)(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
                         const float *a, float *y);
 
+    /* y += sum over j < k of w[j] * dot(x, A row index[j]) * A row index[j]: both of the above with
+     * one pass over the rows, which is the matrix of gather_syrk times x. x, y (cols), w (k) */
+    void (*gather_apply)(const float *A, size_t cols, size_t stride, const uint32_t *index,
+                         size_t k, const float *w, const float *x, float *y);
+
+    /* The same with the rows of A in half precision (IEEE binary16). */
+    void (*gather_apply_half)(const uint16_t *A, size_t cols, size_t stride, const uint32_t *index,
+                              size_t k, const float *w, const float *x, float *y);
+
     /* G += sum over j < k of w[j] * outer(A row index[j]): symmetric rank-k update.
-     * G (d, d) row-major; only its lower triangle (column <= row) is sure to be updated, the rest
-     * is unspecified after the call. A (any, d), stride floats from row to row; w (k) */
+     * G (d, d) row-major, ldg floats from row to row; its upper triangle (column >= row) is
+     * updated, what lies below is unspecified after the call. A (any, d), stride floats from row
+     * to row; w (k) */
     void (*gather_syrk)(const float *A, size_t d, size_t stride, const uint32_t *index, size_t k,
-                        const float *w, float *G);
+                        const float *w, float *G, size_t ldg);
 
     /* acc[index[j]] += a * value[j] for j < k; no index twice. value NULL = all one */
     void (*scatter_axpy)(float a, const uint32_t *index, const float *value, size_t k, float *acc);
+
+    /* out[i] = x[i] in half precision (IEEE binary16), rounded to nearest even */
+    void (*to_half)(const float *x, uint16_t *out, size_t n);
+
+    /* See solve.h, whose functions call these. */
+    int (*cholesky_factor)(float *A, size_t d, size_t stride);
+    void (*cholesky_solve)(const float *U, size_t d, size_t stride, float *x);
 };
 
 /* The table in use: the best that the CPU can run, chosen at the first call. */

@@ -1,15 +1,32 @@
-/* Small symmetric positive definite systems, one at a time and many in a row: d from 4 to 1024.
- * LAPACK is slower at these sizes: its call and thread overhead cost more than the work. */
+/* Small symmetric positive definite systems, d from 4 to 1024: one Cholesky factorization, or a few
+ * steps of conjugate gradients. LAPACK is slower at these sizes: its call and thread overhead cost
+ * more than the work. None of this allocates; all may be called from any thread. */
 #ifndef MATH_SOLVE_H
 #define MATH_SOLVE_H
 
 #include <stddef.h>
 
-/* Factors A = L Lᵀ in place (lower triangle read and written; (d, d) row-major with `stride`
- * floats from row to row). Returns 0, or -1 when A is not positive definite. */
+/* Factors A = Uᵀ U in place. A (d, d) row-major with `stride` floats from row to row; its upper
+ * triangle (column >= row) is read and becomes U, except that the diagonal holds 1 / U[i][i], by
+ * which the solves multiply; what lies below is unspecified after the call.
+ * Returns 0, or -1 when A is not positive definite. d³/3 operations. */
 int cholesky_factor(float *A, size_t d, size_t stride);
 
-/* x = (L Lᵀ)⁻¹ b in place: x holds b (d) on entry. */
-void cholesky_solve(const float *L, size_t d, size_t stride, float *x);
+/* x = (Uᵀ U)⁻¹ b in place: x holds b (d) on entry. U as cholesky_factor left it. 2 d² operations.
+ */
+void cholesky_solve(const float *U, size_t d, size_t stride, float *x);
+
+/* floats from row to row that suit a (d, d) matrix: whole registers, and not a multiple of the
+ * 4 KiB after which addresses fight for the same lines of the cache. */
+size_t solve_stride(size_t d);
+
+/* Conjugate gradients for A x = b (Hestenes and Stiefel 1952), whose caller multiplies by A:
+ *
+ *     r = b - A x;  p = r;  rr = dot(r, r)
+ *     repeat: compute q = A p;  rr = cg_step(d, rr, x, r, p, q)
+ *
+ * x, r, p, q (d). Each step moves x to the minimum along p and makes p the next direction.
+ * Returns the new dot(r, r); a residual of (nearly) nothing leaves all as it is. */
+float cg_step(size_t d, float rr, float *x, float *r, float *p, const float *q);
 
 #endif

@@ -1,0 +1,109 @@
+/* AVX-512 (F, VL, DQ, BW): 16 floats to a register, 32 registers. The vocabulary of
+ * kernels_simd.h. */
+#include "math/kernels_variants.h"
+
+#include <immintrin.h>
+
+typedef __m512 vec;
+enum { W = 16, ROWS = 8 };
+#define VARIANT_NAME "avx512"
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+static inline __mmask16 first(size_t n)
+{
+    return (__mmask16)((1u << n) - 1);
+}
+
+static inline vec v_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+
+static inline vec v_part(const float *p, size_t n)
+{
+    return _mm512_maskz_loadu_ps(first(n), p);
+}
+
+static inline void v_store(float *p, vec x)
+{
+    _mm512_storeu_ps(p, x);
+}
+
+static inline void v_store_part(float *p, vec x, size_t n)
+{
+    _mm512_mask_storeu_ps(p, first(n), x);
+}
+
+static inline vec v_half(const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p));
+}
+
+static inline vec v_half_part(const uint16_t *p, size_t n)
+{
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p));
+}
+
+static inline void v_to_half(vec x, uint16_t *p)
+{
+    _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+}
+
+static inline vec v_set(float a)
+{
+    return _mm512_set1_ps(a);
+}
+
+static inline vec v_mul(vec a, vec b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
+static inline vec v_add(vec a, vec b)
+{
+    return _mm512_add_ps(a, b);
+}
+
+static inline vec v_fma(vec a, vec b, vec c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+
+static inline vec v_fnma(vec a, vec b, vec c)
+{
+    return _mm512_fnmadd_ps(a, b, c);
+}
+
+static inline float v_sum(vec x)
+{
+    return _mm512_reduce_add_ps(x);
+}
+
+/* In each quarter of the result: the sums of that quarter of a, b, c, d. */
+static inline vec quarter_sums(vec a, vec b, vec c, vec d)
+{
+    vec ab = v_add(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)); /* a b a b */
+    vec cd = v_add(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    __m512d x = _mm512_castps_pd(ab), y = _mm512_castps_pd(cd);
+    return v_add(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)),
+                 _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+}
+
+static inline void v_sums(const vec *a, float *out)
+{
+    vec low = quarter_sums(a[0], a[1], a[2], a[3]), high = quarter_sums(a[4], a[5], a[6], a[7]);
+    vec even = _mm512_shuffle_f32x4(low, high, 0x88); /* quarters 0 2 of each */
+    vec odd = _mm512_shuffle_f32x4(low, high, 0xdd);  /* quarters 1 3 of each */
+    vec both = v_add(even, odd);                      /* low, low, high, high */
+    both = v_add(both, _mm512_shuffle_f32x4(both, both, 0xb1));
+    __m512 packed = _mm512_shuffle_f32x4(both, both, 0x88); /* low, high, low, high */
+    _mm256_storeu_ps(out, _mm512_castps512_ps256(packed));
+}
+
+#include "math/kernels_simd.h"
+
+SIMD_TABLE(kernels_avx512);

@@ -1,0 +1,170 @@
+/* The reference: every kernel as its definition reads. See kernels.h. */
+#include "math/kernels_variants.h"
+
+#include <math.h>
+#include <string.h>
+
+static float dot(const float *x, const float *y, size_t n)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+static void axpy(float a, const float *x, float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += a * x[i];
+}
+
+static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const float *x, float *y)
+{
+    for (size_t i = 0; i < rows; i++)
+        y[i] = dot(A + i * stride, x, cols);
+}
+
+static void gemm(size_t m, size_t n, size_t k, const float *A, size_t lda, const float *B,
+                 size_t ldb, float *C, size_t ldc)
+{
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < n; j++)
+            C[i * ldc + j] = 0;
+        for (size_t p = 0; p < k; p++)
+            axpy(A[i * lda + p], B + p * ldb, C + i * ldc, n);
+    }
+}
+
+static void gather_dot(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
+                       const float *x, float *out)
+{
+    for (size_t j = 0; j < k; j++)
+        out[j] = dot(A + index[j] * stride, x, cols);
+}
+
+static void gather_axpy(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
+                        const float *a, float *y)
+{
+    for (size_t j = 0; j < k; j++)
+        axpy(a[j], A + index[j] * stride, y, cols);
+}
+
+static void gather_apply(const float *A, size_t cols, size_t stride, const uint32_t *index,
+                         size_t k, const float *w, const float *x, float *y)
+{
+    for (size_t j = 0; j < k; j++) {
+        const float *row = A + index[j] * stride;
+        axpy(w[j] * dot(row, x, cols), row, y, cols);
+    }
+}
+
+/* IEEE binary16 to binary32: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
+static float half_to_float(uint16_t h)
+{
+    int exponent = h >> 10 & 31;
+    float fraction = (float)(h & 1023);
+    float value;
+    if (exponent == 31)
+        value = h & 1023 ? NAN : INFINITY;
+    else if (exponent == 0)
+        value = ldexpf(fraction, -24);
+    else
+        value = ldexpf(fraction + 1024, exponent - 25);
+    return h & 0x8000 ? -value : value;
+}
+
+static uint16_t float_to_half(float x)
+{
+    uint16_t sign = signbit(x) ? 0x8000 : 0;
+    if (isnan(x))
+        return sign | 0x7e00;
+    float a = fabsf(x);
+    if (a >= 65520) /* what rounds past 65504, the largest */
+        return sign | 0x7c00;
+    if (a < 0x1p-14f) /* subnormal: a whole number of 2^-24 */
+        return sign | (uint16_t)lrintf(ldexpf(a, 24));
+    int exponent;
+    float fraction = frexpf(a, &exponent); /* in [0.5, 1) */
+    /* a fraction that rounds up to 2048 carries into the exponent, as it should */
+    return sign | (uint16_t)(((exponent + 14) << 10) + (int)lrintf(ldexpf(fraction, 11)) - 1024);
+}
+
+static void to_half(const float *x, uint16_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = float_to_half(x[i]);
+}
+
+static void gather_apply_half(const uint16_t *A, size_t cols, size_t stride, const uint32_t *index,
+                              size_t k, const float *w, const float *x, float *y)
+{
+    for (size_t j = 0; j < k; j++) {
+        const uint16_t *row = A + index[j] * stride;
+        float s = 0;
+        for (size_t i = 0; i < cols; i++)
+            s += half_to_float(row[i]) * x[i];
+        for (size_t i = 0; i < cols; i++)
+            y[i] += w[j] * s * half_to_float(row[i]);
+    }
+}
+
+static void gather_syrk(const float *A, size_t d, size_t stride, const uint32_t *index, size_t k,
+                        const float *w, float *G, size_t ldg)
+{
+    for (size_t j = 0; j < k; j++) {
+        const float *row = A + index[j] * stride;
+        for (size_t i = 0; i < d; i++)
+            axpy(w[j] * row[i], row + i, G + i * ldg + i, d - i);
+    }
+}
+
+static void scatter_axpy(float a, const uint32_t *index, const float *value, size_t k, float *acc)
+{
+    for (size_t j = 0; j < k; j++)
+        acc[index[j]] += a * (value ? value[j] : 1);
+}
+
+static int cholesky_factor(float *A, size_t d, size_t stride)
+{
+    for (size_t i = 0; i < d; i++) {
+        float *row = A + i * stride;
+        for (size_t p = 0; p < i; p++)
+            axpy(-A[p * stride + i], A + p * stride + i, row + i, d - i);
+        if (!(row[i] > 0))
+            return -1;
+        float reciprocal = 1 / sqrtf(row[i]);
+        for (size_t j = i + 1; j < d; j++)
+            row[j] *= reciprocal;
+        row[i] = reciprocal;
+    }
+    return 0;
+}
+
+static void cholesky_solve(const float *U, size_t d, size_t stride, float *x)
+{
+    for (size_t i = 0; i < d; i++) { /* Uᵀ z = b */
+        x[i] *= U[i * stride + i];
+        axpy(-x[i], U + i * stride + i + 1, x + i + 1, d - i - 1);
+    }
+    for (size_t i = d; i-- > 0;) { /* U x = z */
+        const float *row = U + i * stride;
+        x[i] = (x[i] - dot(row + i + 1, x + i + 1, d - i - 1)) * row[i];
+    }
+}
+
+const struct kernels kernels_plain = {
+    .name = "plain",
+    .dot = dot,
+    .axpy = axpy,
+    .gemv = gemv,
+    .gemm = gemm,
+    .gather_dot = gather_dot,
+    .gather_axpy = gather_axpy,
+    .gather_apply = gather_apply,
+    .gather_apply_half = gather_apply_half,
+    .gather_syrk = gather_syrk,
+    .scatter_axpy = scatter_axpy,
+    .to_half = to_half,
+    .cholesky_factor = cholesky_factor,
+    .cholesky_solve = cholesky_solve,
+};
