@@ -1,9 +1,10 @@
 /* safetensors files (https://huggingface.co/docs/safetensors): named arrays and a little text in
  * one file that is mapped, not read, and that NumPy opens too.
  *
- * Written whole or not at all (see base/file.h). Opening checks every size, offset and shape
- * against the file and a checksum over all tensor bytes (XXH3, in __metadata__ "palate.xxh3"); a
- * damaged file is PAL_ECORRUPT. Files by other writers have no checksum and open without. */
+ * Written whole or not at all (see base/file.h); the same content gives the same bytes. Opening
+ * checks every size, offset and shape against the file and, in files of palate's, a checksum over
+ * every byte after the first eight (XXH3, in __metadata__ "palate.xxh3"); a damaged file is
+ * PAL_ECORRUPT. Files by other writers have no checksum and open without: tensors_checked tells. */
 #ifndef DATA_TENSORS_H
 #define DATA_TENSORS_H
 
@@ -24,7 +25,7 @@ struct tensor {
     enum tensor_type type;
     uint32_t rank;     /* 1 or 2 */
     uint64_t shape[2]; /* shape[1] = 1 for rank 1 */
-    const void *data;  /* row-major, 64-byte aligned in the file */
+    const void *data;  /* row-major; in files of palate's on a 64-byte border */
 };
 
 /* Writing: describe all tensors, then write the file in one call. */
@@ -65,6 +66,10 @@ const char *tensors_get_meta(const struct tensors *t, const char *key);       /*
 size_t tensors_meta_count(const struct tensors *t);
 void tensors_meta_at(const struct tensors *t, size_t i, const char **key, const char **value);
 const char *tensors_path(const struct tensors *t);
+
+/* Did the file have a checksum (which held, or it would not be open)? Readers of palate's own kinds
+ * of file insist on it. */
+int tensors_checked(const struct tensors *t);
 
 /* Texts and interned ids as two tensors, NAME (bytes) and NAME.start (offsets): checked on reading,
  * so that no offset leads outside. */

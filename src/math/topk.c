@@ -1,0 +1,74 @@
+/* See topk.h. One pass over the scores keeps the k best in a heap whose root is the worst of them.
+ * Almost every score is below that root, so the scan looks at BLOCK scores at once and asks only
+ * whether any is above: comparisons without branches, which every compiler turns into vectors. For
+ * scores in random order the heap changes about k ln(n / k) times. */
+#include "math/topk.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+enum { BLOCK = 32 };
+
+/* Is a a worse answer than b? */
+static inline bool worse(struct scored a, struct scored b)
+{
+    return a.score < b.score || (a.score == b.score && a.index > b.index);
+}
+
+/* Puts x where it belongs among heap[0, n), from place i (which is free) downwards. */
+static void sift_down(struct scored *heap, size_t n, size_t i, struct scored x)
+{
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= n)
+            break;
+        if (child + 1 < n && worse(heap[child + 1], heap[child]))
+            child++;
+        if (!worse(heap[child], x))
+            break;
+        heap[i] = heap[child];
+        i = child;
+    }
+    heap[i] = x;
+}
+
+/* The first index at or after i whose score passes the floor; n if there is none. */
+static size_t next_above(const float *scores, size_t n, size_t i, float floor)
+{
+    for (; i + BLOCK <= n; i += BLOCK) {
+        int any = 0;
+        for (size_t j = 0; j < BLOCK; j++)
+            any |= scores[i + j] > floor;
+        if (any)
+            break;
+    }
+    while (i < n && !(scores[i] > floor))
+        i++;
+    return i;
+}
+
+/* A heap sorted in place, best first: the worst goes to the end, again and again. */
+static void sort_heap(struct scored *heap, size_t n)
+{
+    while (n > 1) {
+        struct scored last = heap[--n];
+        heap[n] = heap[0];
+        sift_down(heap, n, 0, last);
+    }
+}
+
+size_t topk(const float *scores, size_t n, size_t k, struct scored *out)
+{
+    size_t held = 0, i = 0;
+    if (k == 0)
+        return 0;
+    for (; held < k && (i = next_above(scores, n, i, -INFINITY)) < n; i++)
+        out[held++] = (struct scored){(uint32_t)i, scores[i]};
+    for (size_t parent = held / 2; parent-- > 0;)
+        sift_down(out, held, parent, out[parent]);
+    /* ties go to the lower index: a later score must be above the root, not equal to it */
+    for (; i < n && (i = next_above(scores, n, i, out[0].score)) < n; i++)
+        sift_down(out, held, 0, (struct scored){(uint32_t)i, scores[i]});
+    sort_heap(out, held);
+    return held;
+}
