@@ -1,28 +1,29 @@
 /* See error.h. */
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What was cut in the middle of a character loses the rest of it, and what would break a line or
- * steer a terminal (a message may quote a damaged file) becomes a space. */
-static void clean(char *s, size_t room, size_t wanted)
+/* A message may quote a damaged file, and goes to terminals and into JSON. What would break a line
+ * or steer a terminal becomes a space, what is not UTF-8 a question mark; the rest of a character
+ * that was cut is dropped. */
+static void clean(char *s, bool cut)
 {
-    if (wanted >= room) {
-        size_t end = room - 1, lead = end;
-        while (lead > 0 && end - lead < 3 && ((unsigned char)s[lead - 1] & 0xc0) == 0x80)
-            lead--;
-        if (lead > 0) {
-            unsigned char c = (unsigned char)s[lead - 1];
-            size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-            if (need > end - lead + 1)
-                s[lead - 1] = 0;
+    for (char *end = s + strlen(s); s < end;) {
+        size_t n = text_utf8_char(s, end);
+        if (n == 0 && cut && end - s < 4 && (unsigned char)*s >= 0xc0) {
+            *s = 0;
+            return;
         }
-    }
-    for (; *s; s++)
-        if ((unsigned char)*s < ' ' || *s == 0x7f)
+        if (n == 0)
+            *s = '?';
+        else if ((unsigned char)*s < ' ' || *s == 0x7f)
             *s = ' ';
+        s += n ? n : 1;
+    }
 }
 
 enum pal_status pal_fail(struct pal_error *err, enum pal_status st, const char *fmt, ...)
@@ -32,7 +33,7 @@ enum pal_status pal_fail(struct pal_error *err, enum pal_status st, const char *
         va_start(ap, fmt);
         int n = vsnprintf(err->message, sizeof err->message, fmt, ap);
         va_end(ap);
-        clean(err->message, sizeof err->message, n < 0 ? 0 : (size_t)n);
+        clean(err->message, n >= (int)sizeof err->message);
         err->status = st;
     }
     return st;
@@ -55,7 +56,7 @@ enum pal_status pal_within(struct pal_error *err, enum pal_status st, const char
         size_t used = n < 0 ? 0 : (size_t)n;
         if (used < sizeof err->message)
             snprintf(err->message + used, sizeof err->message - used, ": %s", inner);
-        clean(err->message, sizeof err->message, used + 2 + strlen(inner));
+        clean(err->message, used + 2 + strlen(inner) >= sizeof err->message);
         err->status = st;
     }
     return st;

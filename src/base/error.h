@@ -9,7 +9,7 @@
 
 /* Fills *err (which may be NULL) and returns st, so that a function can `return pal_fail(...)`.
  * The message is cut, between two characters, at the size of err->message; newlines and other
- * control characters in it become spaces. */
+ * control characters in it become spaces, bytes that are not UTF-8 question marks. */
 enum pal_status pal_fail(struct pal_error *err, enum pal_status st, const char *fmt, ...)
     PRINTF(3, 4);
 

@@ -1,5 +1,5 @@
-/* See file.h. A new file is written as NAME.tmp-PID beside its place, synced, renamed, and its
- * folder synced, so that a power cut leaves one of the two whole. */
+/* See file.h. A new file is written beside its place as NAME.tmp-PID-ADDRESS, which no two writers
+ * share. Then it is synced, renamed, and its folder synced: a power cut leaves one of the two. */
 #include "base/file.h"
 
 #include "base/mem.h"
@@ -17,6 +17,7 @@ enum { BUFFER = 1 << 18 };
 
 struct file_out {
     int fd;
+    bool failed; /* something is missing in it: it can't be committed any more */
     size_t used;
     char path[PATH_MAX], temp[PATH_MAX];
     char buffer[BUFFER];
@@ -34,13 +35,15 @@ enum pal_status file_map(const char *path, struct file_map *out, struct pal_erro
     enum pal_status st = PAL_OK;
     struct stat info;
     struct file_map m = {"", 0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
     if (fd < 0)
         return fail_errno(err, "open", path);
     if (fstat(fd, &info)) {
         st = fail_errno(err, "read", path);
     } else if (S_ISDIR(info.st_mode)) {
         st = pal_fail(err, PAL_EIO, "cannot read %s: it is a folder, not a file", path);
+    } else if (!S_ISREG(info.st_mode)) {
+        st = pal_fail(err, PAL_EIO, "cannot read %s: it is no ordinary file; save it to one", path);
     } else if (info.st_size > 0) {
         void *p = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED)
@@ -67,8 +70,9 @@ enum pal_status file_create(const char *path, struct file_out **out, struct pal_
     if (!f)
         return pal_no_memory(err);
     f->used = 0;
+    f->failed = false;
     int n = snprintf(f->path, sizeof f->path, "%s", path);
-    int m = snprintf(f->temp, sizeof f->temp, "%s.tmp-%ld", path, (long)getpid());
+    int m = snprintf(f->temp, sizeof f->temp, "%s.tmp-%ld-%p", path, (long)getpid(), (void *)f);
     if (n < 0 || m < 0 || (size_t)m >= sizeof f->temp) {
         mem_free(f);
         return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
@@ -90,8 +94,10 @@ static enum pal_status write_all(struct file_out *f, const char *p, size_t size,
         ssize_t n = write(f->fd, p, size);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n < 0) {
+            f->failed = true;
             return fail_errno(err, "write", f->path);
+        }
         p += n;
         size -= (size_t)n;
     }
@@ -129,7 +135,9 @@ static void sync_folder(const char *path)
 
 enum pal_status file_commit(struct file_out *f, struct pal_error *err)
 {
-    enum pal_status st = write_all(f, f->buffer, f->used, err);
+    enum pal_status st = f->failed
+                             ? pal_fail(err, PAL_EIO, "cannot write %s: a write failed", f->path)
+                             : write_all(f, f->buffer, f->used, err);
     if (st == PAL_OK && fsync(f->fd))
         st = fail_errno(err, "write", f->path);
     if (close(f->fd) && st == PAL_OK)
@@ -177,6 +185,8 @@ enum pal_status file_make_dir(const char *path, struct pal_error *err)
     int n = snprintf(copy, sizeof copy, "%s", path);
     if (n < 0 || (size_t)n >= sizeof copy)
         return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
+    if (n == 0)
+        return pal_fail(err, PAL_EUSAGE, "the name of a folder is empty");
     for (char *p = copy + 1; *p; p++)
         if (*p == '/') {
             *p = 0;

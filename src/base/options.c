@@ -26,8 +26,8 @@ static enum pal_status refuse(const struct opt *row, const char *value, struct p
 {
     struct str range = {0};
     opt_range(row, &range);
-    enum pal_status st = pal_fail(err, PAL_EUSAGE, "%s = '%s' is not allowed: give %s", row->name,
-                                  value, str_text(&range));
+    enum pal_status st = pal_fail(err, PAL_EUSAGE, "%s = '%.200s' is not allowed: give %s",
+                                  row->name, value, str_text(&range));
     str_done(&range);
     return st;
 }
@@ -112,6 +112,20 @@ const struct opt *opt_find(const struct opt_table *t, const char *name)
     return NULL;
 }
 
+static enum pal_status refuse_name(const struct opt_table *t, const char *name,
+                                   struct pal_error *err)
+{
+    struct str known = {0};
+    for (size_t i = 0; i < t->count; i++) {
+        str_put(&known, i ? ", " : "; there are: ");
+        str_put(&known, t->rows[i].name);
+    }
+    enum pal_status st =
+        pal_fail(err, PAL_EUSAGE, "there is no option '%.100s'%s", name, str_text(&known));
+    str_done(&known);
+    return st;
+}
+
 enum pal_status opt_set(const struct opt_table *t, void *target, const char *name,
                         const char *value, struct pal_error *err)
 {
@@ -128,9 +142,9 @@ enum pal_status opt_set(const struct opt_table *t, void *target, const char *nam
         }
     }
     if (near)
-        return pal_fail(err, PAL_EUSAGE, "there is no option '%s': did you mean '%s'?", name,
+        return pal_fail(err, PAL_EUSAGE, "there is no option '%.100s': did you mean '%s'?", name,
                         near->name);
-    return pal_fail(err, PAL_EUSAGE, "there is no option '%s'", name);
+    return refuse_name(t, name, err);
 }
 
 static const char *choice_at(const char *choices, int index, size_t *len)
@@ -156,7 +170,7 @@ void opt_show(const struct opt *row, const void *target, struct str *out)
         str_fmt(out, "%lld", (long long)*(const int64_t *)field);
         break;
     case OPT_REAL:
-        str_fmt(out, "%.10g", *(const double *)field);
+        str_real(out, *(const double *)field);
         break;
     case OPT_CHOICE:
         p = choice_at(row->choices, *(const int *)field, &len);
@@ -179,7 +193,10 @@ void opt_range(const struct opt *row, struct str *out)
         str_fmt(out, "a whole number %.0f to %.0f", row->min, row->max);
         break;
     case OPT_REAL:
-        str_fmt(out, "a number %g to %g", row->min, row->max);
+        str_put(out, "a number ");
+        str_real(out, row->min);
+        str_put(out, " to ");
+        str_real(out, row->max);
         break;
     case OPT_CHOICE:
         str_put(out, row->choices);

@@ -36,14 +36,15 @@ struct opt_table {
 void opt_defaults(const struct opt_table *t, void *target);
 
 /* Sets one field from text. PAL_EUSAGE with a sentence that names the option, what was given and
- * what is allowed; for an unknown name, the nearest known one. Nothing changes on failure. */
+ * what is allowed; for an unknown name, the nearest known one or all of them. Nothing changes on
+ * failure. */
 MUST_USE enum pal_status opt_set(const struct opt_table *t, void *target, const char *name,
                                  const char *value, struct pal_error *err);
 
 /* Appends the field's value as opt_set would take it. */
 void opt_show(const struct opt *row, const void *target, struct str *out);
 
-/* Appends "4–1024", "cosine|tfidf|bm25", "TEXT"… for help. */
+/* Appends "a whole number 4 to 1024", "cosine|tfidf|bm25", "TEXT"… for help. */
 void opt_range(const struct opt *row, struct str *out);
 
 const struct opt *opt_find(const struct opt_table *t, const char *name);

@@ -2,7 +2,10 @@
 #include "base/str.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
+#include <locale.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,4 +66,24 @@ void str_fmt(struct str *s, const char *fmt, ...)
         s->len += (size_t)n;
     }
     va_end(again);
+}
+
+void str_real(struct str *s, double x)
+{
+    char text[40];
+    char point = *localeconv()->decimal_point;
+    if (fabs(x) < 1e15 && x == floor(x)) { /* 10, not 1e+01 */
+        str_fmt(s, "%.0f", x);
+        return;
+    }
+    for (int precision = 1; precision <= 17; precision++) {
+        int n = snprintf(text, sizeof text, "%.*g", precision, x);
+        char *p = point == '.' ? NULL : strchr(text, point);
+        double back;
+        if (p)
+            *p = '.';
+        if (text_real(text, text + n, &back) && back == x)
+            break;
+    }
+    str_put(s, text);
 }

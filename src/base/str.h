@@ -21,6 +21,10 @@ void str_put(struct str *s, const char *text);
 void str_char(struct str *s, char c);
 void str_fmt(struct str *s, const char *fmt, ...) PRINTF(2, 3);
 
+/* A decimal with as few digits as text_real needs to read back exactly x; with a point in every
+ * locale. x is finite. */
+void str_real(struct str *s, double x);
+
 static inline bool str_ok(const struct str *s)
 {
     return !s->failed;

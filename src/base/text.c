@@ -93,20 +93,29 @@ static int utf8_follow(unsigned char c)
     return -1;
 }
 
-bool text_is_utf8(const char *text, size_t len)
+size_t text_utf8_char(const char *text, const char *end)
 {
-    const unsigned char *p = (const unsigned char *)text, *end = p + len;
+    const unsigned char *p = (const unsigned char *)text;
+    int follow = text < end ? utf8_follow(*p) : -1;
+    if (follow < 0 || end - text <= follow)
+        return 0;
+    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
+        (*p == 0xf4 && p[1] > 0x8f))
+        return 0;
+    for (int i = 1; i <= follow; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return (size_t)follow + 1;
+}
+
+bool text_is_utf8(const char *p, size_t len)
+{
+    const char *end = p + len;
     while (p < end) {
-        int follow = utf8_follow(*p);
-        if (follow < 0 || end - p <= follow)
+        size_t n = text_utf8_char(p, end);
+        if (n == 0)
             return false;
-        if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-            (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-            return false;
-        for (int i = 1; i <= follow; i++)
-            if ((p[i] & 0xc0) != 0x80)
-                return false;
-        p += follow + 1;
+        p += n;
     }
     return true;
 }

@@ -13,6 +13,10 @@ bool text_u64(const char *p, const char *end, uint64_t *out);
  * same in every locale. */
 bool text_real(const char *p, const char *end, double *out);
 
+/* How many bytes the character at p takes, 1 to 4; 0 if none that is valid begins there or it does
+ * not end before `end`. */
+size_t text_utf8_char(const char *p, const char *end);
+
 /* Valid UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. */
 bool text_is_utf8(const char *p, size_t len);
 

@@ -29,6 +29,17 @@ static void stays_on_one_line(void **state)
     assert_string_equal(err.message, "out side: a b  c");
 }
 
+/* Messages quote damaged files, and go to terminals and into JSON. */
+static void nothing_but_utf8_and_no_commands(void **state)
+{
+    (void)state;
+    struct pal_error err;
+    (void)pal_fail(&err, PAL_EFORMAT, "a\x1b[2Jb\tc\x7f \xe9t\xe9 \xc3\xa9 \xe2\x82 \xed\xa0\x80.");
+    assert_string_equal(err.message, "a [2Jb c  ?t? \xc3\xa9 ?? ???.");
+    (void)pal_fail(&err, PAL_EFORMAT, "end \xe2\x82"); /* not cut by us: said, not dropped */
+    assert_string_equal(err.message, "end ??");
+}
+
 /* A cut must not leave half of a character: messages are UTF-8, and terminals and JSON mind. */
 static void long_messages_are_cut_between_characters(void **state)
 {
@@ -98,6 +109,7 @@ int main(void)
         cmocka_unit_test(fills_status_and_message),
         cmocka_unit_test(nobody_needs_to_listen),
         cmocka_unit_test(stays_on_one_line),
+        cmocka_unit_test(nothing_but_utf8_and_no_commands),
         cmocka_unit_test(long_messages_are_cut_between_characters),
         cmocka_unit_test(within_says_where),
         cmocka_unit_test(within_keeps_what_fits),
