@@ -127,8 +127,8 @@ static void versions_are_listed_and_switched(void **state)
     for (uint32_t i = 1; i <= 12; i++)
         assert_int_equal(publish(p->root, i <= 2), i);
     assert_int_equal(live(p->root), 2); /* the later ones were published without going live */
-    mkdir(strcat(strcpy((char[128]){0}, p->root), "/000013"), 0777);  /* no manifest: no version */
-    mkdir(strcat(strcpy((char[128]){0}, p->root), "/0000003"), 0777); /* not a name of ours */
+    make_folder(p->root, "000013");     /* no manifest: no version */
+    make_folder(p->root, "0000003");    /* not a name of ours */
     assert_ok(registry_list(p->root, &all, &count, &err), &err);
     assert_int_equal(count, 12);
     for (uint32_t i = 0; i < 12; i++)
