@@ -16,10 +16,16 @@ struct recommender;
 MUST_USE enum pal_status recommender_open(const char *dir, const char *only,
                                           struct recommender **out, struct pal_error *err);
 
-/* The same from what is in memory: takes over the models (count), copies the items. */
+/* The same from what is in memory: takes over the models (count) on success, copies the items. */
 MUST_USE enum pal_status recommender_new(const struct items *items, struct model **models,
                                          size_t count, struct recommender **out,
                                          struct pal_error *err);
+
+/* The same over a catalog that stays the caller's and outlives it. The catalog may grow (while
+ * nobody asks): items past those that the models know are recommended last. */
+MUST_USE enum pal_status recommender_over(const struct items *items, struct model **models,
+                                          size_t count, struct recommender **out,
+                                          struct pal_error *err);
 void recommender_free(struct recommender *r); /* NULL is fine */
 
 const struct items *recommender_items(const struct recommender *r);
@@ -27,18 +33,19 @@ size_t recommender_models(const struct recommender *r);
 const struct model *recommender_model(const struct recommender *r, size_t i);
 
 struct reason {
-    uint32_t item; /* of the history */
-    float part;    /* its share of the score */
+    uint32_t item; /* of the history, by catalog number */
+    float part;    /* what it adds to the score */
 };
 
 enum { REASONS = 3 };
 
 struct recommendation {
-    uint32_t item;
+    uint32_t item;      /* by catalog number */
     float score;        /* of the model that ranked it, or the blend's */
-    const char *source; /* that model's name: a constant; "popular" when it only filled up */
+    const char *source; /* that model's name: a constant; "popular" or "catalog" (no version
+                           without a popular model has better) where it only filled up */
     size_t reason_count;
-    struct reason reason[REASONS]; /* strongest first, only those that speak for it */
+    struct reason reason[REASONS]; /* strongest first; liked items that speak for it */
 };
 
 /* A call for recommendations; zeroed means: 10 from the first model, nothing excluded. */
@@ -49,17 +56,24 @@ struct request {
     const uint32_t *exclude; /* (exclude_count) besides the history itself */
     size_t exclude_count;
     int explain;
-    uint64_t seed; /* for models that draw at random */
 };
 
 /* Writes up to n recommendations to out; *count receives how many: fewer only when the catalog has
- * no more. Never an item of the history. A history without any known item is answered with what is
- * popular. */
+ * no more. Never an item of the history.
+ *
+ * Items come in the order of the model's scores. Where it says nothing (a score of exactly 0, as
+ * neighbourhood models have for most items) what is popular comes first; items that the model does
+ * not know come last. Someone who liked nothing that the model knows is answered with what is
+ * popular, less what the model finds near their dislikes.
+ *
+ * Costs what scoring every item costs the model; memory from tmp: about 10 bytes per item. */
 MUST_USE enum pal_status recommend(const struct recommender *r, const struct request *q,
                                    struct arena *tmp, struct recommendation *out, size_t *count,
                                    struct pal_error *err);
 
-/* The n items nearest to this one, by the first model that can tell or the one named. */
+/* The n items most like this one by the named model, or by the first that can tell and knows the
+ * item; fewer if no more are like it at all. PAL_EUNSUPPORTED if the model can't tell,
+ * PAL_ENOTFOUND if it doesn't know the item. */
 MUST_USE enum pal_status recommend_similar(const struct recommender *r, uint32_t item,
                                            const char *model, size_t n, struct arena *tmp,
                                            struct recommendation *out, size_t *count,
