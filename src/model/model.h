@@ -35,7 +35,7 @@ struct training {
 /* Folds repeated events with an item into one signed weight: equal signs add up, an event of the
  * other sign replaces what was before it, weight 0 changes nothing. Both users of it, training and
  * serving, so agree. Writes the items in order of their last event to item and weight (room for n
- * each) and returns how many remain. order: scratch from the arena. */
+ * each, not the inputs) and to *count how many remain. Scratch from the arena; linear time. */
 MUST_USE enum pal_status history_fold(const uint32_t *items, const float *weights, size_t n,
                                       struct arena *tmp, uint32_t *item, float *weight,
                                       size_t *count, struct pal_error *err);
@@ -60,9 +60,10 @@ enum { /* struct model_ops can */
 
 struct model {
     const struct model_ops *ops;
-    void *options;     /* a copy of the struct that ops->options describes */
-    struct intern ids; /* the items it knows, in its own order: (ids.count) is its item count */
-    struct str card;   /* model card, a JSON object; see model_card */
+    void *options;        /* a copy of the struct that ops->options describes */
+    struct intern ids;    /* the items it knows, in its own order: (ids.count) is its item count */
+    struct str card;      /* model card, a JSON object, once saved or loaded; see model_card */
+    struct tensors *file; /* it was loaded from; NULL for one just fitted */
     /* the algorithm's own fields follow in its own struct, whose first member this is */
 };
 
@@ -77,8 +78,8 @@ struct model_ops {
     /* Peak heap bytes of fit, as a function of the data. */
     uint64_t (*memory)(const void *options, uint64_t users, uint64_t items, uint64_t entries);
 
-    /* Fills the algorithm's own fields of m, which is zeroed but for ops, options and ids. On
-     * failure `done` is called on what is there. */
+    /* Fills the algorithm's own fields of m, which is zeroed but for ops, options and ids (one for
+     * each item of t). On failure `done` is called on what is there. */
     enum pal_status (*fit)(struct model *m, const struct training *t, const struct run *run,
                            struct pal_error *err);
 
@@ -87,7 +88,8 @@ struct model_ops {
     enum pal_status (*score)(const struct model *m, const struct history *h, size_t n,
                              float *scores, struct arena *tmp, struct pal_error *err);
 
-    /* scores (item count): how near each item is to this one. NULL without MODEL_SIMILAR. */
+    /* scores (item count): how near each item is to this one; -INFINITY where they have nothing in
+     * common. NULL without MODEL_SIMILAR. */
     enum pal_status (*similar)(const struct model *m, uint32_t item, float *scores,
                                struct arena *tmp, struct pal_error *err);
 
@@ -99,10 +101,13 @@ struct model_ops {
     /* Adds the algorithm's tensors; they live until the model is freed. */
     enum pal_status (*save)(const struct model *m, struct tensors_out *out, struct pal_error *err);
 
-    /* The reverse: m is as for fit. The file stays open (and mapped) until the model is freed. */
+    /* The reverse: m is as for fit. The file stays open (and mapped) until the model is freed. It
+     * is whole (its checksum held), yet its numbers are still checked before they index anything.
+     */
     enum pal_status (*load)(struct model *m, const struct tensors *file, struct pal_error *err);
 
-    void (*done)(struct model *m); /* frees the algorithm's own fields */
+    void (*done)(
+        struct model *m); /* frees the algorithm's own fields, however far they are filled */
 };
 
 /* The table of models; NULL past the last, or for an unknown name. */
@@ -114,7 +119,8 @@ MUST_USE enum pal_status model_named(const char *name, const struct model_ops **
                                      struct pal_error *err);
 
 /* options: a struct that ops->options describes; NULL = defaults. PAL_ENOMEM before any work if
- * ops->memory is past memory_limit bytes (0 = the memory that the machine has available). */
+ * ops->memory is past memory_limit bytes (0 = the memory that the machine has available).
+ * PAL_EUNSUPPORTED if the data lack what the model learns from. run may be NULL. */
 MUST_USE enum pal_status model_fit(const struct model_ops *ops, const void *options,
                                    const struct training *t, uint64_t memory_limit,
                                    const struct run *run, struct model **out,
@@ -126,6 +132,7 @@ static inline uint32_t model_items(const struct model *m)
     return m->ids.count;
 }
 
+/* Every score, as ops->score tells; history items are below model_items(m). */
 MUST_USE enum pal_status model_score(const struct model *m, const struct history *h, size_t n,
                                      float *scores, struct arena *tmp, struct pal_error *err);
 
@@ -135,10 +142,12 @@ MUST_USE enum pal_status model_top(const struct model *m, const struct history *
                                    const uint8_t *skip, size_t k, struct arena *tmp,
                                    struct scored *out, size_t *count, struct pal_error *err);
 
-/* The k items nearest to this one, itself left out. PAL_EUNSUPPORTED without MODEL_SIMILAR. */
+/* The k items nearest to this one, itself and those with nothing in common left out.
+ * PAL_EUNSUPPORTED without MODEL_SIMILAR. */
 MUST_USE enum pal_status model_similar(const struct model *m, uint32_t item, size_t k,
                                        struct arena *tmp, struct scored *out, size_t *count,
                                        struct pal_error *err);
+/* part (h->n), see ops->explain. PAL_EUNSUPPORTED without MODEL_EXPLAIN. */
 MUST_USE enum pal_status model_explain(const struct model *m, const struct history *h,
                                        uint32_t item, float *part, struct arena *tmp,
                                        struct pal_error *err);
@@ -162,7 +171,8 @@ MUST_USE enum pal_status model_save(struct model *m, const struct model_card *ca
                                     const char *path, struct pal_error *err);
 MUST_USE enum pal_status model_load(const char *path, struct model **out, struct pal_error *err);
 
-/* One name=value set: "factors=128" for a model's options struct. */
+/* One name=value set: "factors=128" for a model's options struct. PAL_EUSAGE names the model, the
+ * option, and what is allowed. */
 MUST_USE enum pal_status model_set(const struct model_ops *ops, void *options, const char *name,
                                    const char *value, struct pal_error *err);
 

@@ -1,0 +1,13 @@
+/* The algorithms, for the table in model.c: one file, one row. */
+#ifndef MODEL_MODELS_H
+#define MODEL_MODELS_H
+
+#include "model/model.h"
+
+extern const struct model_ops model_random;
+extern const struct model_ops model_popular;
+
+/* An empty model with a copy of the options (NULL = defaults); NULL when memory is out. */
+struct model *model_make(const struct model_ops *ops, const void *options);
+
+#endif

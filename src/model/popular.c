@@ -1,0 +1,170 @@
+/* Popular: what most people like, the same for everyone.
+ *
+ * An item's score is the sum over users of what each thinks of it: positive weights minus negative
+ * ones, several events of one user with one item folded as everywhere (see history_fold). With a
+ * half-life h an event that is a seconds older than the newest one of all counts
+ *
+ *     w · 2^(-a / h)
+ *
+ * so that the list follows the fashion; by then the plain count is the special case h = ∞, written
+ * as 0. The baseline that personal models must beat, and the list for whoever has no history. */
+#include "model/model.h"
+#include "model/models.h"
+#include "model/worth.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+struct popular_options {
+    double half_life_days;
+};
+
+struct popular_model {
+    struct model model;
+    const float *score; /* (items) own, or in the file */
+    float *own;         /* NULL when loaded */
+};
+
+static const struct opt rows[] = {
+    {"half_life_days", OPT_REAL, offsetof(struct popular_options, half_life_days), "0", 0, 36500,
+     OPT_LINEAR, NULL, "days after which an event counts half; 0 = all count the same"},
+};
+
+static struct popular_model *self(const struct model *m)
+{
+    return (struct popular_model *)(uintptr_t)m;
+}
+
+static uint64_t popular_memory(const void *options, uint64_t users, uint64_t items,
+                               uint64_t entries)
+{
+    return items * (sizeof(float) + sizeof(double));
+}
+
+static uint32_t newest(const struct interactions *x)
+{
+    uint32_t t = 0;
+    uint64_t n = interactions_count(x);
+    for (uint64_t i = 0; i < n; i++)
+        t = x->time_s[i] > t ? x->time_s[i] : t;
+    return t;
+}
+
+/* One user's decayed and folded events, added to sum. */
+static enum pal_status add_decayed(const struct interactions *x, const struct worth *worth,
+                                   uint32_t user, uint32_t now_s, double half_life_s,
+                                   struct arena *tmp, double *sum, struct pal_error *err)
+{
+    uint64_t begin = x->start[user];
+    size_t n = (size_t)(x->start[user + 1] - begin), count;
+    float *each = arena_alloc(tmp, n, sizeof *each), *weight = arena_alloc(tmp, n, sizeof *weight);
+    uint32_t *item = arena_alloc(tmp, n, sizeof *item);
+    if (!each || !weight || !item)
+        return pal_no_memory(err);
+    worth_of_range(worth, x, begin, n, each);
+    for (size_t i = 0; i < n; i++)
+        each[i] *= exp2f(-(float)((now_s - x->time_s[begin + i]) / half_life_s));
+    enum pal_status st = history_fold(x->item + begin, each, n, tmp, item, weight, &count, err);
+    for (size_t i = 0; st == PAL_OK && i < count; i++)
+        sum[item[i]] += weight[i];
+    return st;
+}
+
+static enum pal_status sum_decayed(const struct training *t, double half_life_s,
+                                   const struct run *run, double *sum, struct pal_error *err)
+{
+    enum { STEP = 4096 };
+    struct arena tmp = {0};
+    struct worth worth;
+    enum pal_status st = PAL_OK;
+    uint32_t now_s = newest(t->log);
+    worth_init(&worth, t->weights, t->types);
+    for (uint32_t u = 0; u < t->log->users && st == PAL_OK; u++) {
+        if (u % STEP == 0)
+            st = run_step(run, "training", u, t->log->users, err);
+        if (st == PAL_OK)
+            st = add_decayed(t->log, &worth, u, now_s, half_life_s, &tmp, sum, err);
+        arena_reset(&tmp);
+    }
+    arena_done(&tmp);
+    return st;
+}
+
+static enum pal_status popular_fit(struct model *m, const struct training *t, const struct run *run,
+                                   struct pal_error *err)
+{
+    const struct popular_options *o = m->options;
+    enum pal_status st = PAL_OK;
+    uint32_t items = m->ids.count;
+    uint64_t entries = csr_entries(&t->by_user);
+    if (o->half_life_days > 0 && !t->log->time_s)
+        return pal_fail(err, PAL_EUNSUPPORTED,
+                        "popular.half_life_days needs times, which these data lack: leave it 0");
+    double *sum = mem_zero(items, sizeof *sum);
+    float *score = mem_aligned(items, sizeof *score);
+    if (!sum || !score) {
+        st = pal_no_memory(err);
+        goto done;
+    }
+    if (o->half_life_days > 0)
+        st = sum_decayed(t, o->half_life_days * 86400, run, sum, err);
+    else
+        for (uint64_t i = 0; i < entries; i++)
+            sum[t->by_user.col[i]] += t->by_user.val[i];
+    if (st != PAL_OK)
+        goto done;
+    for (uint32_t i = 0; i < items; i++)
+        score[i] = (float)sum[i];
+    self(m)->score = self(m)->own = score;
+    score = NULL;
+done:
+    mem_free(sum);
+    mem_free(score);
+    return st;
+}
+
+static enum pal_status popular_score(const struct model *m, const struct history *h, size_t n,
+                                     float *scores, struct arena *tmp, struct pal_error *err)
+{
+    for (size_t row = 0; row < n; row++)
+        memcpy(scores + row * m->ids.count, self(m)->score, m->ids.count * sizeof *scores);
+    return PAL_OK;
+}
+
+static enum pal_status popular_save(const struct model *m, struct tensors_out *out,
+                                    struct pal_error *err)
+{
+    return tensors_add(out, "popularity", TENSOR_F32, m->ids.count, 0, self(m)->score, err);
+}
+
+static enum pal_status popular_load(struct model *m, const struct tensors *file,
+                                    struct pal_error *err)
+{
+    struct tensor score;
+    enum pal_status st = tensors_get(file, "popularity", TENSOR_F32, m->ids.count, 0, &score, err);
+    if (st == PAL_OK)
+        self(m)->score = score.data;
+    return st;
+}
+
+static void popular_done(struct model *m)
+{
+    mem_free(self(m)->own);
+}
+
+const struct model_ops model_popular = {
+    .name = "popular",
+    .title = "what most people like, with an optional half-life",
+    .paper = "none: the baseline",
+    .options = {rows, sizeof rows / sizeof rows[0]},
+    .options_size = sizeof(struct popular_options),
+    .model_size = sizeof(struct popular_model),
+    .memory = popular_memory,
+    .fit = popular_fit,
+    .score = popular_score,
+    .save = popular_save,
+    .load = popular_load,
+    .done = popular_done,
+};
