@@ -11,22 +11,25 @@
 #include "data/dataset.h"
 
 struct synth_options {
-    int64_t users, items, events; /* events: about how many */
+    int64_t users, items, events; /* events: about how many; at most half of all pairs */
     int64_t genres, latent;
-    double drift; /* how far tastes wander over the span, 0 = fixed */
-    double noise; /* of a single opinion */
+    double drift; /* how far tastes wander over the span, in quarter turns; 0 = fixed */
+    double noise; /* of a single opinion, as a standard deviation of preference */
     int64_t days; /* the time that the events span */
 };
 extern const struct opt_table synth_table; /* describes struct synth_options, with defaults */
 
 struct world;
 
+/* The same options and seed give the same world at any thread count. PAL_EUSAGE where the options
+ * do not fit together. Takes 9 bytes per event and 4 * latent per item and twice that per user. */
 MUST_USE enum pal_status world_new(const struct synth_options *o, uint64_t seed,
                                    const struct run *run, struct world **out,
                                    struct pal_error *err);
-void world_free(struct world *w);
+void world_free(struct world *w); /* NULL is fine */
 
-/* The world's events as a data set of types "view", "like", "dislike"; the caller's to free. */
+/* The world's events as a data set of types "view", "like", "dislike", each user meeting an item
+ * once; ids count from 1. Hands it over, the caller's to free: PAL_EUSAGE the second time. */
 MUST_USE enum pal_status world_dataset(struct world *w, struct dataset **out,
                                        struct pal_error *err);
 
