@@ -8,6 +8,7 @@
 typedef __m256 vec;
 enum { W = 8, ROWS = 4 };
 #define VARIANT_NAME "avx2"
+#define VARIANT_ROWS 4
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")
 #else
@@ -93,6 +94,27 @@ static inline void v_sums(const vec *a, float *out)
 {
     vec s = _mm256_hadd_ps(_mm256_hadd_ps(a[0], a[1]), _mm256_hadd_ps(a[2], a[3]));
     _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+
+static inline vec v_any_lane(vec x, size_t lane)
+{
+    return _mm256_permutevar8x32_ps(x, _mm256_set1_epi32((int)lane));
+}
+
+static inline vec v_lane(vec x, size_t lane)
+{
+    return v_any_lane(x, lane);
+}
+
+static inline float v_first(vec x)
+{
+    return _mm256_cvtss_f32(x);
+}
+
+/* The table has only 12 bits here: dividing is as quick as two steps of Newton. */
+static inline vec v_rsqrt(vec x)
+{
+    return _mm256_div_ps(v_set(1), _mm256_sqrt_ps(x));
 }
 
 #include "math/kernels_simd.h"

@@ -7,6 +7,7 @@
 typedef __m512 vec;
 enum { W = 16, ROWS = 8 };
 #define VARIANT_NAME "avx512"
+#define VARIANT_ROWS 8
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")
 #else
@@ -102,6 +103,29 @@ static inline void v_sums(const vec *a, float *out)
     both = v_add(both, _mm512_shuffle_f32x4(both, both, 0xb1));
     __m512 packed = _mm512_shuffle_f32x4(both, both, 0x88); /* low, high, low, high */
     _mm256_storeu_ps(out, _mm512_castps512_ps256(packed));
+}
+
+static inline vec v_any_lane(vec x, size_t lane)
+{
+    return _mm512_permutexvar_ps(_mm512_set1_epi32((int)lane), x);
+}
+
+static inline vec v_lane(vec x, size_t lane)
+{
+    return v_any_lane(x, lane);
+}
+
+static inline float v_first(vec x)
+{
+    return _mm512_cvtss_f32(x);
+}
+
+/* 14 bits by table, doubled by one step of Newton. */
+static inline vec v_rsqrt(vec x)
+{
+    vec y = _mm512_rsqrt14_ps(x);
+    vec half = v_mul(v_set(0.5f), y), xy = v_mul(x, y);
+    return v_fma(half, v_fnma(xy, y, v_set(1)), y);
 }
 
 #include "math/kernels_simd.h"

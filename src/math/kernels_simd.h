@@ -4,7 +4,8 @@
  * The vocabulary: vec holds W floats; ROWS gathered rows are walked at once; v_load, v_store move
  * whole vectors, v_part and v_store_part the first n < W floats (the rest reads as 0); v_half and
  * v_half_part load half precision; v_set, v_mul, v_add, v_fma (a b + c), v_fnma (c - a b);
- * v_sum adds a vector up; v_sums adds up each of ROWS vectors.
+ * v_sum adds a vector up; v_sums adds up each of ROWS vectors; v_lane (a constant lane) and
+ * v_any_lane spread one float over all, v_first is the lowest; v_rsqrt is 1 / √x to full precision.
  *
  * Gathered rows. A history names rows all over a matrix of many megabytes, so the loops are bound
  * by memory: they ask for the next ROWS rows while they work on these, and do as much as they can
@@ -15,11 +16,12 @@
  * 3 R fused multiply-adds, so that the multipliers never wait for loads (Goto and van de Geijn,
  * "Anatomy of high-performance matrix multiplication", 2008).
  *
- * syrk first packs a block of gathered rows, as they are and times their weight, which turns
- * G += sum w y yᵀ into such an update of the upper triangle. Cholesky goes by blocks of W rows of
- * U from the top: all earlier rows are subtracted through the tile, the W x W block on the diagonal
- * is factored, and the rest of the block row is solved by it. Working in the upper triangle means
- * that both operands of each update are rows of U as they lie: nothing is transposed or copied. */
+ * syrk first packs a block of gathered rows, each times the root of its weight, which turns
+ * G += sum w y yᵀ into such an update of the upper triangle (negative weights go by themselves).
+ * Cholesky goes by blocks of W rows of U from the top: all earlier rows are subtracted through the
+ * tile, the W x W block on the diagonal is factored, and the rest of the block row is solved by it.
+ * Working in the upper triangle means that both operands of each update are rows of U as they lie:
+ * nothing is transposed or copied. */
 #include <math.h>
 #include <string.h>
 
@@ -290,12 +292,9 @@ static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const 
 
 /* ---- dense updates ---- */
 
-enum mode { SET, ADD, SUBTRACT };
-
-/* C (rows, cols) =, += or -= sum over p < k of a[p] b[p]ᵀ, where a[p][i] = a[p * a_k + i * a_row]
- * and b[p][j] = b[p * ldb + j]. */
+/* C (rows, cols) = base + (or -) sum over p < k of a[p] b[p]ᵀ, where a[p][i] = a[p * a_k + i *
+ * a_row], b[p][j] = b[p * ldb + j]; base is C itself, or nothing. */
 struct update {
-    enum mode mode;
     size_t k;
     const float *a;
     size_t a_row, a_k;
@@ -303,194 +302,229 @@ struct update {
     size_t ldb;
     float *c;
     size_t ldc;
+    int from_zero, minus;
 };
 
-/* The tile at row i and column j: rows x vecs vectors, of which the last has `last` floats. All
- * arguments but u, i, j and last are constants where this is expanded. */
+/* Written out instead of looped over, so that every compiler keeps all of a tile in registers. */
+#if VARIANT_ROWS == 8
+#define EACH_ROW(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7)
+#else
+#define EACH_ROW(M) M(0) M(1) M(2) M(3)
+#endif
+
+/* The tile at row i and column j: `rows` (R or 1) rows of `vecs` vectors, the last of which has
+ * `last` floats. All but u, i, j and last are constants where this is expanded. */
 static inline __attribute__((always_inline)) void tile(const struct update *u, size_t i, size_t j,
                                                        const int rows, const int vecs,
-                                                       const enum mode mode, size_t last)
+                                                       const int minus, const int whole,
+                                                       size_t last)
 {
     vec acc[R][VECS];
     float *c = u->c + i * u->ldc + j;
-    UNROLL
-    for (int r = 0; r < rows; r++)
-        UNROLL
-    for (int v = 0; v < vecs; v++)
-        acc[r][v] =
-            mode == SET ? v_set(0) : v_some(c + r * u->ldc + v * W, v == vecs - 1 ? last : W);
-    const float *a = u->a + i * u->a_row, *b = u->b + j;
-    size_t a_row = u->a_row, a_k = u->a_k, ldb = u->ldb;
-    for (size_t p = u->k; p > 0; p--, a += a_k, b += ldb) {
-        vec bv[VECS];
-        UNROLL
-        for (int v = 0; v < vecs; v++)
-            bv[v] = v_some(b + v * W, v == vecs - 1 ? last : W);
-        UNROLL
-        for (int r = 0; r < rows; r++) {
-            vec av = v_set(a[r * a_row]);
-            UNROLL
-            for (int v = 0; v < vecs; v++)
-                acc[r][v] =
-                    mode == SUBTRACT ? v_fnma(av, bv[v], acc[r][v]) : v_fma(av, bv[v], acc[r][v]);
-        }
+    size_t ldc = u->ldc, a_row = u->a_row, a_k = u->a_k, ldb = u->ldb;
+    const float *a = u->a + i * a_row, *b = u->b + j;
+#define GET(p, v) (whole || (v) < vecs - 1 ? v_load((p) + (v)*W) : v_part((p) + (v)*W, last))
+#define PUT(p, v, x)                                                                               \
+    (whole || (v) < vecs - 1 ? v_store((p) + (v)*W, x) : v_store_part((p) + (v)*W, x, last))
+#define BEGIN(r)                                                                                   \
+    if (r < rows) {                                                                                \
+        acc[r][0] = u->from_zero ? v_set(0) : GET(c + r * ldc, 0);                                 \
+        if (vecs > 1)                                                                              \
+            acc[r][1] = u->from_zero ? v_set(0) : GET(c + r * ldc, 1);                             \
+        if (vecs > 2)                                                                              \
+            acc[r][2] = u->from_zero ? v_set(0) : GET(c + r * ldc, 2);                             \
     }
-    UNROLL
-    for (int r = 0; r < rows; r++)
-        UNROLL
-    for (int v = 0; v < vecs; v++)
-        v_store_some(c + r * u->ldc + v * W, acc[r][v], v == vecs - 1 ? last : W);
+#define MORE(r, v) acc[r][v] = minus ? v_fnma(av, b##v, acc[r][v]) : v_fma(av, b##v, acc[r][v])
+#define STEP(r)                                                                                    \
+    if (r < rows) {                                                                                \
+        vec av = v_set(a[r * a_row]);                                                              \
+        MORE(r, 0);                                                                                \
+        if (vecs > 1)                                                                              \
+            MORE(r, 1);                                                                            \
+        if (vecs > 2)                                                                              \
+            MORE(r, 2);                                                                            \
+    }
+#define END(r)                                                                                     \
+    if (r < rows) {                                                                                \
+        PUT(c + r * ldc, 0, acc[r][0]);                                                            \
+        if (vecs > 1)                                                                              \
+            PUT(c + r * ldc, 1, acc[r][1]);                                                        \
+        if (vecs > 2)                                                                              \
+            PUT(c + r * ldc, 2, acc[r][2]);                                                        \
+    }
+    EACH_ROW(BEGIN)
+    for (size_t p = u->k; p > 0; p--, a += a_k, b += ldb) {
+        vec b0 = GET(b, 0), b1 = vecs > 1 ? GET(b, 1) : b0, b2 = vecs > 2 ? GET(b, 2) : b0;
+        EACH_ROW(STEP)
+    }
+    EACH_ROW(END)
+#undef GET
+#undef PUT
+#undef BEGIN
+#undef MORE
+#undef STEP
+#undef END
 }
 
-static inline __attribute__((always_inline)) void tile_of_mode(const struct update *u, size_t i,
-                                                               size_t j, const int rows, int vecs,
-                                                               const enum mode mode, size_t last)
+typedef void tile_fn(const struct update *u, size_t i, size_t j, size_t last);
+
+#define TILE(name, rows, vecs, minus, whole)                                                       \
+    static void name(const struct update *u, size_t i, size_t j, size_t last)                      \
+    {                                                                                              \
+        tile(u, i, j, rows, vecs, minus, whole, last);                                             \
+    }
+#define TILES(name, rows, minus, whole)                                                            \
+    TILE(name##1, rows, 1, minus, whole)                                                           \
+    TILE(name##2, rows, 2, minus, whole)                                                           \
+    TILE(name##3, rows, 3, minus, whole)
+TILES(plus_part_, R, 0, 0)
+TILES(plus_whole_, R, 0, 1)
+TILES(minus_part_, R, 1, 0)
+TILES(minus_whole_, R, 1, 1)
+TILES(row_plus_part_, 1, 0, 0)
+TILES(row_plus_whole_, 1, 0, 1)
+TILES(row_minus_part_, 1, 1, 0)
+TILES(row_minus_whole_, 1, 1, 1)
+
+#define NAMES(name)                                                                                \
+    {                                                                                              \
+        name##1, name##2, name##3                                                                  \
+    }
+/* [one row only][minus][last vector whole][vectors - 1] */
+static tile_fn *const tiles[2][2][2][VECS] = {
+    {{NAMES(plus_part_), NAMES(plus_whole_)}, {NAMES(minus_part_), NAMES(minus_whole_)}},
+    {{NAMES(row_plus_part_), NAMES(row_plus_whole_)},
+     {NAMES(row_minus_part_), NAMES(row_minus_whole_)}}};
+
+/* The tiles of rows i … i + R (or fewer, then one by one) from column vector v up to end. */
+static inline void update_tile(const struct update *u, size_t i, size_t rows, size_t v, size_t end,
+                               size_t cols)
 {
-    if (last == W) /* whole vectors: no masks in the loop */
-        switch (vecs) {
-        case 1:
-            tile(u, i, j, rows, 1, mode, W);
-            break;
-        case 2:
-            tile(u, i, j, rows, 2, mode, W);
-            break;
-        default:
-            tile(u, i, j, rows, 3, mode, W);
-        }
+    size_t last = end * W > cols ? cols - (end - 1) * W : W;
+    int single = rows - i < R;
+    tile_fn *fn = tiles[single][u->minus][last == W][end - v - 1];
+    if (!single)
+        fn(u, i, v * W, last);
     else
-        switch (vecs) {
-        case 1:
-            tile(u, i, j, rows, 1, mode, last);
-            break;
-        case 2:
-            tile(u, i, j, rows, 2, mode, last);
-            break;
-        default:
-            tile(u, i, j, rows, 3, mode, last);
-        }
+        for (; i < rows; i++)
+            fn(u, i, v * W, last);
 }
 
-static void tile_set(const struct update *u, size_t i, size_t j, int rows, int vecs, size_t last)
+/* How many of the next n vectors go together: 3, but never 3 + 1. */
+static inline size_t together(size_t n)
 {
-    if (rows == R)
-        tile_of_mode(u, i, j, R, vecs, SET, last);
-    else
-        for (int r = 0; r < rows; r++)
-            tile_of_mode(u, i + r, j, 1, vecs, SET, last);
+    return n == 4 ? 2 : n < VECS ? n : VECS;
 }
 
-static void tile_add(const struct update *u, size_t i, size_t j, int rows, int vecs, size_t last)
-{
-    if (rows == R)
-        tile_of_mode(u, i, j, R, vecs, ADD, last);
-    else
-        for (int r = 0; r < rows; r++)
-            tile_of_mode(u, i + r, j, 1, vecs, ADD, last);
-}
-
-static void tile_subtract(const struct update *u, size_t i, size_t j, int rows, int vecs,
-                          size_t last)
-{
-    if (rows == R)
-        tile_of_mode(u, i, j, R, vecs, SUBTRACT, last);
-    else
-        for (int r = 0; r < rows; r++)
-            tile_of_mode(u, i + r, j, 1, vecs, SUBTRACT, last);
-}
-
-/* All of C, or (upper) its entries on and right of the diagonal and some below. Column by column
- * of tiles, so that its part of b stays in the first-level cache. */
-static void update_all(const struct update *u, size_t rows, size_t cols, int upper)
+/* All of C, column by column of tiles, so that its part of b stays in the nearest cache. upper:
+ * only what lies on or right of the diagonal (and some more). */
+static void update_columns(const struct update *u, size_t rows, size_t cols, int upper)
 {
     size_t vecs = (cols + W - 1) / W;
-    for (size_t v = 0; v < vecs;) {
-        size_t width = vecs - v == 4 ? 2 : vecs - v < VECS ? vecs - v : VECS;
-        size_t end = v + width, last = end == vecs ? cols - (vecs - 1) * W : W;
-        for (size_t i = 0; i < rows && (!upper || i < end * W); i += R) {
-            size_t from = upper && i / W > v ? i / W : v;
-            int n = rows - i < R ? (int)(rows - i) : R, wide = (int)(end - from);
-            if (u->mode == SET)
-                tile_set(u, i, from * W, n, wide, last);
-            else if (u->mode == ADD)
-                tile_add(u, i, from * W, n, wide, last);
-            else
-                tile_subtract(u, i, from * W, n, wide, last);
-        }
-        v = end;
+    for (size_t v = 0, end; v < vecs; v = end) {
+        end = v + together(vecs - v);
+        for (size_t i = 0; i < rows && (!upper || i < end * W); i += R)
+            update_tile(u, i, rows, upper && i / W > v ? i / W : v, end, cols);
     }
+}
+
+/* The upper triangle of a square C, row by row of tiles: fewer narrow ones. For a b that is near
+ * as a whole. */
+static void update_rows(const struct update *u, size_t d)
+{
+    size_t vecs = (d + W - 1) / W;
+    for (size_t i = 0; i < d; i += R)
+        for (size_t v = i / W, end; v < vecs; v = end) {
+            end = v + together(vecs - v);
+            update_tile(u, i, d, v, end, d);
+        }
 }
 
 static void gemm(size_t m, size_t n, size_t k, const float *A, size_t lda, const float *B,
                  size_t ldb, float *C, size_t ldc)
 {
-    struct update u = {SET, k, A, lda, 1, B, ldb, C, ldc};
-    update_all(&u, m, n, 0);
+    struct update u = {k, A, lda, 1, B, ldb, C, ldc, 1, 0};
+    update_columns(&u, m, n, 0);
 }
 
-/* raw[p] = row index[p] of A, scaled[p] = w[p] times it; ld floats from row to row, 0 after d. */
-static inline void pack(const float *A, size_t d, size_t stride, const uint32_t *index, size_t k,
-                        const float *w, float *raw, float *scaled, size_t ld)
+/* Copies up to `room` of the rows from *at on whose weight has the asked sign, times the root of
+ * its size: (√w y)(√w y)ᵀ = w y yᵀ. *at moves behind the last one looked at. ld floats from row to
+ * row, 0 after d. Returns how many were copied. */
+static size_t pack(const float *A, size_t d, size_t stride, const uint32_t *index, size_t k,
+                   const float *w, int negative, size_t *at, size_t room, float *panel, size_t ld)
 {
     enum { AHEAD = 8 };
-    for (size_t p = 0; p < k; p++) {
-        if (p + AHEAD < k)
+    size_t n = 0, j = *at;
+    for (; j < k && n < room; j++) {
+        if (j + AHEAD < k)
             for (size_t i = 0; i < d; i += 16)
-                __builtin_prefetch(A + index[p + AHEAD] * stride + i);
-        const float *row = A + index[p] * stride;
-        vec wv = v_set(w[p]);
-        for (size_t i = 0; i < d; i += W) {
-            vec y = v_some(row + i, d - i);
-            v_store(raw + p * ld + i, y);
-            v_store(scaled + p * ld + i, v_mul(wv, y));
-        }
+                __builtin_prefetch(A + index[j + AHEAD] * stride + i);
+        float size = negative ? -w[j] : w[j];
+        if (!(size > 0))
+            continue;
+        const float *row = A + index[j] * stride;
+        vec root = v_set(sqrtf(size));
+        size_t i = 0;
+        for (; i + W <= d; i += W)
+            v_store(panel + i, v_mul(root, v_load(row + i)));
+        if (i < d)
+            v_store(panel + i, v_mul(root, v_part(row + i, d - i)));
+        panel += ld;
+        n++;
     }
+    *at = j;
+    return n;
 }
 
 static void gather_syrk(const float *A, size_t d, size_t stride, const uint32_t *index, size_t k,
                         const float *w, float *G, size_t ldg)
 {
-    float raw[SYRK_PANEL] __attribute__((aligned(64)));
-    float scaled[SYRK_PANEL] __attribute__((aligned(64)));
+    float panel[SYRK_PANEL] __attribute__((aligned(64)));
     size_t whole = (d + W - 1) / W * W;
     size_t ld = whole % 64 ? whole : whole + W; /* see solve_stride */
-    if (ld > SYRK_PANEL)
-        return kernels_plain.gather_syrk(A, d, stride, index, k, w, G, ldg);
-    size_t block = SYRK_PANEL / ld;
-    for (size_t j = 0; j < k; j += block) {
-        size_t n = k - j < block ? k - j : block;
-        pack(A, d, stride, index + j, n, w + j, raw, scaled, ld);
-        struct update u = {ADD, n, scaled, 1, ld, raw, ld, G, ldg};
-        update_all(&u, d, d, 1);
+    size_t room = SYRK_PANEL / ld, negatives = 0;
+    if (room == 0) {
+        kernels_plain.gather_syrk(A, d, stride, index, k, w, G, ldg);
+        return;
     }
+    for (size_t j = 0; j < k; j++)
+        negatives += w[j] < 0;
+    for (int negative = 0; negative <= (negatives > 0); negative++)
+        for (size_t at = 0; at < k;) {
+            size_t n = pack(A, d, stride, index, k, w, negative, &at, room, panel, ld);
+            struct update u = {n, panel, 1, ld, panel, ld, G, ldg, 0, negative};
+            if (n > 0)
+                update_rows(&u, d);
+        }
 }
 
 /* ---- Cholesky ---- */
 
-/* Factors the block on the diagonal, n <= W rows of it; reciprocal (W) receives 1 / U[i][i]. */
-static int factor_block(float *A, size_t n, size_t stride, float *reciprocal)
+/* Factors the block on the diagonal, n <= W rows of it. Rows past n are those of the identity. */
+static int factor_block(float *A, size_t n, size_t stride)
 {
-    float u[W][W] __attribute__((aligned(64)));
+    float reciprocal[W];
     vec row[W];
     UNROLL
     for (size_t i = 0; i < W; i++)
-        row[i] = i < n ? v_some(A + i * stride, n) : v_set(0);
+        row[i] = i < n ? v_some(A + i * stride, n) : v_set(1);
     int ok = 1;
     UNROLL
     for (size_t i = 0; i < W; i++) {
-        v_store(u[i], row[i]);
-        float pivot = i < n ? u[i][i] : 1;
-        ok &= pivot > 0;
-        reciprocal[i] = 1 / sqrtf(pivot);
-        row[i] = v_mul(row[i], v_set(reciprocal[i]));
-        v_store(u[i], row[i]);
+        vec pivot = v_lane(row[i], i);
+        vec root = v_rsqrt(pivot);
+        ok &= i >= n || v_first(pivot) > 0;
+        reciprocal[i] = v_first(root);
+        row[i] = v_mul(row[i], root);
         UNROLL
         for (size_t s = i + 1; s < W; s++)
-            row[s] = v_fnma(v_set(u[i][s]), row[i], row[s]);
+            row[s] = v_fnma(v_lane(row[i], s), row[i], row[s]);
     }
-    for (size_t i = 0; i < n; i++) {
-        u[i][i] = reciprocal[i];
-        v_store_some(A + i * stride, v_load(u[i]), n);
-    }
+    for (size_t i = 0; i < W; i++)
+        if (i < n) {
+            v_store_some(A + i * stride, row[i], n);
+            A[i * stride + i] = reciprocal[i];
+        }
     return ok ? 0 : -1;
 }
 
@@ -513,10 +547,10 @@ static int factor(float *A, size_t d, size_t stride)
 {
     for (size_t at = 0; at < d; at += W) {
         size_t n = d - at < W ? d - at : W;
-        float *block = A + at * stride + at, reciprocal[W];
-        struct update u = {SUBTRACT, at, A + at, 1, stride, A + at, stride, block, stride};
-        update_all(&u, n, d - at, 1);
-        if (factor_block(block, n, stride, reciprocal))
+        float *block = A + at * stride + at;
+        struct update u = {at, A + at, 1, stride, A + at, stride, block, stride, 0, 1};
+        update_columns(&u, n, d - at, 1);
+        if (factor_block(block, n, stride))
             return -1;
         for (size_t j = W; at + j < d; j += W)
             solve_block(block, block + j, d - at - j, stride);
@@ -524,36 +558,55 @@ static int factor(float *A, size_t d, size_t stride)
     return 0;
 }
 
+/* z (n) = U⁻ᵀ z within a block on the diagonal. Lanes that are done may hold anything. */
+static inline void forward_block(const float *U, size_t n, size_t stride, float *z)
+{
+    vec rest = v_some(z, n);
+    for (size_t i = 0; i < n; i++) {
+        vec zi = v_mul(v_any_lane(rest, i), v_set(U[i * stride + i]));
+        z[i] = v_first(zi);
+        rest = v_fnma(zi, v_some(U + i * stride, n), rest);
+    }
+}
+
+/* x (n) = U⁻¹ x. The newest x enters last, so that only it is waited for. */
+static inline void backward_block(const float *U, size_t n, size_t stride, float *x)
+{
+    float known[W];
+    for (size_t i = n; i-- > 0;) {
+        float sum = x[i];
+        for (size_t s = n - 1; s > i; s--)
+            sum -= U[i * stride + s] * known[s];
+        x[i] = known[i] = sum * U[i * stride + i];
+    }
+}
+
 static void solve(const float *U, size_t d, size_t stride, float *x)
 {
     for (size_t at = 0; at < d; at += W) { /* Uᵀ z = b */
         const float *block = U + at * stride + at;
         float *z = x + at;
-        size_t n = d - at < W ? d - at : W;
-        for (size_t i = 0; i < n; i++) {
-            for (size_t s = 0; s < i; s++)
-                z[i] -= block[s * stride + i] * z[s];
-            z[i] *= block[i * stride + i];
-        }
+        forward_block(block, d - at < W ? d - at : W, stride, z);
         for (size_t j = W; at + j < d; j += W) {
             size_t m = d - at - j;
-            vec sum = v_some(z + j, m);
-            for (size_t i = 0; i < W; i++)
+            vec sum = v_some(z + j, m), more = v_set(0);
+            for (size_t i = 0; i < W; i += 2) {
                 sum = v_fnma(v_set(z[i]), v_some(block + i * stride + j, m), sum);
-            v_store_some(z + j, sum, m);
+                more = v_fma(v_set(z[i + 1]), v_some(block + (i + 1) * stride + j, m), more);
+            }
+            v_store_some(z + j, v_fnma(v_set(1), more, sum), m);
         }
     }
     for (size_t at = (d - 1) / W * W;; at -= W) { /* U x = z */
         const float *block = U + at * stride + at;
-        float *z = x + at, known[W];
+        float known[W];
         size_t n = d - at < W ? d - at : W;
-        gemv(block + n, n, d - at - n, stride, z + n, known);
-        for (size_t i = n; i-- > 0;) {
-            float sum = z[i] - known[i];
-            for (size_t s = n - 1; s > i; s--)
-                sum -= block[i * stride + s] * z[s];
-            z[i] = sum * block[i * stride + i];
+        if (at + n < d) {
+            gemv(block + n, n, d - at - n, stride, x + at + n, known);
+            for (size_t i = 0; i < n; i++)
+                x[at + i] -= known[i];
         }
+        backward_block(block, n, stride, x + at);
         if (at == 0)
             break;
     }
