@@ -123,13 +123,13 @@ static void run_solve(struct world *w)
 static void run_apply(struct world *w)
 {
     memset(w->y, 0, w->d * sizeof *w->y);
-    w->k->gather_apply(w->A, w->d, w->d, w->index, w->count, w->w, w->x, w->y);
+    w->k->gather_apply(w->A, w->d, w->d, w->index, w->count, w->w, w->x, NULL, w->y);
 }
 
 static void run_apply_half(struct world *w)
 {
     memset(w->y, 0, w->d * sizeof *w->y);
-    w->k->gather_apply_half(w->half, w->d, w->d, w->index, w->count, w->w, w->x, w->y);
+    w->k->gather_apply_half(w->half, w->d, w->d, w->index, w->count, w->w, w->x, NULL, w->y);
 }
 
 static void run_dot(struct world *w)

@@ -39,14 +39,15 @@ struct kernels {
     void (*gather_axpy)(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
                         const float *a, float *y);
 
-    /* y += sum over j < k of w[j] * dot(x, A row index[j]) * A row index[j]: both of the above with
-     * one pass over the rows, which is the matrix of gather_syrk times x. x, y (cols), w (k) */
+    /* y += sum over j < k of (w[j] * dot(x, A row index[j]) + b[j]) * A row index[j]: both of the
+     * above with one pass over the rows; the matrix of gather_syrk times x. x, y (cols); w (k);
+     * b (k), NULL = zeros */
     void (*gather_apply)(const float *A, size_t cols, size_t stride, const uint32_t *index,
-                         size_t k, const float *w, const float *x, float *y);
+                         size_t k, const float *w, const float *x, const float *b, float *y);
 
     /* The same with the rows of A in half precision (IEEE binary16). */
     void (*gather_apply_half)(const uint16_t *A, size_t cols, size_t stride, const uint32_t *index,
-                              size_t k, const float *w, const float *x, float *y);
+                              size_t k, const float *w, const float *x, const float *b, float *y);
 
     /* G += sum over j < k of w[j] * outer(A row index[j]): symmetric rank-k update.
      * G (d, d) row-major, ldg floats from row to row; its upper triangle (column >= row) is

@@ -50,11 +50,11 @@ static void gather_axpy(const float *A, size_t cols, size_t stride, const uint32
 }
 
 static void gather_apply(const float *A, size_t cols, size_t stride, const uint32_t *index,
-                         size_t k, const float *w, const float *x, float *y)
+                         size_t k, const float *w, const float *x, const float *b, float *y)
 {
     for (size_t j = 0; j < k; j++) {
         const float *row = A + index[j] * stride;
-        axpy(w[j] * dot(row, x, cols), row, y, cols);
+        axpy(w[j] * dot(row, x, cols) + (b ? b[j] : 0), row, y, cols);
     }
 }
 
@@ -96,15 +96,16 @@ static void to_half(const float *x, uint16_t *out, size_t n)
 }
 
 static void gather_apply_half(const uint16_t *A, size_t cols, size_t stride, const uint32_t *index,
-                              size_t k, const float *w, const float *x, float *y)
+                              size_t k, const float *w, const float *x, const float *b, float *y)
 {
     for (size_t j = 0; j < k; j++) {
         const uint16_t *row = A + index[j] * stride;
         float s = 0;
         for (size_t i = 0; i < cols; i++)
             s += half_to_float(row[i]) * x[i];
+        s = w[j] * s + (b ? b[j] : 0);
         for (size_t i = 0; i < cols; i++)
-            y[i] += w[j] * s * half_to_float(row[i]);
+            y[i] += s * half_to_float(row[i]);
     }
 }
 

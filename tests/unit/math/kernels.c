@@ -243,6 +243,7 @@ static void check_gather_axpy(const struct kernels *k)
 
 static void check_gather_apply(const struct kernels *k)
 {
+    float constants[2 * ROWS];
     float start[MOST], y[MOST + 1];
     double s[2 * ROWS], sizes[2 * ROWS];
     for (size_t i = 0; i < LENGTHS; i++) {
@@ -251,10 +252,12 @@ static void check_gather_apply(const struct kernels *k)
         random_floats(start, g.cols);
         memcpy(y, start, g.cols * sizeof *y);
         y[g.cols] = untouched;
-        k->gather_apply(g.A, g.cols, g.stride, g.index, g.count, g.w, g.x, y);
+        random_floats(constants, g.count);
+        const float *b = i % 3 ? constants : NULL;
+        k->gather_apply(g.A, g.cols, g.stride, g.index, g.count, g.w, g.x, b, y);
         for (size_t j = 0; j < g.count; j++) {
-            s[j] = g.w[j] * row_dot(&g, j, &sizes[j]);
-            sizes[j] *= fabs(g.w[j]);
+            s[j] = g.w[j] * row_dot(&g, j, &sizes[j]) + (b ? b[j] : 0);
+            sizes[j] = sizes[j] * fabs(g.w[j]) + (b ? fabsf(b[j]) : 0);
         }
         assert_sum(&g, s, sizes, start, y, "gather_apply");
         assert_true(y[g.cols] == untouched);
@@ -265,6 +268,7 @@ static void check_gather_apply(const struct kernels *k)
 /* On numbers that half precision holds exactly, both precisions must agree. */
 static void check_gather_apply_half(const struct kernels *k)
 {
+    float constants[2 * ROWS];
     float y[MOST + 1], y_half[MOST + 1];
     for (size_t i = 0; i < LENGTHS; i++) {
         struct gathered g;
@@ -276,9 +280,11 @@ static void check_gather_apply_half(const struct kernels *k)
         random_floats(y, g.cols);
         memcpy(y_half, y, g.cols * sizeof *y);
         y_half[g.cols] = untouched;
+        random_floats(constants, g.count);
+        const float *b = i % 3 ? constants : NULL;
         kernels_all(&(size_t){0})[0]->gather_apply(g.A, g.cols, g.stride, g.index, g.count, g.w,
-                                                   g.x, y);
-        k->gather_apply_half(half, g.cols, g.stride, g.index, g.count, g.w, g.x, y_half);
+                                                   g.x, b, y);
+        k->gather_apply_half(half, g.cols, g.stride, g.index, g.count, g.w, g.x, b, y_half);
         for (size_t c = 0; c < g.cols; c++)
             assert_near(y_half[c], y[c], 4.0 * (double)(g.cols + 1) * (double)(g.count + 1),
                         "gather_apply_half", g.cols);

@@ -1,0 +1,381 @@
+/* See als_solve.h for the system that each row solves.
+ *
+ * Nearly all the work of an exact half-step is Σ a_i y_i y_iᵀ, d² operations for each observation,
+ * and the Cholesky, d³/3 for each row; both run in registers (math/kernels_simd.h). Rows are handed
+ * to threads in small grains. The few rows with very many observations (a popular item has been
+ * seen by half the users) would keep one thread busy while the others are done, so these come first
+ * and are split: pieces of fixed borders each sum a matrix of their own, and the pieces of a row
+ * are added in order. Which pieces there are depends on the data alone, so the result doesn't
+ * depend on the number of threads. */
+#include "model/als_solve.h"
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "math/kernels.h"
+#include "math/solve.h"
+#include "model/als_rows.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    GRAIN = 32,          /* rows handed to a thread at a time */
+    LONG = 16384,        /* observations from which a row is split… */
+    PIECE = 4096,        /* …into pieces of at least so many */
+    SLOTS = 16,          /* pieces in flight: each holds a d x d matrix */
+    GRAM_PIECES = SLOTS, /* into which the sum YᵀY is split */
+};
+
+/* ---- the coefficients of a row ---- */
+
+void als_weigh(const struct als_settings *set, const float *weight, size_t n, float *a, float *b)
+{
+    float minus = set->objective == ALS_HU ? 1 : 0;
+    for (size_t j = 0; j < n; j++) {
+        float w = set->alpha * weight[j];
+        a[j] = fabsf(w) - minus;
+        if (b)
+            b[j] = w;
+    }
+}
+
+float als_lambda(const struct als_settings *set, size_t n, size_t others)
+{
+    if (set->objective == ALS_HU || set->nu == 0)
+        return set->lambda;
+    return set->lambda * powf((float)n + set->alpha0 * (float)others, set->nu);
+}
+
+/* ---- the side that is held still ---- */
+
+struct gram_job {
+    const struct als_side *s;
+    float alpha0;
+    size_t piece;    /* rows of one */
+    float *partial;  /* (GRAM_PIECES, d, ld) */
+    uint32_t *index; /* (GRAM_PIECES, GRAM_STEP) */
+    float *weight;   /* (GRAM_STEP) all α0 */
+};
+
+enum { GRAM_STEP = 512 };
+
+static void sum_pieces(void *ctx, size_t begin, size_t end, unsigned worker)
+{
+    struct gram_job *job = ctx;
+    const struct als_side *s = job->s;
+    size_t d = s->set.factors;
+    for (size_t p = begin; p < end; p++) {
+        float *G = job->partial + p * d * s->ld;
+        uint32_t *index = job->index + p * GRAM_STEP;
+        size_t from = p * job->piece, to = from + job->piece;
+        memset(G, 0, d * s->ld * sizeof *G);
+        for (to = to < s->rows ? to : s->rows; from < to; from += GRAM_STEP) {
+            size_t n = to - from < GRAM_STEP ? to - from : GRAM_STEP;
+            for (size_t j = 0; j < n; j++)
+                index[j] = (uint32_t)(from + j);
+            kernels()->gather_syrk(s->Y, d, d, index, n, job->weight, G, s->ld);
+        }
+    }
+}
+
+/* Adds up the pieces in their order and mirrors the upper triangle. */
+static void add_pieces(const struct gram_job *job, size_t pieces, float *gram)
+{
+    size_t d = job->s->set.factors, ld = job->s->ld;
+    memcpy(gram, job->partial, d * ld * sizeof *gram);
+    for (size_t p = 1; p < pieces; p++)
+        kernels()->axpy(1, job->partial + p * d * ld, gram, d * ld);
+    for (size_t i = 0; i < d; i++)
+        for (size_t j = 0; j < i; j++)
+            gram[i * ld + j] = gram[j * ld + i];
+}
+
+enum pal_status als_side_init(struct als_side *s, const struct als_settings *set, const float *Y,
+                              uint32_t rows, struct pool *pool, struct pal_error *err)
+{
+    size_t d = set->factors, ld = solve_stride(d);
+    size_t pieces = rows / GRAM_STEP < 1 ? 1 : rows / GRAM_STEP;
+    pieces = pieces < GRAM_PIECES ? pieces : GRAM_PIECES;
+    struct als_side side = {*set, rows, Y, ld, mem_aligned(d * ld, sizeof(float))};
+    struct gram_job job = {&side,
+                           set->objective == ALS_HU ? 1 : set->alpha0,
+                           (rows + pieces - 1) / pieces,
+                           mem_aligned(pieces * d * ld, sizeof(float)),
+                           mem_alloc(pieces * GRAM_STEP, sizeof(uint32_t)),
+                           mem_alloc(GRAM_STEP, sizeof(float))};
+    enum pal_status st = PAL_OK;
+    if (!side.gram || !job.partial || !job.index || !job.weight) {
+        st = pal_no_memory(err);
+        goto done;
+    }
+    for (size_t j = 0; j < GRAM_STEP; j++)
+        job.weight[j] = job.alpha0;
+    pool_for(pool, pieces, 1, sum_pieces, &job);
+    add_pieces(&job, pieces, side.gram);
+    *s = side;
+    side.gram = NULL;
+done:
+    mem_free(side.gram);
+    mem_free(job.partial);
+    mem_free(job.index);
+    mem_free(job.weight);
+    return st;
+}
+
+void als_side_done(struct als_side *s)
+{
+    mem_free(s->gram);
+    memset(s, 0, sizeof *s);
+}
+
+/* ---- one row, exactly ---- */
+
+static size_t whole(size_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+size_t als_scratch(const struct als_side *s, size_t n)
+{
+    return s->set.factors * s->ld + 2 * whole(n);
+}
+
+static void add_diagonal(float *A, size_t d, size_t ld, float lambda)
+{
+    for (size_t i = 0; i < d; i++)
+        A[i * ld + i] += lambda;
+}
+
+/* x = (A + gram + λI)⁻¹ x, where A holds a row's own sum and `spare` has room for a copy of it.
+ * Without regularization rounding may leave a matrix that is not positive definite; then the
+ * diagonal is raised until it is. */
+static void solve_system(const struct als_side *s, float *A, float lambda, float *x)
+{
+    size_t d = s->set.factors;
+    add_diagonal(A, d, s->ld, lambda);
+    if (cholesky_factor(A, d, s->ld) == 0)
+        cholesky_solve(A, d, s->ld, x);
+    else
+        memset(x, 0, d * sizeof *x);
+}
+
+void als_solve_row(const struct als_side *s, const uint32_t *index, const float *weight, size_t n,
+                   float *x, float *scratch)
+{
+    size_t d = s->set.factors;
+    float *A = scratch, *a = A + d * s->ld, *b = a + whole(n);
+    memset(x, 0, d * sizeof *x);
+    if (n == 0)
+        return;
+    als_weigh(&s->set, weight, n, a, b);
+    memcpy(A, s->gram, d * s->ld * sizeof *A);
+    kernels()->gather_syrk(s->Y, d, d, index, n, a, A, s->ld);
+    kernels()->gather_axpy(s->Y, d, d, index, n, b, x);
+    solve_system(s, A, als_lambda(&s->set, n, s->rows), x);
+}
+
+/* ---- rows that are split ---- */
+
+struct piece {
+    size_t row;
+    uint64_t begin, end; /* its observations, as positions in R */
+};
+
+struct half_job {
+    const struct als_side *s;
+    const struct csr *R;
+    float *X;
+    const struct run *run;
+    size_t longest;        /* observations of the longest row or piece that isn't split */
+    size_t scratch_floats; /* per worker */
+    float *scratch;        /* (workers, scratch_floats) */
+    size_t pieces;
+    struct piece piece[SLOTS];
+    float *sums; /* (SLOTS, d, ld) their matrices */
+    float *rhs;  /* (SLOTS, d) and right sides */
+};
+
+static int stopped(const struct half_job *job)
+{
+    return job->run && job->run->stop && *job->run->stop;
+}
+
+static uint64_t row_length(const struct csr *R, size_t row)
+{
+    return R->start[row + 1] - R->start[row];
+}
+
+static void sum_piece(void *ctx, size_t begin, size_t end, unsigned worker)
+{
+    struct half_job *job = ctx;
+    const struct als_side *s = job->s;
+    size_t d = s->set.factors;
+    float *a = job->scratch + worker * job->scratch_floats, *b = a + whole(job->longest);
+    for (size_t p = begin; p < end && !stopped(job); p++) {
+        const struct piece *piece = &job->piece[p];
+        const uint32_t *index = job->R->col + piece->begin;
+        size_t n = piece->end - piece->begin;
+        float *A = job->sums + p * d * s->ld, *x = job->rhs + p * d;
+        memset(A, 0, d * s->ld * sizeof *A);
+        memset(x, 0, d * sizeof *x);
+        als_weigh(&s->set, job->R->val + piece->begin, n, a, b);
+        kernels()->gather_syrk(s->Y, d, d, index, n, a, A, s->ld);
+        kernels()->gather_axpy(s->Y, d, d, index, n, b, x);
+    }
+}
+
+/* [begin, end) are pieces: whoever has the first piece of a row solves that row. */
+static void join_pieces(void *ctx, size_t begin, size_t end, unsigned worker)
+{
+    struct half_job *job = ctx;
+    const struct als_side *s = job->s;
+    size_t d = s->set.factors, square = d * s->ld;
+    for (size_t p = begin; p < end && !stopped(job); p++) {
+        size_t row = job->piece[p].row;
+        if (p > 0 && job->piece[p - 1].row == row)
+            continue;
+        float *A = job->sums + p * square, *x = job->X + row * d;
+        memcpy(x, job->rhs + p * d, d * sizeof *x);
+        for (size_t q = p + 1; q < job->pieces && job->piece[q].row == row; q++) {
+            kernels()->axpy(1, job->sums + q * square, A, square);
+            kernels()->axpy(1, job->rhs + q * d, x, d);
+        }
+        kernels()->axpy(1, s->gram, A, square);
+        solve_system(s, A, als_lambda(&s->set, row_length(job->R, row), s->rows), x);
+    }
+}
+
+static void solve_pieces(struct half_job *job)
+{
+    pool_for(job->run ? job->run->pool : NULL, job->pieces, 1, sum_piece, job);
+    pool_for(job->run ? job->run->pool : NULL, job->pieces, 1, join_pieces, job);
+    job->pieces = 0;
+}
+
+static size_t pieces_of(uint64_t n)
+{
+    size_t pieces = n / PIECE;
+    return pieces < SLOTS ? pieces : SLOTS;
+}
+
+static void solve_long_rows(struct half_job *job)
+{
+    const struct csr *R = job->R;
+    for (size_t row = 0; row < R->rows && !stopped(job); row++) {
+        uint64_t n = row_length(R, row);
+        if (n < LONG)
+            continue;
+        size_t pieces = pieces_of(n);
+        if (job->pieces + pieces > SLOTS)
+            solve_pieces(job);
+        for (size_t i = 0; i < pieces; i++)
+            job->piece[job->pieces++] = (struct piece){row, R->start[row] + n * i / pieces,
+                                                       R->start[row] + n * (i + 1) / pieces};
+    }
+    if (job->pieces > 0)
+        solve_pieces(job);
+}
+
+/* ---- all rows ---- */
+
+static void solve_rows(void *ctx, size_t begin, size_t end, unsigned worker)
+{
+    struct half_job *job = ctx;
+    const struct als_side *s = job->s;
+    const struct csr *R = job->R;
+    size_t d = s->set.factors;
+    float *scratch = job->scratch + worker * job->scratch_floats;
+    for (size_t row = begin; row < end && !stopped(job); row++) {
+        uint64_t n = row_length(R, row), at = R->start[row];
+        if (n < LONG)
+            als_solve_row(s, R->col + at, R->val + at, n, job->X + row * d, scratch);
+    }
+}
+
+static void step_rows(void *ctx, size_t begin, size_t end, unsigned worker)
+{
+    struct half_job *job = ctx;
+    if (!stopped(job))
+        als_cg_rows(job->s, job->R, begin, end, LONG, job->X,
+                    job->scratch + worker * job->scratch_floats);
+}
+
+/* The longest run of observations that one thread handles at once. */
+static size_t longest_piece(const struct csr *R)
+{
+    size_t longest = 0;
+    for (size_t row = 0; row < R->rows; row++) {
+        uint64_t n = row_length(R, row);
+        n = n < LONG ? n : n / pieces_of(n) + 1;
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
+
+static size_t scratch_of(const struct als_side *s, size_t longest)
+{
+    size_t exact = als_scratch(s, longest);
+    size_t cg = s->set.cg_steps ? als_cg_scratch(&s->set, longest) : 0;
+    return whole(exact > cg ? exact : cg);
+}
+
+enum pal_status als_half(const struct als_side *s, const struct csr *R, float *X,
+                         const struct run *run, struct pal_error *err)
+{
+    struct pool *pool = run ? run->pool : NULL;
+    size_t d = s->set.factors;
+    struct half_job job = {.s = s, .R = R, .X = X, .run = run, .longest = longest_piece(R)};
+    enum pal_status st = PAL_OK;
+    job.scratch_floats = scratch_of(s, job.longest);
+    job.scratch = mem_aligned(job.scratch_floats * pool_size(pool), sizeof *job.scratch);
+    job.sums = mem_aligned(SLOTS * d * s->ld, sizeof *job.sums);
+    job.rhs = mem_aligned(SLOTS * d, sizeof *job.rhs);
+    if (!job.scratch || !job.sums || !job.rhs) {
+        st = pal_no_memory(err);
+        goto done;
+    }
+    solve_long_rows(&job);
+    pool_for(pool, R->rows, GRAIN, s->set.cg_steps ? step_rows : solve_rows, &job);
+    if (stopped(&job))
+        st = run_step(run, "training", 0, 0, err);
+done:
+    mem_free(job.scratch);
+    mem_free(job.sums);
+    mem_free(job.rhs);
+    return st;
+}
+
+/* ---- the start ---- */
+
+struct random_job {
+    float *X;
+    size_t d;
+    double sigma;
+    uint64_t seed, stream;
+};
+
+static void random_rows(void *ctx, size_t begin, size_t end, unsigned worker)
+{
+    const struct random_job *job = ctx;
+    for (size_t row = begin; row < end; row++) {
+        struct rng rng;
+        rng_init(&rng, job->seed, job->stream + row);
+        for (size_t i = 0; i < job->d; i++)
+            job->X[row * job->d + i] = (float)(job->sigma * rng_normal(&rng));
+    }
+}
+
+void als_random(float *X, uint32_t rows, size_t d, float sigma, uint64_t seed, uint64_t stream,
+                struct pool *pool)
+{
+    struct random_job job = {X, d, sigma / sqrt((double)d), seed, stream};
+    pool_for(pool, rows, 256, random_rows, &job);
+}
+
+uint64_t als_half_bytes(const struct als_settings *set, uint64_t longest_row, unsigned threads)
+{
+    struct als_side s = {.set = *set, .ld = solve_stride(set->factors)};
+    uint64_t longest = longest_row < LONG ? longest_row : LONG;
+    uint64_t square = (uint64_t)set->factors * s.ld;
+    return sizeof(float) * ((2 + SLOTS) * square + threads * (uint64_t)scratch_of(&s, longest));
+}
