@@ -41,11 +41,22 @@ static void *allocate(size_t n, size_t size)
     return p;
 }
 
-static double now(void)
+static double clock_seconds(clockid_t id)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(id, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double now(void)
+{
+    return clock_seconds(CLOCK_MONOTONIC);
+}
+
+/* All threads' together. */
+static double cpu_seconds(void)
+{
+    return clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static long peak_rss_bytes(void)
@@ -251,8 +262,16 @@ static void half(const struct als_settings *set, const struct csr *R, const floa
     als_side_done(&side);
 }
 
+static void print_numbers(const double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        printf("%s%.4f", i ? ", " : "[", x[i]);
+    printf("]");
+}
+
 static void fit(char **argv)
 {
+    size_t epochs = strtoull(argv[3], NULL, 10);
     struct pal_error err;
     struct als_settings set = {.factors = strtoull(argv[1], NULL, 10),
                                .objective = ALS_HU,
@@ -265,16 +284,21 @@ static void fit(char **argv)
     float *X = read_vectors(argv[7], by_user.rows, set.factors);
     float *Y = read_vectors(argv[8], by_user.cols, set.factors);
     check(csr_transpose(&by_user, &by_item, &err), &err);
-    printf("{\"kernels\": \"%s\", \"seconds\": [", kernels()->name);
-    for (int epoch = 0; epoch < atoi(argv[3]); epoch++) {
-        double start = now();
+    double *wall = allocate(2 * epochs, sizeof *wall), *cpu = wall + epochs;
+    for (size_t epoch = 0; epoch < epochs; epoch++) {
+        wall[epoch] = -now();
+        cpu[epoch] = -cpu_seconds();
         half(&set, &by_user, Y, X, &run);
-        double middle = now();
         half(&set, &by_item, X, Y, &run);
-        fprintf(stderr, "%.3f + %.3f\n", middle - start, now() - middle);
-        printf("%s%.4f", epoch ? ", " : "", now() - start);
+        wall[epoch] += now();
+        cpu[epoch] += cpu_seconds();
     }
-    printf("], \"peak_rss_bytes\": %ld}\n", peak_rss_bytes());
+    printf("{\"kernels\": \"%s\", \"seconds\": ", kernels()->name);
+    print_numbers(wall, epochs);
+    printf(", \"cpu_seconds\": ");
+    print_numbers(cpu, epochs);
+    printf(", \"peak_rss_bytes\": %ld}\n", peak_rss_bytes());
+    mem_free(wall);
     write_vectors(argv[7], X, by_user.rows, set.factors);
     write_vectors(argv[8], Y, by_user.cols, set.factors);
     csr_done(&by_user);

@@ -315,7 +315,7 @@ static size_t longest_piece(const struct csr *R)
 static size_t scratch_of(const struct als_side *s, size_t longest)
 {
     size_t exact = als_scratch(s, longest);
-    size_t cg = s->set.cg_steps ? als_cg_scratch(&s->set, longest) : 0;
+    size_t cg = s->set.cg_steps ? als_cg_scratch(&s->set, LONG) : 0;
     return whole(exact > cg ? exact : cg);
 }
 
