@@ -3,6 +3,8 @@
 
 #include "math/kernels.h"
 
+#include <math.h>
+
 int cholesky_factor(float *A, size_t d, size_t stride)
 {
     return kernels()->cholesky_factor(A, d, stride);
@@ -23,9 +25,9 @@ float cg_step(size_t d, float rr, float *x, float *r, float *p, const float *q)
 {
     const struct kernels *k = kernels();
     float curvature = k->dot(p, q, d);
-    if (!(rr > 1e-20f) || !(curvature > 0))
-        return rr;
     float step = rr / curvature;
+    if (!(rr > 1e-20f) || !(curvature > 0) || !isfinite(step))
+        return rr;
     k->axpy(step, p, x, d);
     k->axpy(-step, q, r, d);
     float rr_new = k->dot(r, r, d);

@@ -26,7 +26,8 @@ size_t solve_stride(size_t d);
  *     repeat: compute q = A p;  rr = cg_step(d, rr, x, r, p, q)
  *
  * x, r, p, q (d). Each step moves x to the minimum along p and makes p the next direction.
- * Returns the new dot(r, r); a residual of (nearly) nothing leaves all as it is. */
+ * Returns the new dot(r, r); a residual of (nearly) nothing, or an infinite one, leaves all as it
+ * is. */
 float cg_step(size_t d, float rr, float *x, float *r, float *p, const float *q);
 
 #endif

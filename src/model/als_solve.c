@@ -146,17 +146,44 @@ static void add_diagonal(float *A, size_t d, size_t ld, float lambda)
         A[i * ld + i] += lambda;
 }
 
-/* x = (A + gram + λI)⁻¹ x, where A holds a row's own sum and `spare` has room for a copy of it.
- * Without regularization rounding may leave a matrix that is not positive definite; then the
- * diagonal is raised until it is. */
-static void solve_system(const struct als_side *s, float *A, float lambda, float *x)
+/* A row's matrix, factored at last. Where there is next to no regularization, rounding may leave a
+ * matrix that is not positive definite: its diagonal is raised, ever more, until it is. Weights
+ * past all reason, whose squares are infinite, give -1. a: room for `room` coefficients. */
+static int factor_anyway(const struct als_side *s, const uint32_t *index, const float *weight,
+                         size_t n, float lambda, float *A, float *a, size_t room)
+{
+    enum { TRIES = 10 };
+    size_t d = s->set.factors;
+    float more = 0;
+    for (int try = 0; try < TRIES; try++) {
+        memcpy(A, s->gram, d * s->ld * sizeof *A);
+        for (size_t at = 0; at < n; at += room) {
+            size_t count = n - at < room ? n - at : room;
+            als_weigh(&s->set, weight + at, count, a, NULL);
+            kernels()->gather_syrk(s->Y, d, d, index + at, count, a, A, s->ld);
+        }
+        for (size_t i = 0; more == 0 && i < d; i++)
+            more = fmaxf(more, 1e-6f * A[i * (s->ld + 1)]);
+        add_diagonal(A, d, s->ld, lambda + more);
+        if (cholesky_factor(A, d, s->ld) == 0)
+            return 0;
+        more *= 10;
+    }
+    return -1;
+}
+
+/* A (in scratch) becomes the factored matrix of a row; a (n) its coefficients. */
+static int factor_row(const struct als_side *s, const uint32_t *index, const float *weight,
+                      size_t n, float *A, float *a)
 {
     size_t d = s->set.factors;
+    float lambda = als_lambda(&s->set, n, s->rows);
+    memcpy(A, s->gram, d * s->ld * sizeof *A);
+    kernels()->gather_syrk(s->Y, d, d, index, n, a, A, s->ld);
     add_diagonal(A, d, s->ld, lambda);
     if (cholesky_factor(A, d, s->ld) == 0)
-        cholesky_solve(A, d, s->ld, x);
-    else
-        memset(x, 0, d * sizeof *x);
+        return 0;
+    return factor_anyway(s, index, weight, n, lambda, A, a, n);
 }
 
 void als_solve_row(const struct als_side *s, const uint32_t *index, const float *weight, size_t n,
@@ -168,10 +195,23 @@ void als_solve_row(const struct als_side *s, const uint32_t *index, const float 
     if (n == 0)
         return;
     als_weigh(&s->set, weight, n, a, b);
-    memcpy(A, s->gram, d * s->ld * sizeof *A);
-    kernels()->gather_syrk(s->Y, d, d, index, n, a, A, s->ld);
     kernels()->gather_axpy(s->Y, d, d, index, n, b, x);
-    solve_system(s, A, als_lambda(&s->set, n, s->rows), x);
+    if (factor_row(s, index, weight, n, A, a) == 0)
+        cholesky_solve(A, d, s->ld, x);
+    else
+        memset(x, 0, d * sizeof *x);
+}
+
+void als_solve_for(const struct als_side *s, const uint32_t *index, const float *weight, size_t n,
+                   float *x, float *scratch)
+{
+    size_t d = s->set.factors;
+    float *A = scratch, *a = A + d * s->ld;
+    als_weigh(&s->set, weight, n, a, NULL);
+    if (n > 0 && factor_row(s, index, weight, n, A, a) == 0)
+        cholesky_solve(A, d, s->ld, x);
+    else
+        memset(x, 0, d * sizeof *x);
 }
 
 /* ---- rows that are split ---- */
@@ -224,6 +264,21 @@ static void sum_piece(void *ctx, size_t begin, size_t end, unsigned worker)
     }
 }
 
+/* x (right side) = A⁻¹ x, where A is all of the row's matrix but λ. */
+static void solve_joined(const struct half_job *job, size_t row, float *A, float *x, float *scratch)
+{
+    const struct als_side *s = job->s;
+    uint64_t n = row_length(job->R, row), at = job->R->start[row];
+    size_t d = s->set.factors;
+    float lambda = als_lambda(&s->set, n, s->rows);
+    add_diagonal(A, d, s->ld, lambda);
+    if (cholesky_factor(A, d, s->ld) == 0 || factor_anyway(s, job->R->col + at, job->R->val + at, n,
+                                                           lambda, A, scratch, job->longest) == 0)
+        cholesky_solve(A, d, s->ld, x);
+    else
+        memset(x, 0, d * sizeof *x);
+}
+
 /* [begin, end) are pieces: whoever has the first piece of a row solves that row. */
 static void join_pieces(void *ctx, size_t begin, size_t end, unsigned worker)
 {
@@ -241,7 +296,7 @@ static void join_pieces(void *ctx, size_t begin, size_t end, unsigned worker)
             kernels()->axpy(1, job->rhs + q * d, x, d);
         }
         kernels()->axpy(1, s->gram, A, square);
-        solve_system(s, A, als_lambda(&s->set, row_length(job->R, row), s->rows), x);
+        solve_joined(job, row, A, x, job->scratch + worker * job->scratch_floats);
     }
 }
 

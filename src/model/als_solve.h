@@ -56,6 +56,10 @@ size_t als_scratch(const struct als_side *s, size_t n);
 void als_solve_row(const struct als_side *s, const uint32_t *index, const float *weight, size_t n,
                    float *x, float *scratch);
 
+/* x (d) becomes A⁻¹ x for the matrix A of such a row; scratch as above. */
+void als_solve_for(const struct als_side *s, const uint32_t *index, const float *weight, size_t n,
+                   float *x, float *scratch);
+
 /* Solves all rows of R (rows, s->rows) into X (R->rows, d): exactly, or with CG steps that start
  * from what X holds. Deterministic at any thread count. PAL_EINTERRUPTED leaves X half renewed. */
 MUST_USE enum pal_status als_half(const struct als_side *s, const struct csr *R, float *X,

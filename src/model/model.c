@@ -14,6 +14,7 @@
 static const struct model_ops *const table[] = {
     &model_random,
     &model_popular,
+    &model_als,
 };
 
 const struct model_ops *model_at(size_t i)
