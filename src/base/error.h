@@ -20,7 +20,4 @@ enum pal_status pal_no_memory(struct pal_error *err);
 enum pal_status pal_within(struct pal_error *err, enum pal_status st, const char *fmt, ...)
     PRINTF(3, 4);
 
-/* The name of a status for machines: "ok", "usage", "format"… A constant. */
-const char *pal_status_name(enum pal_status st);
-
 #endif

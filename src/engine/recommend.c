@@ -387,6 +387,19 @@ enum pal_status recommend(const struct recommender *r, const struct request *q, 
     return st;
 }
 
+static enum pal_status none_can_tell(struct pal_error *err)
+{
+    struct str names = {0};
+    for (size_t i = 0; model_at(i); i++)
+        if (model_at(i)->can & MODEL_SIMILAR)
+            str_fmt(&names, "%s%s", names.len ? ", " : "", model_at(i)->name);
+    enum pal_status st =
+        pal_fail(err, PAL_EUNSUPPORTED,
+                 "no model here can tell which items are alike: train one of %s", str_text(&names));
+    str_done(&names);
+    return st;
+}
+
 /* The model to ask what is like the item. */
 static enum pal_status find_similar(const struct recommender *r, uint32_t item, const char *name,
                                     const struct joined **out, struct pal_error *err)
@@ -409,8 +422,7 @@ static enum pal_status find_similar(const struct recommender *r, uint32_t item, 
         }
     }
     if (!able)
-        return pal_fail(err, PAL_EUNSUPPORTED,
-                        "no model here can tell which items are alike: train als, ease or itemknn");
+        return none_can_tell(err);
     return pal_fail(err, PAL_ENOTFOUND, "'%s' is newer than the model, which does not know it yet",
                     items_name(r->items, item));
 }

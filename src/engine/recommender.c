@@ -48,13 +48,17 @@ static enum pal_status join(struct joined *j, struct model *m, const struct item
     return PAL_OK;
 }
 
+static void unjoin(struct joined *j)
+{
+    mem_free(j->to_catalog);
+    mem_free(j->to_model);
+}
+
 /* Frees everything but the models. */
 static void drop(struct recommender *r)
 {
-    for (size_t i = 0; i < r->count; i++) {
-        mem_free(r->joined[i].to_catalog);
-        mem_free(r->joined[i].to_model);
-    }
+    for (size_t i = 0; i < r->count; i++)
+        unjoin(&r->joined[i]);
     mem_free(r->joined);
     items_done(&r->own);
     mem_free(r);
@@ -96,6 +100,51 @@ enum pal_status recommender_over(const struct items *items, struct model **model
                                  struct recommender **out, struct pal_error *err)
 {
     return make(items, false, models, count, out, err);
+}
+
+/* Which of the first `count` is a model of that name; count if none is. */
+static size_t place_of(const struct joined *joined, size_t count, const char *name)
+{
+    size_t i = 0;
+    while (i < count && strcmp(joined[i].model->ops->name, name) != 0)
+        i++;
+    return i;
+}
+
+enum pal_status recommender_put(struct recommender *r, struct model **models, size_t count,
+                                struct pal_error *err)
+{
+    struct joined *fresh = mem_zero(count, sizeof *fresh);
+    struct joined *all = mem_zero(r->count + count, sizeof *all);
+    enum pal_status st = fresh && all ? PAL_OK : pal_no_memory(err);
+    size_t made = 0, total = r->count;
+    for (; st == PAL_OK && made < count; made++)
+        if ((st = join(&fresh[made], models[made], r->items, err)) != PAL_OK)
+            break;
+    if (st != PAL_OK) {
+        while (made)
+            unjoin(&fresh[--made]);
+        mem_free(fresh);
+        mem_free(all);
+        return st;
+    }
+    if (r->count)
+        memcpy(all, r->joined, r->count * sizeof *all);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = place_of(all, total, models[i]->ops->name);
+        if (at < total) {
+            unjoin(&all[at]);
+            model_free(all[at].model);
+        } else {
+            total++;
+        }
+        all[at] = fresh[i];
+    }
+    mem_free(fresh);
+    mem_free(r->joined);
+    r->joined = all;
+    r->count = total;
+    return PAL_OK;
 }
 
 void recommender_free(struct recommender *r)
@@ -190,4 +239,33 @@ size_t recommender_models(const struct recommender *r)
 const struct model *recommender_model(const struct recommender *r, size_t i)
 {
     return r->joined[i].model;
+}
+
+struct model *recommender_own(struct recommender *r, size_t i)
+{
+    return r->joined[i].model;
+}
+
+enum pal_status recommender_rebase(struct recommender *r, const struct items *like,
+                                   const struct items *items, struct pal_error *err)
+{
+    struct joined *fresh = mem_zero(r->count, sizeof *fresh);
+    if (!fresh)
+        return pal_no_memory(err);
+    for (size_t made = 0; made < r->count; made++) {
+        enum pal_status st = join(&fresh[made], r->joined[made].model, like, err);
+        if (st != PAL_OK) {
+            while (made)
+                unjoin(&fresh[--made]);
+            mem_free(fresh);
+            return st;
+        }
+    }
+    for (size_t i = 0; i < r->count; i++)
+        unjoin(&r->joined[i]);
+    mem_free(r->joined);
+    r->joined = fresh;
+    items_done(&r->own);
+    r->items = items;
+    return PAL_OK;
 }

@@ -26,11 +26,24 @@ MUST_USE enum pal_status recommender_new(const struct items *items, struct model
 MUST_USE enum pal_status recommender_over(const struct items *items, struct model **models,
                                           size_t count, struct recommender **out,
                                           struct pal_error *err);
+
+/* Takes over the models (count), each in place of the one of its name, else as the last. All of
+ * them or none; not while anybody asks. */
+MUST_USE enum pal_status recommender_put(struct recommender *r, struct model **models, size_t count,
+                                         struct pal_error *err);
 void recommender_free(struct recommender *r); /* NULL is fine */
 
 const struct items *recommender_items(const struct recommender *r);
 size_t recommender_models(const struct recommender *r);
 const struct model *recommender_model(const struct recommender *r, size_t i);
+
+/* The same, for saving it: its card gets filled in. */
+struct model *recommender_own(struct recommender *r, size_t i);
+
+/* Stands r over a catalog of the caller's, as recommender_over does: `items` is where it will be
+ * from now on, `like` what it holds by then. Not while anybody asks. */
+MUST_USE enum pal_status recommender_rebase(struct recommender *r, const struct items *like,
+                                            const struct items *items, struct pal_error *err);
 
 struct reason {
     uint32_t item; /* of the history, by catalog number */
