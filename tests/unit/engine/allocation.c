@@ -18,6 +18,8 @@ struct place {
 static int make_place(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
+    if (!p)
+        return -1;
     strcpy(p->csv, "/tmp/palate-allocation-XXXXXX.csv");
     strcpy(p->models, "/tmp/palate-allocation-XXXXXX");
     FILE *f = fdopen(mkstemps(p->csv, 4), "w");

@@ -50,6 +50,8 @@ static struct model *fit(const struct place *p, const char *name)
 static int make_place(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
+    if (!p)
+        return -1;
     struct rows *rows;
     struct pal_error err;
     uint32_t user;

@@ -17,6 +17,8 @@ struct place {
 static int make_place(void **state)
 {
     struct place *p = calloc(1, sizeof *p);
+    if (!p)
+        return -1;
     strcpy(p->dir, "/tmp/palate-registry-XXXXXX");
     if (!mkdtemp(p->dir))
         return -1;
