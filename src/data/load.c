@@ -164,7 +164,9 @@ static bool own_fits(const char *path)
     size_t n = f ? fread(head, 1, sizeof head, f) : 0;
     if (f)
         fclose(f);
-    return n == sizeof head && head[8] == '{' && memchr(head, 0, 8) != NULL;
+    size_t len = strlen(path);
+    bool named = f && len > 7 && strcmp(path + len - 7, ".palate") == 0; /* even if cut short */
+    return named || (n == sizeof head && head[8] == '{' && memchr(head, 0, 8) != NULL);
 }
 
 const struct loader loader_own = {"palate", "palate's own file, as written by import", own_fits,

@@ -1,0 +1,187 @@
+/* The table of commands: to add one is to write one file and one row. See command.h. */
+#include "cli/command.h"
+
+#include <string.h>
+
+/* Options that commands share, by what they are about. */
+#define DATA  "data format columns skip-bad fold"
+#define WORLD "set seed"
+#define WORK  "seed threads kernels"
+
+static const struct command commands[] = {
+    {
+        .name = "demo",
+        .brief = "show everything on MovieLens, or on an invented world",
+        .operands = "",
+        .help =
+            "Takes MovieLens if it is at hand (in $PALATE_DATA or ../shared/data), else invents a "
+            "world; shows what the data look like, trains, compares the models with popular and "
+            "random, and recommends to three users, with reasons. Each step is printed with the "
+            "command that does it by hand. What it makes lies in the folder palate-demo.\n"
+            "Takes less than two minutes on two cores.",
+        .options = DATA " " WORK " once",
+        .examples = "palate demo\tshow what palate does\n"
+                    "palate demo --data synthetic\tthe same on an invented world\n",
+        .run = demo_run,
+    },
+    {
+        .name = "import",
+        .brief = "read a data set and write it as a file of palate's own",
+        .operands = "PATH",
+        .operands_most = 1,
+        .help =
+            "Reads a folder as it was published, or a single file, and writes one file that loads "
+            "at the speed of memory and is taken wherever --data is. With --synthetic it writes an "
+            "invented world instead. Run palate help formats for what can be read.",
+        .options = "output format columns skip-bad fold synthetic " WORLD " threads kernels json",
+        .examples =
+            "palate import ml-1m -o ml-1m.palate\ta folder as published\n"
+            "palate import log.csv --columns user=who,item=what,time=at -o log.palate\tany CSV\n"
+            "palate import --synthetic --set synth.users=500 --seed 7 -o world.palate\tinvented\n",
+        .run = import_run,
+    },
+    {
+        .name = "stats",
+        .brief = "say what a data set looks like",
+        .operands = "",
+        .help = "Counts, density, ratings, activity of users and popularity of items, the long "
+                "tail, categories and which of them go together, and the time span.",
+        .options = DATA " " WORLD " threads kernels json",
+        .examples = "palate stats --data ml-1m\tas text\n"
+                    "palate stats --data ml-1m --json\tfor machines\n",
+        .run = stats_run,
+    },
+    {
+        .name = "train",
+        .brief = "train models and publish them as a new version",
+        .operands = "",
+        .help =
+            "Trains on all of the data, writes the models and the catalog to a new version in the "
+            "folder of models, and makes it the live one, from which palate recommend and palate "
+            "similar answer. With --split it holds data out first, measures on them, and then "
+            "trains once more on everything. Interrupted, it leaves nothing behind.",
+        .options = DATA " model set weights split metrics relevant models memory " WORK " json",
+        .examples = "palate train --data ml-1m\tthe usual models\n"
+                    "palate train --data ml-1m --model als,ease --set als.factors=128\tyours\n"
+                    "palate train --data ml-1m --split random:80/20\tand say how good they are\n",
+        .run = train_run,
+    },
+    {
+        .name = "eval",
+        .brief = "compare models on data that was held out",
+        .operands = "",
+        .help =
+            "Cuts the data in two or three, trains each model on the first part and measures how "
+            "well it finds the rest: all items are ranked for each user, but for those that the "
+            "user had in training. Intervals are from a bootstrap over users; with --compare a "
+            "paired test says whether a difference from the best model is more than chance.\n"
+            "Memory is the largest that the process held while that model was trained and "
+            "evaluated, the data included.",
+        .options = DATA " model set split metrics part protocol weights relevant bootstrap "
+                        "confidence compare save memory " WORK " json",
+        .examples =
+            "palate eval --data ml-1m --model als,ease,popular\tthe usual metrics\n"
+            "palate eval --data ml-1m --split random:60/20/20 --part valid --model als,als+epochs=8"
+            "\ttwo settings of one model\n"
+            "palate eval --data gowalla-lightgcn --split file --model ease --metrics recall@20\t"
+            "the published test part\n",
+        .run = eval_run,
+    },
+    {
+        .name = "recommend",
+        .brief = "say what somebody may like next",
+        .operands = "",
+        .help =
+            "Answers from the live version. The history is that of a user of the data set "
+            "(--user; the data set that the models were trained on, unless --data names another) "
+            "or what --history lists: titles or item ids, separated by commas. A part of a title "
+            "will do if only one has it.",
+        .options = "user history count explain exclude model models " DATA " seed json",
+        .examples = "palate recommend --user 42 -n 10 --explain\twith reasons\n"
+                    "palate recommend --history 'Toy Story (1995),Heat (1995)'\tfor somebody new\n",
+        .run = recommend_run,
+    },
+    {
+        .name = "similar",
+        .brief = "list the items nearest to one",
+        .operands = "TITLE",
+        .operands_most = 1,
+        .help = "Answers from the live version, by the first of its models that can tell or the "
+                "one named. The item is given by its title, a part of it, or its id.",
+        .options = "count model models json",
+        .examples = "palate similar 'Toy Story (1995)'\t\n",
+        .run = similar_run,
+    },
+    {
+        .name = "models",
+        .brief = "list published versions, look at one, or switch to another",
+        .operands = "[show N]",
+        .operands_most = 2,
+        .help = "Without arguments lists the versions in the folder of models; the live one is "
+                "marked. 'show N' prints what is known of version N: data, options, metrics. "
+                "--activate N makes version N the live one.",
+        .options = "models activate json",
+        .examples = "palate models\twhat there is\n"
+                    "palate models show 3\tversion 3\n"
+                    "palate models --activate 2\tgo back to version 2\n",
+        .run = models_run,
+    },
+    {
+        .name = "version",
+        .brief = "print the version and how it was built",
+        .operands = "",
+        .help = "Prints the version, compiler, the inner loops that this processor can run, the "
+                "linear algebra library, and the number of cores.",
+        .options = "kernels json",
+        .examples = "",
+        .run = version_run,
+    },
+    {
+        .name = "help",
+        .brief = "explain a command, a model, or a topic",
+        .operands = "[NAME]",
+        .operands_most = 1,
+        .help = "NAME is a command, a model (als, ease and so on), or one of the topics models, "
+                "metrics, "
+                "splits, weights, formats, config.",
+        .options = "man",
+        .examples = "palate help eval\ta command\n"
+                    "palate help als\ta model and its options\n"
+                    "palate help metrics\ta topic\n",
+        .run = help_run,
+    },
+};
+
+const struct command *command_at(size_t i)
+{
+    return i < sizeof commands / sizeof commands[0] ? &commands[i] : NULL;
+}
+
+const struct command *command_find(const char *name)
+{
+    const struct command *c;
+    for (size_t i = 0; (c = command_at(i)); i++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+enum pal_status command_named(const char *name, const struct command **out, struct pal_error *err)
+{
+    *out = command_find(name);
+    if (*out)
+        return PAL_OK;
+    const struct command *c, *near = NULL;
+    size_t best = 4;
+    for (size_t i = 0; (c = command_at(i)); i++) {
+        size_t d = opt_distance(name, c->name);
+        if (d < best && d < strlen(c->name)) {
+            best = d;
+            near = c;
+        }
+    }
+    if (near)
+        return pal_fail(err, PAL_EUSAGE, "there is no command '%s': did you mean '%s'?", name,
+                        near->name);
+    return pal_fail(err, PAL_EUSAGE, "there is no command '%s': see palate help", name);
+}

@@ -1,0 +1,306 @@
+/* palate demo: the whole way from data to recommendations, each step with the command that does it
+ * by hand. */
+#include "base/file.h"
+#include "cli/answer.h"
+#include "cli/publish.h"
+#include "cli/source.h"
+#include "cli/stats.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char folder[] = "palate-demo", models_folder[] = "palate-demo/models";
+static const char eval_models[] = "als,ease,knn,popular,random";
+static const char demo_metrics[] = "ndcg@10,precision@10,recall@10,coverage@10";
+static const char demo_split[] = "random:80/20";
+
+enum { PEOPLE = 3, FEWEST = 20, ANSWERS = 5, WIDEST = 100 };
+
+#define SAFE "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%"
+
+struct demo {
+    struct job *job;
+    struct dataset *data;
+    char path[PATH_MAX]; /* what --data would be */
+    const char *shown;   /* the same as a shell takes it */
+    bool given;          /* --data was */
+    const char *models;  /* to train: the one that answers comes first */
+    int step;
+};
+
+/* Whether dir/name holds a MovieLens set; then its path is in buf. */
+static bool has_movielens(const char *dir, const char *name, char *buf, size_t size)
+{
+    static const char *const ratings[] = {"ratings.dat", "ratings.csv", "u.data"};
+    char file[PATH_MAX];
+    for (size_t i = 0; i < sizeof ratings / sizeof ratings[0]; i++) {
+        if (!file_join(buf, size, dir, name, NULL) &&
+            !file_join(file, sizeof file, buf, ratings[i], NULL) && file_exists(file))
+            return true;
+    }
+    return false;
+}
+
+/* What --data names; else MovieLens in $PALATE_DATA or ../shared/data; else an invented world. */
+static void choose_data(struct demo *demo)
+{
+    static const char *const names[] = {"ml-1m", "ml-latest-small", "ml-100k"};
+    const char *places[] = {getenv("PALATE_DATA"), "../shared/data"};
+    const struct job *job = demo->job;
+    if (job->origin[option_index("data", 4)] == FROM_FLAG ||
+        job->origin[option_index("data", 4)] == FROM_FILE) {
+        snprintf(demo->path, sizeof demo->path, "%s", job->set.data);
+        demo->given = true;
+        return;
+    }
+    for (size_t p = 0; p < 2; p++)
+        for (size_t i = 0; i < 3 && places[p] && *places[p]; i++)
+            if (has_movielens(places[p], names[i], demo->path, sizeof demo->path))
+                return;
+    if (places[0] && *places[0] && has_movielens(places[0], ".", demo->path, sizeof demo->path))
+        snprintf(demo->path, sizeof demo->path, "%s", places[0]);
+    else
+        snprintf(demo->path, sizeof demo->path, "synthetic");
+}
+
+/* A step's heading, what it is for, and how to do it by hand. */
+static void step(struct demo *demo, const char *title, const char *text)
+{
+    struct console *c = &demo->job->out;
+    char heading[80];
+    snprintf(heading, sizeof heading, "%d  %s", ++demo->step, title);
+    say_heading(c, heading);
+    say_paragraph(c, 3, text);
+}
+
+/* The command, broken before options where the line gets too long. */
+static enum pal_status by_hand(struct demo *demo, const char *command, struct pal_error *err)
+{
+    struct console *c = &demo->job->out;
+    size_t width = c->width && c->width < WIDEST ? c->width : WIDEST, column = 5;
+    say_text(c, "   ");
+    say_styled(c, DIM, "$ ");
+    while (*command) {
+        const char *end = strstr(command + 1, " --");
+        size_t len = end ? (size_t)(end - command) : strlen(command);
+        if (column > 5 && column + len + 2 > width) {
+            say_styled(c, DIM, " \\\n    ");
+            column = 4;
+        }
+        char part[PATH_MAX + 64];
+        snprintf(part, sizeof part, "%.*s", (int)len, command);
+        say_styled(c, DIM, part);
+        column += len;
+        command += len;
+    }
+    say_text(c, "\n\n");
+    return job_flush(demo->job, err);
+}
+
+/* A word as a shell takes it. */
+static const char *quoted(struct demo *demo, const char *word)
+{
+    struct str out = {0};
+    if (*word && strspn(word, SAFE) == strlen(word))
+        return word;
+    str_char(&out, '\'');
+    for (const char *p = word; *p; p++)
+        if (*p == '\'')
+            str_put(&out, "'\\''");
+        else
+            str_char(&out, *p);
+    str_char(&out, '\'');
+    const char *kept = str_ok(&out) ? arena_text(&demo->job->arena, out.text, out.len) : NULL;
+    str_done(&out);
+    return kept ? kept : word;
+}
+
+static enum pal_status show_data(struct demo *demo, struct pal_error *err)
+{
+    struct stats s = {0};
+    char command[PATH_MAX + 64];
+    bool invented = source_is_synthetic(demo->path);
+    step(demo, "The data",
+         !invented     ? "Who liked what, read as it was published."
+         : demo->given ? "An invented world of films, and people with tastes that drift."
+                       : "No MovieLens is at hand (set PALATE_DATA to its folder), so here is an "
+                         "invented world of films, and people with tastes that drift.");
+    snprintf(command, sizeof command, "palate stats --data %s", demo->shown);
+    enum pal_status st = by_hand(demo, command, err);
+    if (!st)
+        st = source_load(demo->job, demo->path, &demo->data, err);
+    if (!st)
+        st = stats_make(demo->data, &demo->job->run, &s, err);
+    if (!st)
+        stats_say_brief(&demo->job->out, demo->data, &s);
+    stats_done(&s);
+    return st;
+}
+
+static enum pal_status show_comparison(struct demo *demo, struct pal_error *err)
+{
+    struct plan plan;
+    struct trials t;
+    char command[PATH_MAX + 256];
+    step(demo, "Which model is good?",
+         "A fifth of what people did is hidden. Models learn from the rest and rank all items for "
+         "each person; the more of the hidden ones stand on top, the better. To be worth "
+         "anything a model must beat 'popular', which tells everybody the same.");
+    snprintf(command, sizeof command, "palate eval --data %s --split %s --model %s --metrics %s",
+             demo->shown, demo_split, eval_models, demo_metrics);
+    enum pal_status st = by_hand(demo, command, err);
+    if (!st)
+        st = plan_make(demo->job, eval_models, demo->data, 0, &plan, err);
+    if (!st)
+        st = trials_run(demo->job, demo->data, &plan, demo_split, demo_metrics, 0, &t, err);
+    if (st)
+        return st;
+    trials_say(&demo->job->out, &t);
+    demo->models = t.trials[t.best].variant->ops == model_find("als") ? "als,ease,content,popular"
+                                                                      : "ease,als,content,popular";
+    trials_done(&t);
+    return PAL_OK;
+}
+
+static enum pal_status show_training(struct demo *demo, struct pal_error *err)
+{
+    struct plan plan;
+    struct published p;
+    char command[PATH_MAX + 256];
+    step(demo, "Train and publish",
+         "Now on all of the data, and written as a version from which answers come; the model that "
+         "is named first gives them. An earlier version can be made the live one again.");
+    snprintf(command, sizeof command, "palate train --data %s --model %s --models %s", demo->shown,
+             demo->models, models_folder);
+    enum pal_status st = by_hand(demo, command, err);
+    if (!st)
+        st = plan_make(demo->job, demo->models, demo->data, 0, &plan, err);
+    if (!st)
+        st = publish(demo->job, demo->data, &plan, NULL, models_folder, 0, &p, err);
+    if (!st)
+        publish_say(&demo->job->out, &plan, &p, models_folder);
+    return st;
+}
+
+static uint64_t activity(const struct dataset *d, uint32_t user)
+{
+    return d->all.start[user + 1] - d->all.start[user];
+}
+
+/* The first user from `from` on who did enough to have a taste; `from` if there is none. */
+static uint32_t somebody(const struct dataset *d, uint32_t from)
+{
+    for (uint32_t u = from; u < d->all.users; u++)
+        if (activity(d, u) >= FEWEST)
+            return u;
+    return from;
+}
+
+static enum pal_status answer_user(struct demo *demo, const struct recommender *r, uint32_t user,
+                                   struct pal_error *err)
+{
+    const struct dataset *d = demo->data;
+    const struct items *items = recommender_items(r);
+    struct console *c = &demo->job->out;
+    struct arena *tmp = &demo->job->arena;
+    const char *id = intern_text(&d->users.ids, user);
+    const char *rules = demo->job->set.weights ? demo->job->set.weights
+                        : d->weights           ? d->weights
+                                               : weights_default;
+    struct recommendation list[ANSWERS];
+    struct answer a = {0, list};
+    struct request q = {.n = ANSWERS, .explain = 1};
+    enum pal_status st = answer_history(r, d, id, rules, tmp, &q.history, err);
+    if (!st)
+        st = recommend(r, &q, tmp, list, &a.count, err);
+    if (st)
+        return st;
+    char name[300];
+    snprintf(name, sizeof name, "User %s", id);
+    say_text(c, "   ");
+    say_styled(c, BOLD, name);
+    say_text(c, " liked\n");
+    answer_say_history(c, 5, items, &q.history);
+    say_text(c, "   and may like\n");
+    answer_say(c, 3, items, &a);
+    return PAL_OK;
+}
+
+static enum pal_status show_answers(struct demo *demo, struct pal_error *err)
+{
+    struct recommender *r = NULL;
+    struct registry_version v;
+    const struct dataset *d = demo->data;
+    char command[512];
+    uint32_t user[PEOPLE];
+    for (uint32_t i = 0; i < PEOPLE; i++)
+        user[i] = somebody(d, (uint32_t)((uint64_t)d->all.users * (i + 1) / (PEOPLE + 1)));
+    step(demo, "Recommend",
+         "For three people: what they have not met yet, best first, and which of the films that "
+         "they liked speak for it.");
+    snprintf(command, sizeof command, "palate recommend --models %s --user %.256s -n %d --explain",
+             models_folder, quoted(demo, intern_text(&d->users.ids, user[0])), ANSWERS);
+    enum pal_status st = by_hand(demo, command, err);
+    if (!st)
+        st = registry_current(models_folder, &v, err);
+    if (!st)
+        st = recommender_open(v.path, NULL, &r, err);
+    for (size_t i = 0; i < PEOPLE && !st; i++) {
+        say_text(&demo->job->out, i ? "\n" : "");
+        st = answer_user(demo, r, user[i], err);
+    }
+    recommender_free(r);
+    return st;
+}
+
+/* The item that most people did something with. */
+static uint32_t best_known(const struct dataset *d, struct arena *tmp)
+{
+    uint32_t *count = arena_zero(tmp, d->all.items, sizeof *count), best = 0;
+    for (uint64_t i = 0; count && i < interactions_count(&d->all); i++)
+        if (++count[d->all.item[i]] > count[best])
+            best = d->all.item[i];
+    return best;
+}
+
+static void say_next(struct demo *demo)
+{
+    struct console *c = &demo->job->out;
+    uint32_t known = best_known(demo->data, &demo->job->arena);
+    const char *item = quoted(demo, items_name(&demo->data->items, known));
+    say_heading(c, "What to try next");
+    say(c, "   palate similar %s --models %s\n", item, models_folder);
+    say(c, "   palate recommend --history %s --models %s\n", item, models_folder);
+    say(c, "   palate stats --data %s\n", demo->shown);
+    say(c, "   palate models --models %s\n", models_folder);
+    say_text(c, "   palate help\n");
+    say(c, "What the demo made lies in %s/ and can be deleted.\n", folder);
+}
+
+enum pal_status demo_run(struct job *job, struct pal_error *err)
+{
+    struct demo demo = {.job = job};
+    enum pal_status st = job_threads(job, err);
+    if (!st)
+        st = file_make_dir(folder, err);
+    if (st)
+        return st;
+    choose_data(&demo);
+    job->set.data = demo.path;
+    demo.shown = quoted(&demo, demo.path);
+    if (!job_given(job, "bootstrap"))
+        job->set.bootstrap = 200;
+    st = show_data(&demo, err);
+    if (!st)
+        st = show_comparison(&demo, err);
+    if (!st)
+        st = show_training(&demo, err);
+    if (!st)
+        st = show_answers(&demo, err);
+    if (!st)
+        say_next(&demo);
+    dataset_free(demo.data);
+    return st;
+}

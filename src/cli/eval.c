@@ -1,0 +1,62 @@
+/* palate eval: models compared on data that was held out. */
+#include "base/file.h"
+#include "cli/source.h"
+#include "cli/trials.h"
+
+/* Writes the object where --save says. */
+static enum pal_status save(const char *path, const struct trials *t, struct pal_error *err)
+{
+    struct emit e = {0};
+    struct file_out *f = NULL;
+    trials_emit(&e, t);
+    enum pal_status st = str_ok(&e.text) ? PAL_OK : pal_no_memory(err);
+    if (!st)
+        st = file_create(path, &f, err);
+    if (!st)
+        st = file_write(f, str_text(&e.text), e.text.len, err);
+    if (!st)
+        st = file_commit(f, err);
+    else
+        file_abandon(f);
+    str_done(&e.text);
+    return st;
+}
+
+static void print(struct console *c, const struct dataset *d, const struct trials *t, bool json)
+{
+    if (json) {
+        struct emit e = {0};
+        trials_emit(&e, t);
+        emit_say(&e, c);
+        return;
+    }
+    say_styled(c, BOLD, d->name);
+    say(c, "  %s, %s\n\n", d->format, t->split.spec);
+    trials_say(c, t);
+}
+
+enum pal_status eval_run(struct job *job, struct pal_error *err)
+{
+    struct dataset *d = NULL;
+    struct plan plan;
+    struct trials t = {0};
+    uint64_t memory = 0;
+    enum pal_status st = source_memory(job, &memory, err);
+    if (!st)
+        st = trials_check(job, err);
+    if (!st)
+        st = job_threads(job, err);
+    if (!st)
+        st = source_load(job, NULL, &d, err);
+    if (!st)
+        st = plan_make(job, job->set.model, d, memory, &plan, err);
+    if (!st)
+        st = trials_run(job, d, &plan, job->set.split, job->set.metrics, memory, &t, err);
+    if (!st && job->set.save)
+        st = save(job->set.save, &t, err);
+    if (!st)
+        print(&job->out, d, &t, job->set.json);
+    trials_done(&t);
+    dataset_free(d);
+    return st;
+}

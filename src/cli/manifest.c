@@ -1,0 +1,141 @@
+/* See manifest.h. The engine writes what a reader of models needs; this adds where the data lie,
+ * which is the command line's business: `palate recommend --user 42` reads that user's history. */
+#include "cli/manifest.h"
+
+#include "base/file.h"
+#include "cli/source.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char file_name[] = "manifest.json";
+
+/* The options that say what data are read, as they are named in the manifest too. */
+static const char recorded[] = "format columns skip-bad fold seed";
+
+enum pal_status manifest_read(const char *dir, json_t **out, struct pal_error *err)
+{
+    char path[PATH_MAX];
+    struct file_map text;
+    json_error_t where;
+    enum pal_status st = file_join(path, sizeof path, dir, file_name, err);
+    if (!st)
+        st = file_map(path, &text, err);
+    if (st)
+        return st;
+    *out = json_loadb(text.data, text.size, 0, &where);
+    file_unmap(&text);
+    if (!*out || !json_is_object(*out)) {
+        json_decref(*out);
+        return pal_fail(err, PAL_ECORRUPT, "%s is damaged at line %d: %s", path, where.line,
+                        where.text);
+    }
+    return PAL_OK;
+}
+
+const char *manifest_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+int64_t manifest_int(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+/* The path as it is found from any folder. */
+static json_t *whole_path(const char *path)
+{
+    char buf[PATH_MAX], absolute[PATH_MAX];
+    if (source_is_synthetic(path))
+        return json_string(path);
+    path = source_look_up(path, buf, sizeof buf);
+    json_t *text = json_string(realpath(path, absolute) ? absolute : path);
+    return text ? text : json_string(""); /* a name that is not UTF-8 can't be written down */
+}
+
+static json_t *describe_source(const struct job *job, const char *split)
+{
+    const char *list = recorded;
+    json_t *source = json_object(), *sets = json_array();
+    int bad = !source || !sets || json_object_set_new(source, "path", whole_path(job->set.data)) ||
+              json_object_set(source, "set", sets);
+    for (size_t i = 0; i < job->set_count && !bad; i++)
+        if (strncmp(job->sets[i].text, "synth.", 6) == 0)
+            bad = json_array_append_new(sets, json_string(job->sets[i].text));
+    for (int i; (i = option_next(&list)) >= 0 && !bad;) {
+        struct str value = {0};
+        opt_show(&options[i].row, &job->set, &value);
+        if (value.len)
+            bad = json_object_set_new(source, options[i].row.name, json_string(value.text));
+        bad |= value.failed;
+        str_done(&value);
+    }
+    if (!bad && split)
+        bad = json_object_set_new(source, "split", json_string(split));
+    json_decref(sets);
+    if (bad) {
+        json_decref(source);
+        return NULL;
+    }
+    return source;
+}
+
+static enum pal_status write_whole(const char *path, const char *text, struct pal_error *err)
+{
+    struct file_out *f = NULL;
+    enum pal_status st = file_create(path, &f, err);
+    if (!st)
+        st = file_write(f, text, strlen(text), err);
+    if (!st)
+        return file_commit(f, err);
+    file_abandon(f);
+    return st;
+}
+
+enum pal_status manifest_add_source(const char *dir, const struct job *job, const char *split,
+                                    struct pal_error *err)
+{
+    char path[PATH_MAX], *text = NULL;
+    json_t *all = NULL;
+    enum pal_status st = manifest_read(dir, &all, err);
+    if (st)
+        return st;
+    if (json_object_set_new(all, "source", describe_source(job, split)) == 0)
+        text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
+    if (!text)
+        st = pal_no_memory(err);
+    if (!st)
+        st = file_join(path, sizeof path, dir, file_name, err);
+    if (!st)
+        st = write_whole(path, text, err);
+    free(text);
+    json_decref(all);
+    return st;
+}
+
+enum pal_status manifest_use_source(const json_t *manifest, struct job *job, struct pal_error *err)
+{
+    const json_t *source = json_object_get(manifest, "source"), *entry;
+    const char *path = manifest_text(source, "path"), *list = recorded;
+    size_t n;
+    if (!*path)
+        return pal_fail(err, PAL_ENOTFOUND,
+                        "this version doesn't say where its data are: give --data PATH");
+    enum pal_status st = job_set(job, option_index("data", 4), path, FROM_FILE, file_name, err);
+    for (int i; (i = option_next(&list)) >= 0 && !st;) {
+        const char *value = manifest_text(source, options[i].row.name);
+        if (*value && job->origin[i] != FROM_FLAG)
+            st = job_set(job, i, value, FROM_FILE, file_name, err);
+    }
+    json_array_foreach(json_object_get(source, "set"), n, entry)
+    {
+        if (!st && json_is_string(entry))
+            st = job_set(job, option_index("set", 3), json_string_value(entry), FROM_FILE,
+                         file_name, err);
+    }
+    return st;
+}

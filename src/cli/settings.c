@@ -1,0 +1,148 @@
+/* See settings.h. */
+#include "cli/settings.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct settings, field)
+
+/* text: name, letter, field, value name, help */
+#define TEXT(name, letter, field, value, help)                                                     \
+    {                                                                                              \
+        {name, OPT_TEXT, AT(field), NULL, 0, 0, OPT_LINEAR, value, help}, letter, LAST, false      \
+    }
+#define LIST(name, letter, field, value, repeat, help)                                             \
+    {                                                                                              \
+        {name, OPT_TEXT, AT(field), NULL, 0, 0, OPT_LINEAR, value, help}, letter, repeat, false    \
+    }
+#define FLAG(name, letter, field, help)                                                            \
+    {                                                                                              \
+        {name, OPT_BOOL, AT(field), "false", 0, 1, OPT_LINEAR, NULL, help}, letter, LAST, false    \
+    }
+#define INT(name, letter, field, initial, min, max, help)                                          \
+    {                                                                                              \
+        {name, OPT_INT, AT(field), initial, min, max, OPT_LINEAR, NULL, help}, letter, LAST, false \
+    }
+#define REAL(name, field, initial, min, max, help)                                                 \
+    {                                                                                              \
+        {name, OPT_REAL, AT(field), initial, min, max, OPT_LINEAR, NULL, help}, 0, LAST, false     \
+    }
+#define PICK(name, field, initial, choices, help)                                                  \
+    {                                                                                              \
+        {name, OPT_CHOICE, AT(field), initial, 0, 0, OPT_LINEAR, choices, help}, 0, LAST, false    \
+    }
+
+/* clang-format off */
+const struct option options[] = {
+    TEXT("data", 'd', data, "PATH",
+         "a folder as published, a file, or a file of palate's own; a name is also looked up in "
+         "the folder $PALATE_DATA; 'synthetic' or 'synthetic:SEED' invents a world"),
+    TEXT("format", 0, format, "NAME",
+         "what the data are, where it can't be told (see palate help formats)"),
+    TEXT("columns", 0, columns, "user=A,item=B",
+         "which columns of a CSV, TSV or JSON-lines file mean what: user, item, value, time, type"),
+    INT("skip-bad", 0, skip_bad, "0", 0, 1e15, "pass over up to so many malformed lines"),
+    TEXT("fold", 0, fold, "NAME", "MovieLens 100K: take the published fold u1 to u5, ua or ub"),
+    FLAG("synthetic", 0, synthetic, "invent a world instead (--set synth.users=500)"),
+    TEXT("output", 'o', output, "FILE", "the file to write"),
+
+    LIST("model", 'm', model, "A,B", JOINED,
+         "models by name, with options of their own after a '+': als,als+factors=128 (see palate "
+         "help models)"),
+    LIST("set", 's', set, "MODEL.OPTION=VALUE", EACH,
+         "set an option of a model (als.factors=128) or of the synthetic world (synth.users=500); "
+         "may be repeated"),
+    TEXT("weights", 0, weights, "RULES",
+         "what an event is worth, e.g. 'rating>=4:1,rating:0' (see palate help weights); default: "
+         "what suits the data's format"),
+    TEXT("split", 0, split, "SPEC",
+         "how data are cut into training and test parts, e.g. random:60/20/20 (see palate help "
+         "splits)"),
+    TEXT("metrics", 0, metrics, "A@K,B@K", "what to measure (see palate help metrics)"),
+    TEXT("save", 0, save, "FILE", "also write the results to a file, as JSON"),
+    PICK("part", part, "test", "test|valid", "judge by the test or by the validation part"),
+    PICK("protocol", protocol, "auto", "auto|full|negatives",
+         "rank the full catalog, or the held-out item among the negatives that the data bring "
+         "along; auto takes negatives where there are some and the split is 'file'"),
+    REAL("relevant", relevant, "0.5", -1e6, 1e6,
+         "the least weight with which a held-out event counts as something to be found"),
+    REAL("confidence", confidence, "0.95", 0.5, 0.9999, "of the intervals"),
+    INT("bootstrap", 0, bootstrap, "1000", 0, 100000, "resamplings for intervals; 0 = none"),
+    FLAG("compare", 0, compare, "test whether models differ by more than chance"),
+
+    {{"models", OPT_TEXT, AT(models), "models", 0, 0, OPT_LINEAR, "DIR",
+      "the folder of published models"}, 0, LAST, false},
+    TEXT("user", 'u', user, "ID", "a user of the data set"),
+    TEXT("history", 0, history, "TITLES",
+         "what somebody liked, separated by commas; '-' before a title marks a dislike"),
+    TEXT("exclude", 0, exclude, "TITLES", "items not to recommend, separated by commas"),
+    INT("count", 'n', count, "10", 1, 10000, "how many"),
+    INT("activate", 0, activate, "0", 0, 4e9, "make this version the live one"),
+    FLAG("explain", 'e', explain, "say why"),
+
+    TEXT("config", 0, config, "FILE",
+         "read options from this file (default: palate.ini, if it is in the current folder)"),
+    TEXT("memory", 0, memory, "SIZE",
+         "refuse to train what would need more, e.g. 4G (default: what the machine has to spare)"),
+    INT("seed", 0, seed, "1", 0, 9007199254740992.0, "of everything drawn at random"),
+    INT("threads", 't', threads, "0", 0, 512, "threads to work with; 0 = one per core"),
+    PICK("kernels", kernels, "auto", "auto|plain|avx2|avx512", "which inner loops to use"),
+    FLAG("json", 'j', json, "print one JSON object instead of text"),
+    FLAG("quiet", 'q', quiet, "no progress on the terminal"),
+    FLAG("once", 0, once, "go through once and end, as it does anyway"),
+    {{"man", OPT_BOOL, AT(man), "false", 0, 1, OPT_LINEAR, NULL, "print the man page (roff)"},
+     0, LAST, true},
+};
+/* clang-format on */
+const size_t option_count = sizeof options / sizeof options[0];
+
+_Static_assert(sizeof options / sizeof options[0] <= OPTIONS_MOST, "struct job has no room");
+
+int option_index(const char *name, size_t len)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strncmp(options[i].row.name, name, len) == 0 && !options[i].row.name[len])
+            return (int)i;
+    return -1;
+}
+
+int option_next(const char **list)
+{
+    *list += strspn(*list, " ");
+    size_t len = strcspn(*list, " ");
+    if (!len)
+        return -1;
+    int i = option_index(*list, len);
+    *list += len;
+    return i;
+}
+
+bool option_listed(const char *list, int i)
+{
+    for (int j; (j = option_next(&list)) >= 0;)
+        if (i == j)
+            return true;
+    return false;
+}
+
+void option_variable(const struct option *o, char *buf, size_t size)
+{
+    snprintf(buf, size, "PALATE_%s", o->row.name);
+    for (char *p = buf; *p; p++)
+        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+}
+
+const char *option_value_name(const struct option *o)
+{
+    switch (o->row.kind) {
+    case OPT_BOOL:
+        return "";
+    case OPT_INT:
+        return "N";
+    case OPT_REAL:
+        return "X";
+    default:
+        return o->row.choices ? o->row.choices : "TEXT";
+    }
+}

@@ -1,0 +1,340 @@
+/* See trials.h. */
+#include "cli/trials.h"
+
+#include "base/mem.h"
+#include "cli/source.h"
+#include "cli/table.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char usual_metrics[] = "ndcg@10,precision@10,recall@10,map@10,coverage@10";
+
+void trials_done(struct trials *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        eval_result_done(&t->trials[i].result);
+    mem_free(t->trials);
+    split_done(&t->split);
+    memset(t, 0, sizeof *t);
+}
+
+/* Trains one variant and judges it; the model is dropped. */
+static enum pal_status run_one(struct job *job, struct trials *t, const struct training *training,
+                               uint64_t memory, struct trial *trial, struct pal_error *err)
+{
+    struct model *m = NULL;
+    peak_reset();
+    double began = now_seconds();
+    enum pal_status st = plan_fit(job, trial->variant, training, memory, &m, err);
+    trial->train_s = now_seconds() - began;
+    began = now_seconds();
+    if (!st) {
+        st = evaluate(m, t->data, &t->split, &t->weights, &t->options, &job->run, &trial->result,
+                      err);
+        if (st && st != PAL_EINTERRUPTED)
+            st = pal_within(err, st, "%s", trial->variant->label);
+    }
+    trial->eval_s = now_seconds() - began;
+    trial->peak_bytes = peak_bytes();
+    model_free(m);
+    return st;
+}
+
+static enum pal_status run_all(struct job *job, struct trials *t, const struct plan *plan,
+                               uint64_t memory, struct pal_error *err)
+{
+    struct training training;
+    t->trials = mem_zero(plan->count, sizeof *t->trials);
+    if (!t->trials)
+        return pal_no_memory(err);
+    enum pal_status st =
+        training_make(t->data, &t->split.train, &t->weights, &job->run, &training, err);
+    if (st)
+        return st;
+    for (; t->count < plan->count && !st; t->count++) {
+        struct trial *trial = &t->trials[t->count];
+        trial->variant = &plan->variants[t->count];
+        trial->against_best.p = NAN;
+        st = run_one(job, t, &training, memory, trial, err);
+    }
+    training_done(&training);
+    progress_label(&job->progress, "");
+    return st;
+}
+
+static bool better(const struct metric *m, double a, double b)
+{
+    return !isnan(a) && (isnan(b) || (metric_falls(m) ? a < b : a > b));
+}
+
+/* Of two equal ones, the first. */
+static size_t best_of(const struct trials *t, size_t metric)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < t->count; i++)
+        if (better(&t->metrics[metric], t->trials[i].result.value[metric],
+                   t->trials[best].result.value[metric]))
+            best = i;
+    return best;
+}
+
+static enum pal_status compare(struct job *job, struct trials *t, struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    for (size_t i = 0; i < t->count && !st; i++) {
+        st = run_step(&job->run, "comparing", i, t->count, err);
+        if (!st && i != t->best)
+            st = eval_compare(&t->trials[t->best].result, &t->trials[i].result, 0, &t->options,
+                              &t->trials[i].against_best, err);
+    }
+    t->compared = st == PAL_OK;
+    return st;
+}
+
+static void choose_options(const struct job *job, struct trials *t)
+{
+    const struct settings *set = &job->set;
+    bool published = strcmp(t->split.spec, "file") == 0 && t->split.negatives;
+    bool negatives = set->protocol == PROTOCOL_NEGATIVES ||
+                     (set->protocol == PROTOCOL_AUTO && published && set->part == PART_TEST);
+    t->options = (struct eval_options){
+        .metrics = t->metrics,
+        .metric_count = t->metric_count,
+        .protocol = negatives ? EVAL_NEGATIVES : EVAL_FULL,
+        .part = set->part == PART_VALID ? EVAL_VALID : EVAL_TEST,
+        .relevant_from = set->relevant,
+        .bootstrap = set->bootstrap,
+        .confidence = set->confidence,
+        .seed = (uint64_t)set->seed,
+    };
+}
+
+enum pal_status trials_check(struct job *job, struct pal_error *err)
+{
+    struct metric metrics[METRICS_MOST];
+    size_t count = METRICS_MOST;
+    struct weights weights;
+    struct plan plan;
+    enum pal_status st = PAL_OK;
+    if (job->set.metrics)
+        st = metrics_parse(job->set.metrics, metrics, &count, err);
+    if (!st && job->set.weights)
+        st = weights_parse(job->set.weights, &weights, err);
+    if (!st && job->set.model)
+        st = plan_make(job, job->set.model, NULL, 0, &plan, err);
+    return st;
+}
+
+enum pal_status trials_run(struct job *job, const struct dataset *d, const struct plan *plan,
+                           const char *spec, const char *metrics, uint64_t memory,
+                           struct trials *out, struct pal_error *err)
+{
+    struct trials *t = out;
+    memset(t, 0, sizeof *t);
+    t->data = d;
+    t->metric_count = METRICS_MOST;
+    enum pal_status st =
+        metrics_parse(metrics ? metrics : usual_metrics, t->metrics, &t->metric_count, err);
+    if (!st)
+        st = source_weights(job, d, &t->weights, &t->weights_text, err);
+    if (!spec)
+        spec = d->test.start ? "file" : "random:80/20";
+    if (!st)
+        st = split_make(d, spec, (uint64_t)job->set.seed, &t->split, err);
+    if (!st) {
+        choose_options(job, t);
+        st = run_all(job, t, plan, memory, err);
+    }
+    if (!st) {
+        t->best = best_of(t, 0);
+        if (job->set.compare && t->count > 1)
+            st = compare(job, t, err);
+    }
+    if (st)
+        trials_done(t);
+    return st;
+}
+
+/* 0.3127 as it is usually printed; large values (rmse of counts, novelty) with less behind. */
+static void put_value(struct str *out, double x)
+{
+    if (isnan(x))
+        str_put(out, "-");
+    else
+        str_fmt(out, "%.*f", fabs(x) < 9.99995 ? 4 : 2, x);
+}
+
+static bool has_intervals(const struct trials *t, size_t metric)
+{
+    return !isnan(t->trials[0].result.low[metric]);
+}
+
+/* Half of the interval's length, which is near enough to symmetric to be told so. */
+static double half_width(const struct eval_result *r, size_t metric)
+{
+    return (r->high[metric] - r->low[metric]) / 2;
+}
+
+static void columns(struct table *t, const struct trials *trials)
+{
+    t->indent = 2;
+    table_column(t, "model", LEFT, true);
+    for (size_t m = 0; m < trials->metric_count && t->columns + 6 < TABLE_COLUMNS; m++) {
+        table_column(t, trials->metrics[m].name, RIGHT, false);
+        if (m == 0 && has_intervals(trials, m))
+            table_column(t, "", LEFT, false);
+    }
+    if (trials->compared)
+        table_column(t, "p", RIGHT, false);
+    table_column(t, "train", RIGHT, false);
+    table_column(t, "eval", RIGHT, false);
+    table_column(t, "memory", RIGHT, false);
+}
+
+static void put_p(struct table *t, const struct comparison *x)
+{
+    struct str *p = table_open(t, PLAIN);
+    if (!isnan(x->p))
+        str_fmt(p, x->p < 0.0005 ? "<0.001" : "%.3f", x->p);
+    table_close(t);
+}
+
+static void put_trial(struct console *c, struct table *table, const struct trials *t,
+                      const struct trial *trial)
+{
+    const struct eval_result *r = &trial->result;
+    table_put(table, PLAIN, trial->variant->label);
+    for (size_t m = 0; m < t->metric_count && m < TABLE_COLUMNS - 7; m++) {
+        bool best = t->count > 1 && r->value[m] == t->trials[best_of(t, m)].result.value[m];
+        put_value(table_open(table, best ? GOOD : PLAIN), r->value[m]);
+        if (best && !c->color)
+            str_char(&table->text, '*');
+        else if (!c->color && t->count > 1)
+            str_char(&table->text, ' ');
+        table_close(table);
+        if (m == 0 && has_intervals(t, m)) {
+            struct str *half = table_open(table, DIM);
+            str_put(half, c->utf8 ? "±" : "+-");
+            put_value(half, half_width(r, m));
+            table_close(table);
+        }
+    }
+    if (t->compared)
+        put_p(table, &trial->against_best);
+    put_seconds(table_open(table, PLAIN), trial->train_s);
+    table_close(table);
+    put_seconds(table_open(table, PLAIN), trial->eval_s);
+    table_close(table);
+    put_bytes(table_open(table, PLAIN), trial->peak_bytes);
+    table_close(table);
+}
+
+void trials_say(struct console *c, const struct trials *t)
+{
+    struct table table = {0};
+    columns(&table, t);
+    for (size_t i = 0; i < t->count; i++)
+        put_trial(c, &table, t, &t->trials[i]);
+    table_print(&table, c);
+    table_done(&table);
+    struct str users = {0};
+    put_count(&users, t->trials[0].result.users);
+    say(c, "  %s users judged by %s%s, seed %llu", str_text(&users),
+        t->options.part == EVAL_VALID ? "the validation part of " : "", t->split.spec,
+        (unsigned long long)t->split.seed);
+    str_done(&users);
+    if (t->options.protocol == EVAL_NEGATIVES)
+        say_text(c, ", among sampled negatives");
+    if (t->count > 1)
+        say(c, "; best %s", c->color ? "in green" : "marked *");
+    if (has_intervals(t, 0))
+        say(c, "; %s: %g %% interval", c->utf8 ? "±" : "+-", t->options.confidence * 100);
+    say_text(c, "\n");
+    if (t->compared)
+        say(c, "  p: of a difference in %s from %s as large by chance\n", t->metrics[0].name,
+            t->trials[t->best].variant->label);
+}
+
+void trial_emit_metrics(struct emit *e, const struct trial *t)
+{
+    const struct eval_result *r = &t->result;
+    emit_open(e, "metrics", '{');
+    for (size_t m = 0; m < r->metric_count; m++)
+        emit_number(e, r->metrics[m].name, r->value[m]);
+    emit_close(e, '}');
+    emit_open(e, "intervals", '{');
+    for (size_t m = 0; m < r->metric_count; m++)
+        if (!isnan(r->low[m])) {
+            emit_open(e, r->metrics[m].name, '[');
+            emit_number(e, NULL, r->low[m]);
+            emit_number(e, NULL, r->high[m]);
+            emit_close(e, ']');
+        }
+    emit_close(e, '}');
+}
+
+static void emit_trial(struct emit *e, const struct trial *t)
+{
+    struct str options_json = {0};
+    emit_open(e, NULL, '{');
+    emit_string(e, "model", t->variant->ops->name);
+    emit_string(e, "label", t->variant->label);
+    model_options_json(t->variant->ops, t->variant->options, &options_json);
+    emit_raw(e, "options", str_text(&options_json));
+    trial_emit_metrics(e, t);
+    emit_uint(e, "users", t->result.users);
+    emit_number(e, "train_seconds", t->train_s);
+    emit_number(e, "eval_seconds", t->eval_s);
+    emit_uint(e, "peak_rss_bytes", t->peak_bytes);
+    emit_close(e, '}');
+    e->text.failed |= options_json.failed;
+    str_done(&options_json);
+}
+
+static void emit_comparisons(struct emit *e, const struct trials *t)
+{
+    emit_open(e, "comparisons", '[');
+    for (size_t i = 0; i < t->count && t->compared; i++) {
+        const struct comparison *x = &t->trials[i].against_best;
+        if (i == t->best)
+            continue;
+        emit_open(e, NULL, '{');
+        emit_string(e, "metric", t->metrics[0].name);
+        emit_string(e, "a", t->trials[t->best].variant->label);
+        emit_string(e, "b", t->trials[i].variant->label);
+        emit_number(e, "difference", x->difference);
+        emit_open(e, "interval", '[');
+        emit_number(e, NULL, x->low);
+        emit_number(e, NULL, x->high);
+        emit_close(e, ']');
+        emit_number(e, "p", x->p);
+        emit_close(e, '}');
+    }
+    emit_close(e, ']');
+}
+
+void trials_emit(struct emit *e, const struct trials *t)
+{
+    emit_open(e, NULL, '{');
+    emit_string(e, "palate", PALATE_VERSION);
+    emit_string(e, "data", t->data->name);
+    emit_string(e, "format", t->data->format);
+    emit_hex(e, "fingerprint", dataset_fingerprint(t->data));
+    emit_string(e, "split", t->split.spec);
+    emit_uint(e, "seed", t->split.seed);
+    emit_string(e, "part", t->options.part == EVAL_VALID ? "valid" : "test");
+    emit_string(e, "protocol",
+                t->options.protocol == EVAL_NEGATIVES ? "sampled-negatives" : "full");
+    emit_string(e, "weights", t->weights_text);
+    emit_number(e, "relevant_from", t->options.relevant_from);
+    emit_number(e, "confidence", t->options.confidence);
+    emit_uint(e, "bootstrap", (uint64_t)t->options.bootstrap);
+    emit_uint(e, "users", t->trials[0].result.users);
+    emit_open(e, "results", '[');
+    for (size_t i = 0; i < t->count; i++)
+        emit_trial(e, &t->trials[i]);
+    emit_close(e, ']');
+    emit_comparisons(e, t);
+    emit_close(e, '}');
+}

@@ -1,0 +1,55 @@
+/* Models trained on one part of a data set and judged on another: what palate eval, train and demo
+ * have in common. */
+#ifndef CLI_TRIALS_H
+#define CLI_TRIALS_H
+
+#include "cli/emit.h"
+#include "cli/plan.h"
+#include "data/split.h"
+#include "eval/evaluate.h"
+
+enum { METRICS_MOST = 64 };
+
+struct trial {
+    const struct variant *variant;
+    struct eval_result result;
+    double train_s, eval_s;
+    uint64_t peak_bytes; /* of the process, data included, while it was trained and judged */
+    struct comparison against_best; /* of the first metric; p NaN for the best itself */
+};
+
+struct trials {
+    const struct dataset *data;
+    struct weights weights;
+    const char *weights_text;
+    struct split split;
+    struct metric metrics[METRICS_MOST];
+    size_t metric_count;
+    struct eval_options options;
+    struct trial *trials; /* (count), in the order asked for */
+    size_t count;
+    size_t best;   /* by the first metric */
+    bool compared; /* against_best is filled */
+};
+
+/* Whether --model, --set, --metrics and --weights can be read at all: before time is spent on
+ * loading. */
+MUST_USE enum pal_status trials_check(struct job *job, struct pal_error *err);
+
+/* Splits d by `spec` and runs every variant of the plan. spec or metrics NULL: the usual ones. d
+ * and plan are borrowed; on failure nothing is left to free. */
+MUST_USE enum pal_status trials_run(struct job *job, const struct dataset *d,
+                                    const struct plan *plan, const char *spec, const char *metrics,
+                                    uint64_t memory, struct trials *out, struct pal_error *err);
+void trials_done(struct trials *t); /* an all-zero struct is fine */
+
+/* The table, the best value of each column marked. */
+void trials_say(struct console *c, const struct trials *t);
+
+/* Appends the members "metrics", "intervals" of one trial to an open object. */
+void trial_emit_metrics(struct emit *e, const struct trial *t);
+
+/* The whole comparison as one object. */
+void trials_emit(struct emit *e, const struct trials *t);
+
+#endif

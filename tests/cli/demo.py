@@ -1,0 +1,34 @@
+"""palate demo: goes through, and every command that it prints works as printed."""
+import os
+import re
+import shlex
+
+from harness import fail, palate, run, same
+
+
+def test_demo_on_an_invented_world(folder):
+    out = palate("demo", "--data", "synthetic", "--once", cwd=folder).out
+    for word in ["1  The data", "2  Which model is good?", "3  Train and publish", "4  Recommend",
+                 "because of", "What to try next"]:
+        if word not in out:
+            fail(f"'{word}' is not in {out}")
+    same(out.count("may like"), 4)
+    same(sorted(os.listdir(folder)), ["palate-demo"])
+    commands = re.findall(r"^   (?:\$ )?palate (.*)$", out.replace("\\\n", ""), re.MULTILINE)
+    if len(commands) < 8:
+        fail(out)
+    for command in commands:
+        palate(*shlex.split(command), cwd=folder)
+    rows = {line.split()[0]: float(line.split()[1].rstrip("*")) for line in out.splitlines()
+            if re.match(r"  (als|ease|popular|random) +0\.", line)}
+    if not rows["als"] > rows["popular"] > rows["random"]:
+        fail(str(rows))
+
+
+def test_demo_without_data(folder):
+    """Nothing at hand: an invented world."""
+    out = palate("demo", cwd=folder, env={"PALATE_DATA": folder}).out
+    same("No MovieLens is at hand" in out, True)
+
+
+run(globals())

@@ -1,0 +1,155 @@
+"""palate eval: the comparison as a table and as one JSON object."""
+import json
+import os
+import signal
+import subprocess
+
+from harness import (PALATE, QUICK, WORLD, clean_environment, fail, palate, real_data, refuses, run,
+                     same, world)
+
+KEYS = ["bootstrap", "comparisons", "confidence", "data", "fingerprint", "format", "palate", "part",
+        "protocol", "relevant_from", "results", "seed", "split", "users", "weights"]
+RESULT_KEYS = ["eval_seconds", "intervals", "label", "metrics", "model", "options",
+               "peak_rss_bytes", "train_seconds", "users"]
+
+
+def test_one_object(folder):
+    told = palate("eval", "--data", world(folder), "--split", "random:60/20/20", "--seed", "3",
+                  "--model", "als,popular,random", *QUICK, "--metrics", "precision@10,ndcg@5,20",
+                  "--compare", "--json").json
+    same(sorted(told), KEYS)
+    same((told["split"], told["seed"], told["part"], told["protocol"]),
+         ("random:60/20/20", 3, "test", "full"))
+    same([r["model"] for r in told["results"]], ["als", "popular", "random"])
+    for result in told["results"]:
+        same(sorted(result), RESULT_KEYS)
+        same(list(result["metrics"]), ["precision@10", "ndcg@5", "ndcg@20"])
+        for name, (low, high) in result["intervals"].items():
+            if not low <= result["metrics"][name] <= high:
+                fail(result)
+        if result["peak_rss_bytes"] < 1 << 20:
+            fail(result)
+    als, popular, random = told["results"]
+    same(als["options"]["factors"], 8)
+    for name in ["precision@10", "ndcg@20"]:
+        if not als["metrics"][name] > random["metrics"][name]:
+            fail(told)
+    same([sorted(c) for c in told["comparisons"]],
+         [["a", "b", "difference", "interval", "metric", "p"]] * 2)
+    worst = [c for c in told["comparisons"] if c["b"] == "random"][0]
+    same(worst["metric"], "precision@10")
+    same((worst["difference"] < 0, worst["p"] < 0.05), (True, True))
+    # What is told of the difference is the difference of what is told.
+    best = {r["label"]: r for r in told["results"]}[worst["a"]]
+    difference = random["metrics"]["precision@10"] - best["metrics"]["precision@10"]
+    same(abs(difference - worst["difference"]) < 1e-9, True)
+
+
+def test_same_seed_same_answer(folder):
+    def figures(*args):
+        told = palate("eval", "--data", data, "--model", "als,random", *QUICK, "--json", *args).json
+        return [(r["metrics"], r["intervals"]) for r in told["results"]]
+    data = world(folder)
+    one = figures("--threads", "1")
+    same(figures("--threads", "2"), one)
+    same(figures("--seed", "2") == one, False)
+
+
+def test_variants_of_a_model(folder):
+    told = palate("eval", "--data", world(folder), "--model",
+                  "als+factors=4+epochs=2,als+factors=16", "--set", "als.epochs=3", "--bootstrap",
+                  "0", "--json").json
+    same([r["label"] for r in told["results"]], ["als+factors=4+epochs=2", "als+factors=16"])
+    same([(r["options"]["factors"], r["options"]["epochs"]) for r in told["results"]],
+         [(4, 2), (16, 3)])
+    same([r["intervals"] for r in told["results"]], [{}, {}])
+    same(told["comparisons"], [])
+
+
+def test_table(folder):
+    out = palate("eval", "--data", world(folder), "--model", "als,popular", *QUICK, "--metrics",
+                 "ndcg@10,recall@10", "--compare").out
+    lines = out.splitlines()
+    head = [line for line in lines if "ndcg@10" in line][0].split()
+    same(head[:3], ["model", "ndcg@10", "recall@10"])
+    same(head[-3:], ["train", "eval", "memory"])
+    rows = [line.split() for line in lines if line.startswith(("  als", "  popular"))]
+    same([row[0] for row in rows], ["als", "popular"])
+    same("*" in out and "±" in out, True)
+    for line in lines:
+        same(line, line.rstrip())
+
+
+def test_save(folder):
+    path = os.path.join(folder, "result.json")
+    palate("eval", "--data", world(folder), "--model", "popular", "--save", path)
+    with open(path) as f:
+        same(sorted(json.load(f)), KEYS)
+    refuses(1, "eval", "--data", world(folder), "--model", "popular", "--save", "/proc/x.json",
+            says="/proc/x.json")
+
+
+def test_validation_part(folder):
+    data = world(folder)
+    told = palate("eval", "--data", data, "--model", "popular", "--split", "latest:60/20/20",
+                  "--part", "valid", "--json").json
+    same(told["part"], "valid")
+    refuses(1, "eval", "--data", data, "--model", "popular", "--split", "random:80/20", "--part",
+            "valid", says="valid")
+
+
+def test_what_can_go_wrong(folder):
+    data = world(folder)
+    base = ["eval", "--data", data, "--model", "popular"]
+    refuses(2, *base, "--metrics", "niceness@10", says="niceness")
+    refuses(2, *base, "--metrics", "ndcg@0", says="ndcg@0")
+    refuses(2, *base, "--split", "somehow", says="somehow")
+    refuses(1, *base, "--split", "file", says="test")
+    refuses(1, *base, "--protocol", "negatives", says="negatives")
+    refuses(1, *base, "--relevant", "1000")
+    # Bad words are told before the data are looked at.
+    refuses(2, "eval", "--data", "/none", "--model", "nope", says="nope")
+    refuses(2, "eval", "--data", "/none", "--metrics", "nope", says="nope")
+
+
+def test_settings_from_a_file(folder):
+    """A section per model; a flag of the same option goes before it."""
+    world(folder)
+    with open(os.path.join(folder, "palate.ini"), "w") as f:
+        f.write("data = world.palate\nseed = 4\n[als]\nfactors = 4\nepochs = 2\n[eval]\n"
+                "model = als\nbootstrap = 0\n")
+    told = palate("eval", "--set", "als.epochs=1", "--json", cwd=folder).json
+    same((told["seed"], [r["model"] for r in told["results"]]), (4, ["als"]))
+    same(told["results"][0]["options"]["factors"], 4)
+    same(told["results"][0]["options"]["epochs"], 1)
+    # Settings of a model that is not asked for are fine in a file.
+    same(palate("eval", "--model", "popular", "--json", cwd=folder).json["results"][0]["model"],
+         "popular")
+
+
+def test_published_test_parts(folder):
+    """The split that a folder brings along is taken by itself, and its negatives with it."""
+    told = palate("eval", "--data", real_data("ml-1m-ncf"), "--model", "popular", "--metrics",
+                  "hit@10,ndcg@10", "--bootstrap", "0", "--json").json
+    same((told["split"], told["protocol"], told["users"]), ("file", "sampled-negatives", 6040))
+    # He et al. 2017 report .4535 and .2543 for popularity on this split.
+    metrics = told["results"][0]["metrics"]
+    same((round(metrics["hit@10"], 2), round(metrics["ndcg@10"], 2)), (0.45, 0.25))
+
+
+def test_interrupted(folder):
+    process = subprocess.Popen(
+        [PALATE, "eval", "--data", "synthetic", *WORLD, "--model", "als", "--set",
+         "als.epochs=1000", "--set", "als.factors=256", "--save", os.path.join(folder, "x.json")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+    try:
+        process.communicate(timeout=0.5)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    same((process.returncode, out), (-signal.SIGINT, b""))
+    same(err.count(b"\n"), 1)
+    same(os.listdir(folder), [])
+
+
+run(globals())
