@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "model/model.h"
 
-#include <limits.h>
+#include <pthread.h>
 #include <unistd.h>
 
 enum { USERS = 60, ITEMS = 40, EVENTS = 900, TYPES = 3 };
@@ -329,6 +329,63 @@ static void threads_change_nothing(void **state)
     }
 }
 
+/* What each of several threads asks of one handle. */
+struct asking {
+    const struct palate *p;
+    struct pal_list *list[USERS];
+    enum pal_status st;
+};
+
+static void *ask_for_all(void *ctx)
+{
+    struct asking *a = ctx;
+    struct pal_list *like = NULL;
+    const char *id;
+    for (uint32_t user = 0; user < USERS && a->st == PAL_OK; user++) {
+        char name[16];
+        user_name(name, user);
+        a->st = pal_recommend(a->p, name, 12, &a->list[user], NULL);
+        if (a->st == PAL_OK)
+            a->st = pal_find_item(a->p, "film number 7", &id, NULL);
+        if (a->st == PAL_OK && pal_similar(a->p, id, 5, &like, NULL) == PAL_OK)
+            pal_list_free(like);
+    }
+    return NULL;
+}
+
+/* Under the thread sanitizer this also shows that nothing is written behind a const handle. */
+static void many_may_ask_at_once(void **state)
+{
+    enum { THREADS = 4 };
+    struct palate *p = make_handle();
+    struct pal_error err;
+    for (size_t i = 0; model_at(i); i++)
+        assert_ok(pal_train(p, model_at(i)->name, NULL, &err), &err);
+    for (uint32_t user = 0; user < USERS; user += 3) {
+        char name[16];
+        user_name(name, user);
+        assert_ok(pal_add_event(p, name, "item1", "like", 1, 0, &err), &err);
+    }
+    for (size_t i = 0; model_at(i); i++) {
+        struct asking asking[THREADS] = {{.p = p}, {.p = p}, {.p = p}, {.p = p}};
+        pthread_t thread[THREADS];
+        assert_ok(pal_use(p, i ? model_at(i)->name : "blend", &err), &err);
+        for (int t = 0; t < THREADS; t++)
+            assert_int_equal(pthread_create(&thread[t], NULL, ask_for_all, &asking[t]), 0);
+        for (int t = 0; t < THREADS; t++)
+            assert_int_equal(pthread_join(thread[t], NULL), 0);
+        for (int t = 0; t < THREADS; t++)
+            for (uint32_t user = 0; user < USERS; user++) {
+                assert_int_equal(asking[t].st, PAL_OK);
+                check_same_lists(asking[0].list[user], asking[t].list[user]);
+            }
+        for (int t = 0; t < THREADS; t++)
+            for (uint32_t user = 0; user < USERS; user++)
+                pal_list_free(asking[t].list[user]);
+    }
+    pal_close(p);
+}
+
 static int stop_at_once(void *ctx, const char *stage, uint64_t done, uint64_t total)
 {
     ++*(int *)ctx;
@@ -483,6 +540,7 @@ int main(void)
         cmocka_unit_test(how_events_came_in_does_not_matter),
         cmocka_unit_test(models_go_to_disk_and_back),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(many_may_ask_at_once),
         cmocka_unit_test(training_can_be_watched_and_stopped),
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(items_get_titles_early_and_late),
