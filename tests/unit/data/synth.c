@@ -84,7 +84,7 @@ static void a_whole_data_set(void **state)
     }
     assert_string_equal(d->types.name[1], "like");
     for (int t = 0; t < 3; t++)
-        assert_true(types[t] > interactions_count(x) / 10);
+        assert_true(types[t] > interactions_count(x) / 20);
     for (uint32_t i = 0; i < 400; i++) {
         uint32_t n;
         labels_at(&d->items.categories, i, &n);
