@@ -57,22 +57,29 @@ static struct field locate(const struct lines *lines, const struct json_member *
     return (struct field){value, lines->stop, value};
 }
 
-/* A line that simdjson refuses: where it goes wrong. jansson, slower, knows. */
-static void refuse(const struct lines *lines, enum json_outcome outcome, struct complaint *bad)
+/* Where a line that simdjson refuses goes wrong: jansson, slower, knows the end of the token that
+ * it stumbled over; back to the token's begin from there. */
+static size_t stumble(const char *p, size_t len)
 {
     json_error_t error = {.position = 1};
-    size_t len = (size_t)(lines->stop - lines->p), at = 0;
-    const char *expected =
-        outcome == JSON_LINE_CROWDED ? "an object of at most 128 members" : "a JSON object";
-    if (outcome == JSON_LINE_BAD && len) {
-        json_t *parsed = json_loadb(lines->p, len, JSON_DECODE_ANY, &error);
-        at = parsed || error.position < 1 ? 0 : (size_t)error.position - 1;
-        json_decref(parsed);
-        if (at)
-            expected = "JSON to go on";
-    }
-    const char *p = lines->p + (at < len ? at : len);
-    lines_wrong(bad, (struct field){p, lines->stop, p}, expected);
+    json_t *parsed = json_loadb(p, len, JSON_DECODE_ANY, &error);
+    size_t at = parsed || error.position < 1 ? 0 : (size_t)error.position;
+    json_decref(parsed);
+    at = at < len ? at : len;
+    while (at > 0 && !strchr(" \t,:{}[]", p[at - 1]))
+        at--;
+    return at;
+}
+
+static void refuse(const struct lines *lines, enum json_outcome outcome, struct complaint *bad)
+{
+    size_t len = (size_t)(lines->stop - lines->p);
+    size_t at = outcome == JSON_LINE_BAD && len ? stumble(lines->p, len) : 0;
+    const char *p = lines->p + at;
+    lines_wrong(bad, (struct field){p, lines->stop, p},
+                outcome == JSON_LINE_CROWDED ? "an object of at most 128 members"
+                : at                         ? "valid JSON"
+                                             : "a JSON object");
 }
 
 /* Remembers a key; the surest key for a role holds it. */
@@ -100,32 +107,30 @@ static bool is_key(const struct known_key *k, const struct json_member *m)
     return k->len == m->key_len && memcmp(k->text, m->key, m->key_len) == 0;
 }
 
-/* The role that member i of a line plays. */
-static enum role role_of(struct jsonl_reader *r, size_t i)
+/* The key of member i of a line; -1 if it is none to remember. */
+static int key_of(struct jsonl_reader *r, size_t i)
 {
     const struct json_member *m = &r->member[i];
-    int k = -1;
     if (i < r->keys && is_key(&r->key[i], m))
-        k = (int)i;
-    for (size_t j = 0; k < 0 && j < r->keys; j++)
+        return (int)i;
+    for (size_t j = 0; j < r->keys; j++)
         if (is_key(&r->key[j], m))
-            k = (int)j;
-    if (k < 0)
-        k = add_key(r, m);
-    if (k < 0 || r->key[k].role == ROLE_NONE || r->holder[r->key[k].role] != k)
-        return ROLE_NONE;
-    return r->key[k].role;
+            return (int)j;
+    return add_key(r, m);
 }
 
 /* The line's members by role; NULL where it has none or null. */
 static bool sort_members(struct jsonl_reader *r, const struct lines *lines, size_t count,
                          const struct json_member *by_role[ROLES], struct complaint *bad)
 {
+    int key[JSON_MEMBERS];
     for (int i = 0; i < ROLES; i++)
         by_role[i] = NULL;
+    for (size_t i = 0; i < count; i++) /* all before any: a later key may be the surer one */
+        key[i] = key_of(r, i);
     for (size_t i = 0; i < count; i++) {
-        enum role role = role_of(r, i);
-        if (role == ROLE_NONE || r->member[i].kind == JSON_NULL_VALUE)
+        enum role role = key[i] < 0 ? ROLE_NONE : r->key[key[i]].role;
+        if (role == ROLE_NONE || r->holder[role] != key[i] || r->member[i].kind == JSON_NULL_VALUE)
             continue;
         if (by_role[role])
             return lines_wrong(bad, locate(lines, by_role[role]), "each key once");

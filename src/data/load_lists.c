@@ -94,8 +94,10 @@ static bool fits(const char *path)
 {
     char train[PATH_BYTES];
     size_t least, most;
+    struct record_format format;
     if (!file_is_dir(path))
-        return file_words(path, &least, &most) && most > 4 && least != most;
+        return file_words(path, &least, &most) && most > 4 && least != most &&
+               record_guess(path, &format, NULL) == PAL_OK && format.kind == RECORD_WORDS;
     return folder_has(path, "train.txt") &&
            file_join(train, sizeof train, path, "train.txt", NULL) == PAL_OK &&
            file_words(train, &least, &most) && (least != most || most > 4);
