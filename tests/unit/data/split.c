@@ -405,6 +405,16 @@ static void equal_times_leave_no_border(void **state)
     assert_ok(split_make(d, "time:80/20", 1, &s, &err), &err);
     assert_int_equal(part_count(&s.train), part_count(&d->all) / 2);
     split_done(&s);
+    /* Between two borders the nearer one: 300 and 420 of 435 stand before times 5 and 6. */
+    uint32_t *t = d->all.time_s;
+    for (uint64_t i = 0; i < 435; i++)
+        t[i] = i < 300 ? 4 : i < 420 ? 5 : 6;
+    assert_ok(split_make(d, "time:80/20", 1, &s, &err), &err); /* asks for 348 */
+    assert_int_equal(part_count(&s.train), 300);
+    split_done(&s);
+    assert_ok(split_make(d, "time:90/10", 1, &s, &err), &err); /* asks for 392 */
+    assert_int_equal(part_count(&s.train), 420);
+    split_done(&s);
     dataset_free(d);
 }
 
