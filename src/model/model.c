@@ -12,9 +12,7 @@
 
 /* In the order of help and of tables of results. */
 static const struct model_ops *const table[] = {
-    &model_random,
-    &model_popular,
-    &model_als,
+    &model_random, &model_popular, &model_knn, &model_ease, &model_als, &model_content,
 };
 
 const struct model_ops *model_at(size_t i)

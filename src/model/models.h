@@ -6,7 +6,10 @@
 
 extern const struct model_ops model_random;
 extern const struct model_ops model_popular;
+extern const struct model_ops model_knn;
+extern const struct model_ops model_ease;
 extern const struct model_ops model_als;
+extern const struct model_ops model_content;
 
 /* An empty model with a copy of the options (NULL = defaults); NULL when memory is out. */
 struct model *model_make(const struct model_ops *ops, const void *options);

@@ -6,10 +6,11 @@
  *
  *     w · 2^(-a / h)
  *
- * so that the list follows the fashion; by then the plain count is the special case h = ∞, written
- * as 0. The baseline that personal models must beat, and the list for whoever has no history. */
+ * so that the list follows the fashion. The plain count is the case h = ∞, written as 0. The
+ * baseline that personal models must beat, and the list for whoever has no history. */
 #include "model/model.h"
 #include "model/models.h"
+#include "model/stored.h"
 #include "model/worth.h"
 
 #include "base/mem.h"
@@ -142,11 +143,7 @@ static enum pal_status popular_save(const struct model *m, struct tensors_out *o
 static enum pal_status popular_load(struct model *m, const struct tensors *file,
                                     struct pal_error *err)
 {
-    struct tensor score;
-    enum pal_status st = tensors_get(file, "popularity", TENSOR_F32, m->ids.count, 0, &score, err);
-    if (st == PAL_OK)
-        self(m)->score = score.data;
-    return st;
+    return stored_floats_get(file, "popularity", m->ids.count, 0, &self(m)->score, err);
 }
 
 static void popular_done(struct model *m)

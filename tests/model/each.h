@@ -1,0 +1,108 @@
+/* What the suite's programs share: every model of the table, fitted on a small world of blocks with
+ * its default options. */
+#ifndef EACH_H
+#define EACH_H
+
+#include "model/world.h"
+
+#include "base/file.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+enum { USERS = 90, ITEMS = 40, BLOCKS = 4 };
+
+struct fitted {
+    struct dataset *data;
+    struct training training;
+    struct model *model;
+    struct arena tmp;
+};
+
+/* Fits on what `d`, which it takes over, holds. */
+static inline struct fitted fit_on(const struct model_ops *ops, struct dataset *d, unsigned threads,
+                                   uint64_t seed)
+{
+    struct pal_error err;
+    struct fitted f = {.data = d};
+    struct weights w = world_weights();
+    struct run run = {.seed = seed};
+    assert_ok(pool_new(threads, &run.pool, &err), &err);
+    assert_ok(training_make(d, &d->all, &w, &run, &f.training, &err), &err);
+    if (model_fit(ops, NULL, &f.training, 0, &run, &f.model, &err) != PAL_OK)
+        fail_msg("%s: %s", ops->name, err.message);
+    pool_free(run.pool);
+    return f;
+}
+
+static inline struct fitted fit_blocks(const struct model_ops *ops, unsigned threads)
+{
+    return fit_on(ops, world_of_blocks(USERS, ITEMS, BLOCKS, 0.03, 3), threads, 11);
+}
+
+static inline void fitted_done(struct fitted *f)
+{
+    model_free(f->model);
+    training_done(&f->training);
+    dataset_free(f->data);
+    arena_done(&f->tmp);
+}
+
+/* A history of n items of a block, from the block's item `first` on, all of one weight. */
+static inline struct history history_in(struct arena *tmp, uint32_t block, size_t first, size_t n,
+                                        float weight)
+{
+    uint32_t *item = arena_alloc(tmp, n, sizeof *item);
+    float *weights = arena_alloc(tmp, n, sizeof *weights);
+    for (size_t i = 0; i < n; i++) {
+        item[i] = block + (uint32_t)(first + i) * BLOCKS;
+        weights[i] = weight;
+    }
+    return (struct history){.n = n, .item = item, .weight = weights};
+}
+
+static inline float *scores_of(struct fitted *f, const struct history *h, size_t n)
+{
+    struct pal_error err;
+    uint32_t items = model_items(f->model);
+    float *scores = arena_alloc(&f->tmp, n * items, sizeof *scores);
+    memset(scores, 0xff, n * items * sizeof *scores);
+    assert_ok(model_score(f->model, h, n, scores, &f->tmp, &err), &err);
+    for (size_t i = 0; i < n * items; i++)
+        if (!isfinite(scores[i]))
+            fail_msg("%s: the score of item %zu is not finite", f->model->ops->name, i % items);
+    return scores;
+}
+
+/* Mean score of a block's items from its item `first` on. */
+static inline double block_mean(const float *scores, uint32_t block, uint32_t first)
+{
+    double sum = 0;
+    int n = 0;
+    for (uint32_t i = block + first * BLOCKS; i < ITEMS; i += BLOCKS, n++)
+        sum += scores[i];
+    return sum / n;
+}
+
+/* A file of this process's own. */
+static inline const char *temp_path(int which)
+{
+    static char path[3][64];
+    snprintf(path[which], sizeof path[which], "/tmp/palate-suite-%ld-%d", (long)getpid(), which);
+    return path[which];
+}
+
+static inline char *read_whole(const char *path, size_t *size)
+{
+    struct pal_error err;
+    struct file_map map;
+    assert_ok(file_map(path, &map, &err), &err);
+    char *copy = malloc(map.size + 1);
+    memcpy(copy, map.data, map.size);
+    *size = map.size;
+    file_unmap(&map);
+    return copy;
+}
+
+#endif
