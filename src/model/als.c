@@ -20,6 +20,7 @@
 #include "model/als_solve.h"
 #include "model/model.h"
 #include "model/models.h"
+#include "model/stored.h"
 
 #include "base/mem.h"
 #include "math/kernels.h"
@@ -291,12 +292,10 @@ static enum pal_status als_load(struct model *m, const struct tensors *file, str
 {
     const struct als_options *o = m->options;
     struct als_settings set = settings_of(o);
-    struct tensor factors;
     enum pal_status st =
-        tensors_get(file, "item_factors", TENSOR_F32, m->ids.count, set.factors, &factors, err);
+        stored_floats_get(file, "item_factors", m->ids.count, set.factors, &self(m)->Y, err);
     if (st != PAL_OK)
         return st;
-    self(m)->Y = factors.data;
     return get_ready(self(m), &set, NULL, err);
 }
 

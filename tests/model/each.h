@@ -1,5 +1,4 @@
-/* What the suite's programs share: every model of the table, fitted on a small world of blocks with
- * its default options. */
+/* What the suite's programs share: every model of the table, fitted on a small world of blocks. */
 #ifndef EACH_H
 #define EACH_H
 
@@ -20,6 +19,19 @@ struct fitted {
     struct arena tmp;
 };
 
+/* The defaults, but for what is meant for catalogs of thousands. The caller frees them. */
+static inline void *small_options(const struct model_ops *ops)
+{
+    struct pal_error err;
+    void *options = calloc(1, ops->options_size);
+    opt_defaults(&ops->options, options);
+    if (strcmp(ops->name, "als") == 0) {
+        assert_ok(model_set(ops, options, "factors", "8", &err), &err);
+        assert_ok(model_set(ops, options, "regularization", "0.05", &err), &err);
+    }
+    return options;
+}
+
 /* Fits on what `d`, which it takes over, holds. */
 static inline struct fitted fit_on(const struct model_ops *ops, struct dataset *d, unsigned threads,
                                    uint64_t seed)
@@ -30,9 +42,11 @@ static inline struct fitted fit_on(const struct model_ops *ops, struct dataset *
     struct run run = {.seed = seed};
     assert_ok(pool_new(threads, &run.pool, &err), &err);
     assert_ok(training_make(d, &d->all, &w, &run, &f.training, &err), &err);
-    if (model_fit(ops, NULL, &f.training, 0, &run, &f.model, &err) != PAL_OK)
+    void *options = small_options(ops);
+    if (model_fit(ops, options, &f.training, 0, &run, &f.model, &err) != PAL_OK)
         fail_msg("%s: %s", ops->name, err.message);
     pool_free(run.pool);
+    free(options);
     return f;
 }
 

@@ -62,6 +62,8 @@ static enum pal_status step_collect(struct step *s, struct pal_error *err)
 {
     enum pal_status st = pal_add_item(s->p, "new", "A New One (2024)", "Comedy|Drama", err);
     if (st == PAL_OK)
+        st = pal_add_item(s->p, "i4", "An Old One (1924)", "Drama", err); /* content needs a pair */
+    if (st == PAL_OK)
         st = pal_add_event(s->p, "u1", "new", "like", 1, 0, err);
     if (st == PAL_OK)
         st = pal_add_event(s->p, "somebody", "i4", "rating", 5, 0, err);
@@ -176,6 +178,7 @@ static void a_failed_call_changes_nothing(void **state)
         struct step s = {.place = *state, .model = model_at(m)->name};
         struct pal_error err;
         assert_ok(step_open(&s, &err), &err);
+        assert_ok(step_collect(&s, &err), &err);
         assert_ok(step_train(&s, &err), &err);
         assert_ok(step_recommend(&s, &err), &err);
         struct pal_list *before = s.list;
