@@ -77,7 +77,7 @@ static const struct command commands[] = {
             "paired test says whether a difference from the best model is more than chance.\n"
             "Memory is the largest that the process held while that model was trained and "
             "evaluated, the data included.",
-        .options = DATA " model set split metrics part protocol weights relevant bootstrap "
+        .options = DATA " model set split tune metrics part protocol weights relevant bootstrap "
                         "confidence compare save memory " WORK " json",
         .examples =
             "palate eval --data ml-1m --model als,ease,popular\tthe usual metrics\n"

@@ -59,6 +59,9 @@ const struct option options[] = {
     TEXT("split", 0, split, "SPEC",
          "how data are cut into training and test parts, e.g. random:60/20/20 (see palate help "
          "splits)"),
+    TEXT("tune", 0, tune, "SPEC",
+         "cut the training part once more by SPEC and judge by what that holds out: for choosing "
+         "options without looking at the test part"),
     TEXT("metrics", 0, metrics, "A@K,B@K", "what to measure (see palate help metrics)"),
     TEXT("save", 0, save, "FILE", "also write the results to a file, as JSON"),
     PICK("part", part, "test", "test|valid", "judge by the test or by the validation part"),

@@ -6,6 +6,7 @@
 #include "cli/table.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char usual_metrics[] = "ndcg@10,precision@10,recall@10,map@10,coverage@10";
@@ -126,6 +127,28 @@ enum pal_status trials_check(struct job *job, struct pal_error *err)
     return st;
 }
 
+/* The split by spec or, with --tune, its training part split once more. */
+static enum pal_status cut(const struct job *job, const struct dataset *d, const char *spec,
+                           struct split *out, struct pal_error *err)
+{
+    const char *tune = job->set.tune;
+    uint64_t seed = (uint64_t)job->set.seed;
+    struct split outer;
+    if (!tune)
+        return split_make(d, spec, seed, out, err);
+    enum pal_status st = split_make(d, spec, seed, &outer, err);
+    if (st)
+        return st;
+    st = split_inner(d, &outer, tune, seed, out, err);
+    if (!st) {
+        char inner[sizeof out->spec];
+        memcpy(inner, out->spec, sizeof inner);
+        snprintf(out->spec, sizeof out->spec, "%.30s/train/%.25s", outer.spec, inner);
+    }
+    split_done(&outer);
+    return st;
+}
+
 enum pal_status trials_run(struct job *job, const struct dataset *d, const struct plan *plan,
                            const char *spec, const char *metrics, uint64_t memory,
                            struct trials *out, struct pal_error *err)
@@ -141,7 +164,7 @@ enum pal_status trials_run(struct job *job, const struct dataset *d, const struc
     if (!spec)
         spec = d->test.start ? "file" : "random:80/20";
     if (!st)
-        st = split_make(d, spec, (uint64_t)job->set.seed, &t->split, err);
+        st = cut(job, d, spec, &t->split, err);
     if (!st) {
         choose_options(job, t);
         st = run_all(job, t, plan, memory, err);
