@@ -119,7 +119,7 @@ PAL_API enum pal_status pal_add_item(struct palate *p, const char *item_id, cons
  * type: up to 31 bytes such as "like" (NULL means that), at most 32 different ones; see
  * pal_set_weights. value: a rating, a quantity; 1 where there is none. time_s: seconds since 1970;
  * 0 = now as far as the data go: not before any event so far. PAL_EUSAGE for an id as above, a
- * value that is not finite, or too many types. About 0.2 µs; 24 bytes until the next pal_train. */
+ * value that is not finite, or too many types. About 0.1 µs; 24 bytes until the next pal_train. */
 PAL_API enum pal_status pal_add_event(struct palate *p, const char *user_id, const char *item_id,
                                       const char *type, float value, uint32_t time_s,
                                       struct pal_error *err);
@@ -185,10 +185,10 @@ struct pal_list {
 PAL_API void pal_list_free(struct pal_list *list); /* NULL is fine */
 
 /* The n best items (0 = 10) that the user had nothing to do with yet; fewer only if there are no
- * more. A user who is not known is answered with what is popular, as is everybody before the first
- * pal_train or pal_load_model, only that then "popular" is the order of the catalog. Events count
- * from the moment they are added. Costs one pass over all items: 20 µs for 20,000 items and 64
- * factors, plus what folding in the history costs the model. */
+ * more. A user who is not known, or who liked nothing that the model knows, is answered with what
+ * is popular; before the first pal_train or pal_load_model, with the catalog in its order. Events
+ * count from the moment they are added. Costs what scoring every item costs the model: with als
+ * 0.3 ms for 20,000 items and 64 factors (measured on one core of a Zen 4). */
 PAL_API enum pal_status pal_recommend(const struct palate *p, const char *user_id, size_t n,
                                       struct pal_list **out, struct pal_error *err);
 
