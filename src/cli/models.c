@@ -43,8 +43,7 @@ static void put_version(struct table *t, const struct registry_version *v, const
                         bool live)
 {
     enum style style = live ? GOOD : PLAIN;
-    table_put(t, style, live ? "*" : "");
-    str_fmt(table_open(t, style), "%u", v->number);
+    str_fmt(table_open(t, style), "%s%u", live ? "* " : "", v->number);
     table_close(t);
     if (!manifest) {
         table_put(t, BAD, "damaged");
@@ -72,7 +71,6 @@ static void list_text(struct job *job, const struct registry_version *versions, 
         say(c, "no version in %s yet: palate train makes one\n", job->set.models);
         return;
     }
-    table_column(&t, "", LEFT, false);
     table_column(&t, "version", RIGHT, false);
     table_column(&t, "made (UTC)", LEFT, false);
     table_column(&t, "data", LEFT, true);

@@ -86,6 +86,14 @@ void stats_say_brief(struct console *c, const struct dataset *d, const struct st
     table_done(&t);
 }
 
+/* How long bars are, beside the columns that stand before them. */
+static size_t bar_width(const struct console *c)
+{
+    enum { BEFORE = 42 };
+    return c->width && c->width < BEFORE + BAR ? c->width < BEFORE + 8 ? 8 : c->width - BEFORE
+                                               : BAR;
+}
+
 /* name, count, share, bar: one line of a histogram. Bars are relative to the longest. */
 static void put_bar_row(struct console *c, struct table *t, const char *name, uint64_t count,
                         uint64_t total, uint64_t longest)
@@ -95,7 +103,7 @@ static void put_bar_row(struct console *c, struct table *t, const char *name, ui
     table_close(t);
     put_share(table_open(t, PLAIN), total ? (double)count / (double)total : 0);
     table_close(t);
-    put_bar(c, table_open(t, GOOD), longest ? (double)count / (double)longest : 0, BAR);
+    put_bar(c, table_open(t, GOOD), longest ? (double)count / (double)longest : 0, bar_width(c));
     table_close(t);
 }
 
@@ -208,7 +216,7 @@ static void say_tail(struct console *c, const struct stats *s)
         table_put(&t, PLAIN, names[i]);
         put_share(table_open(&t, PLAIN), share[i]);
         table_close(&t);
-        put_bar(c, table_open(&t, GOOD), share[i], BAR);
+        put_bar(c, table_open(&t, GOOD), share[i], bar_width(c));
         table_close(&t);
     }
     table_print(&t, c);
@@ -260,7 +268,7 @@ static void say_categories(struct console *c, const struct dataset *d, const str
         put_share(table_open(&t, PLAIN),
                   s->interactions ? (double)count / (double)s->interactions : 0);
         table_close(&t);
-        put_bar(c, table_open(&t, GOOD), (double)count / (double)longest, BAR / 2);
+        put_bar(c, table_open(&t, GOOD), (double)count / (double)longest, bar_width(c) / 2);
         table_close(&t);
     }
     table_print(&t, c);

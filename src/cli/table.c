@@ -82,44 +82,74 @@ static const char *cell_text(const struct table *t, size_t i)
     return t->text.text + t->cells[i].start;
 }
 
-/* Takes columns from the widest that may shrink until the table fits. */
+/* The widest column that may still give way, or t->columns. */
+static size_t widest(const struct table *t, const size_t *width, size_t least)
+{
+    size_t best = t->columns;
+    for (size_t j = 0; j < t->columns; j++)
+        if (t->shrinks[j] && width[j] > least && (best == t->columns || width[j] > width[best]))
+            best = j;
+    return best;
+}
+
+/* Takes from the widest columns until the table fits. If it can't, it is printed in parts, and only
+ * what takes more than half of the terminal gives way. */
 static void fit(const struct table *t, size_t *width, size_t limit)
 {
-    size_t total = t->indent;
-    for (size_t j = 0; j < t->columns; j++)
+    size_t total = t->indent, spare = 0, least = NARROWEST, j;
+    for (j = 0; j < t->columns; j++) {
         total += width[j] + (j ? GAP : 0);
-    while (total > limit) {
-        size_t widest = t->columns;
-        for (size_t j = 0; j < t->columns; j++)
-            if (t->shrinks[j] && width[j] > NARROWEST &&
-                (widest == t->columns || width[j] > width[widest]))
-                widest = j;
-        if (widest == t->columns)
+        spare += t->shrinks[j] && width[j] > NARROWEST ? width[j] - NARROWEST : 0;
+    }
+    if (total > limit && total - spare > limit)
+        least = limit / 2;
+    for (; total > limit && (j = widest(t, width, least)) < t->columns; total--)
+        width[j]--;
+}
+
+/* A run of columns that is printed with the first one before it. */
+struct block {
+    size_t from, to;
+};
+
+static size_t glued(const struct table *t, size_t j)
+{
+    return t->headed && j + 1 < t->columns && !*cell_text(t, j + 1) ? 2 : 1;
+}
+
+/* As many columns from b->to on as fit beside the first; one at least, and what has no heading of
+ * its own stays with what it belongs to. */
+static void next_block(const struct table *t, const size_t *width, size_t limit, struct block *b)
+{
+    size_t used = t->indent + width[0];
+    b->from = b->to;
+    while (b->to < t->columns) {
+        size_t n = glued(t, b->to), more = 0;
+        for (size_t j = b->to; j < b->to + n; j++)
+            more += width[j] + GAP;
+        if (used + more > limit && b->to > b->from)
             return;
-        width[widest]--;
-        total--;
+        used += more;
+        b->to += n;
     }
 }
 
-static void print_row(const struct table *t, struct console *c, size_t row, const size_t *width)
+/* blanks: owed before the next text, so that no line ends in them. */
+static void print_cell(const struct table *t, struct console *c, size_t i, size_t width,
+                       size_t *blanks)
 {
     struct str cell = {0};
-    size_t blanks = t->indent; /* owed before the next text, so that no line ends in blanks */
-    for (size_t j = 0; j < t->columns; j++) {
-        size_t i = row * t->columns + j;
-        str_clear(&cell);
-        size_t used = text_fit(c, cell_text(t, i), width[j], &cell);
-        size_t pad = width[j] - used;
-        if (used) {
-            say(c, "%*s", (int)(blanks + (t->align[j] == RIGHT ? pad : 0)), "");
-            say_styled(c, t->cells[i].style, str_text(&cell));
-            blanks = t->align[j] == RIGHT ? 0 : pad;
-        } else {
-            blanks += pad;
-        }
-        blanks += GAP;
+    bool right = t->align[i % t->columns] == RIGHT;
+    size_t used = text_fit(c, cell_text(t, i), width, &cell), pad = width - used;
+    if (used) {
+        say(c, "%*s", (int)(*blanks + (right ? pad : 0)), "");
+        say_styled(c, t->cells[i].style, str_text(&cell));
+        *blanks = right ? 0 : pad;
+    } else {
+        *blanks += pad;
     }
-    say_text(c, "\n");
+    *blanks += GAP;
+    c->pending.failed |= cell.failed;
     str_done(&cell);
 }
 
@@ -135,26 +165,37 @@ static void print_note(const struct table *t, struct console *c, size_t i, size_
     str_done(&cut);
 }
 
+static void print_block(const struct table *t, struct console *c, const size_t *width,
+                        struct block b)
+{
+    for (size_t row = 0, note = 0; row < t->cell_count / t->columns; row++) {
+        size_t blanks = t->indent, first = row * t->columns;
+        print_cell(t, c, first, width[0], &blanks);
+        for (size_t j = b.from; j < b.to; j++)
+            print_cell(t, c, first + j, width[j], &blanks);
+        say_text(c, "\n");
+        for (; b.to == t->columns && note < t->note_count && t->notes[note].row == row; note++)
+            print_note(t, c, note, width[0]);
+    }
+}
+
 void table_print(const struct table *t, struct console *c)
 {
+    size_t width[TABLE_COLUMNS] = {0}, limit = c->width ? c->width : SIZE_MAX;
     if (t->text.failed) {
         c->pending.failed = true;
         return;
     }
-    if (!t->columns)
-        return;
-    size_t width[TABLE_COLUMNS] = {0};
-    size_t rows = t->cell_count / t->columns;
-    for (size_t i = 0; i < rows * t->columns; i++) {
+    for (size_t i = 0; i < t->cell_count; i++) {
         size_t w = text_columns(cell_text(t, i));
         if (w > width[i % t->columns])
             width[i % t->columns] = w;
     }
-    if (c->width)
-        fit(t, width, c->width);
-    for (size_t row = 0, note = 0; row < rows; row++) {
-        print_row(t, c, row, width);
-        for (; note < t->note_count && t->notes[note].row == row; note++)
-            print_note(t, c, note, width[0]);
-    }
+    fit(t, width, limit);
+    struct block b = {1, 1};
+    do {
+        say_text(c, b.to > 1 ? "\n" : "");
+        next_block(t, width, limit, &b);
+        print_block(t, c, width, b);
+    } while (b.to < t->columns);
 }

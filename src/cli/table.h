@@ -51,6 +51,7 @@ void table_close(struct table *t);
 /* A line under the row that was filled last, below its second column. */
 void table_note(struct table *t, const char *text);
 
+/* A table that is wider than the terminal is printed in parts, the first column before each. */
 void table_print(const struct table *t, struct console *c);
 
 #endif
