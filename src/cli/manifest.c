@@ -1,5 +1,6 @@
 /* See manifest.h. The engine writes what a reader of models needs; this adds where the data lie,
- * which is the command line's business: `palate recommend --user 42` reads that user's history. */
+ * which is the command line's business: `palate recommend --user 42` reads that user's history;
+ * and times, which model files leave out so that the same training gives the same bytes. */
 #include "cli/manifest.h"
 
 #include "base/file.h"
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char file_name[] = "manifest.json";
 
@@ -96,15 +98,26 @@ static enum pal_status write_whole(const char *path, const char *text, struct pa
     return st;
 }
 
-enum pal_status manifest_add_source(const char *dir, const struct job *job, const char *split,
-                                    struct pal_error *err)
+static int add_times(json_t *all, const double *train_s)
+{
+    json_t *models = json_object_get(all, "models"), *model;
+    size_t i;
+    int bad = json_object_set_new(all, "created_s", json_integer((json_int_t)time(NULL)));
+    json_array_foreach(models, i, model) bad |=
+        json_object_set_new(model, "train_seconds", json_real(train_s[i]));
+    return bad;
+}
+
+enum pal_status manifest_complete(const char *dir, const struct job *job, const double *train_s,
+                                  const char *split, struct pal_error *err)
 {
     char path[PATH_MAX], *text = NULL;
     json_t *all = NULL;
     enum pal_status st = manifest_read(dir, &all, err);
     if (st)
         return st;
-    if (json_object_set_new(all, "source", describe_source(job, split)) == 0)
+    if (add_times(all, train_s) == 0 &&
+        json_object_set_new(all, "source", describe_source(job, split)) == 0)
         text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
     if (!text)
         st = pal_no_memory(err);

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* {"ndcg@10":0.31,…}; NULL when nothing was measured. */
 static const char *metrics_json(struct job *job, const struct trials *t, size_t i)
@@ -54,9 +53,7 @@ static enum pal_status fit_all(struct job *job, const struct dataset *d, const s
             .weights = weights_text,
             .seed = job->run.seed,
             .metrics_json = metrics_json(job, trials, i),
-            .train_seconds = out->train_s[i],
             .interactions = interactions_count(&d->all),
-            .created_s = (int64_t)time(NULL),
         };
     }
     training_done(&training);
@@ -105,7 +102,8 @@ enum pal_status publish(struct job *job, const struct dataset *d, const struct p
     if (!st)
         st = version_write(out->version.path, &d->items, parts, plan->count, err);
     if (!st)
-        st = manifest_add_source(out->version.path, job, trials ? trials->split.spec : NULL, err);
+        st = manifest_complete(out->version.path, job, out->train_s,
+                               trials ? trials->split.spec : NULL, err);
     if (!st)
         st = run_step(&job->run, "publishing", 0, 0, err);
     if (!st)

@@ -181,7 +181,7 @@ def test_training_that_can_not_be(folder):
     refuses(2, *base, "--weights", "like=1", says="like")
     refuses(2, *base, "--memory", "much", says="such as 4G")
     refuses(1, *base, "--model", "als", "--memory", "1k", says="als")
-    refuses(2, *base, "--split", "randomly:90/20", says="randomly:90/20")
+    refuses(2, *base, "--split", "randomly:90/20", says="randomly")
     refuses(1, "train", "--data", data, "--models", "/proc/models", says="/proc/models")
     same(os.path.exists(models) and os.listdir(models) != [".lock"], False)
 
@@ -195,10 +195,10 @@ def test_same_seed_same_bytes(folder):
         palate("train", "--data", data, "--models", models, "--model", "als", *QUICK, "--threads",
                threads, "--seed", 5)
         same(os.path.exists(os.path.join(models, "CURRENT")), True)
-        told = palate("recommend", "--models", models, "--user", "1", "--json").json
-        files.append(told["recommendations"])
-    same(files[1], files[0])
-    same(files[2], files[0])
+        with open(os.path.join(models, "000001", "als.safetensors"), "rb") as f:
+            files.append(f.read())
+    same(files[1] == files[0], True)
+    same(files[2] == files[0], True)
 
 
 def test_interrupted_training(folder):
