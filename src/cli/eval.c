@@ -31,7 +31,7 @@ static void print(struct console *c, const struct dataset *d, const struct trial
         return;
     }
     say_styled(c, BOLD, d->name);
-    say(c, "  %s, %s\n\n", d->format, t->split.spec);
+    say(c, "  %s, split %s\n\n", d->format, t->split.spec);
     trials_say(c, t);
 }
 

@@ -78,11 +78,17 @@ const char *source_look_up(const char *path, char *buf, size_t size)
     return file_exists(buf) || file_is_dir(buf) ? buf : path;
 }
 
-/* PALATE_DATA may be a folder of data sets, in which --data looks up names. */
+/* PALATE_DATA may be one data set, or a folder of them in which --data looks up names: what is
+ * likely to have gone wrong with that, behind the message that there is. */
 static enum pal_status explain(const struct job *job, const char *path, enum pal_status st,
                                struct pal_error *err)
 {
     struct pal_error was = *err;
+    bool name = !strchr(path, '/') && !file_exists(path) && !file_is_dir(path);
+    if (name && st != PAL_EINTERRUPTED)
+        return pal_fail(err, st, "%.400s, %s", was.message,
+                        getenv("PALATE_DATA") ? "neither here nor in $PALATE_DATA"
+                                              : "and PALATE_DATA names no folder to look in");
     if (job->origin[option_index("data", 4)] != FROM_ENVIRONMENT || path != job->set.data ||
         st == PAL_EINTERRUPTED)
         return st;

@@ -263,9 +263,12 @@ void trials_say(struct console *c, const struct trials *t)
     table_done(&table);
     struct str users = {0};
     put_count(&users, t->trials[0].result.users);
-    say(c, "  %s users judged by %s%s, seed %llu", str_text(&users),
-        t->options.part == EVAL_VALID ? "the validation part of " : "", t->split.spec,
-        (unsigned long long)t->split.seed);
+    if (strcmp(t->split.spec, "file") == 0)
+        say(c, "  %s users judged by the published test part", str_text(&users));
+    else
+        say(c, "  %s users judged by %s%s, seed %llu", str_text(&users),
+            t->options.part == EVAL_VALID ? "the validation part of " : "", t->split.spec,
+            (unsigned long long)t->split.seed);
     str_done(&users);
     if (t->options.protocol == EVAL_NEGATIVES)
         say_text(c, ", among sampled negatives");

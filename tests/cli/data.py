@@ -91,6 +91,9 @@ def test_data_by_name(folder):
     world(folder, "mine.palate")
     env = {"PALATE_DATA": folder}
     same(palate("stats", "--data", "mine.palate", "--json", env=env).json["items_known"], 200)
+    refuses(1, "stats", "--data", "yours", env=env, says="neither here nor in $PALATE_DATA")
+    refuses(1, "stats", "--data", "yours", says="PALATE_DATA names no folder")
+    refuses(1, "stats", env=env, says=["PALATE_DATA: ", "--data names another"])
     path = os.path.join(folder, "mine.palate")
     same(palate("stats", "--json", env={"PALATE_DATA": path}).json["items_known"], 200)
 

@@ -98,6 +98,15 @@ def test_validation_part(folder):
             "valid", says="valid")
 
 
+def test_tuning_leaves_the_test_part_alone(folder):
+    """--tune judges by a piece of the training part, so fewer users and events are left."""
+    data = world(folder)
+    base = ["eval", "--data", data, "--model", "popular", "--split", "leave-one-out", "--json"]
+    test, tune = palate(*base).json, palate(*base, "--tune", "leave-one-out").json
+    same((test["split"], tune["split"]), ("leave-one-out", "leave-one-out/train/leave-one-out"))
+    same(test["results"][0]["metrics"] == tune["results"][0]["metrics"], False)
+
+
 def test_what_can_go_wrong(folder):
     data = world(folder)
     base = ["eval", "--data", data, "--model", "popular"]
