@@ -13,9 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
+
+#include "peak.h"
 
 enum { MATRIX_ROWS = 20108, MOST = 1024 };
 
@@ -26,67 +25,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- peak ---- */
-
-#ifdef __clang__
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
-#ifdef __x86_64__
-__attribute__((target("avx512f"))) static float chains_avx512(long n)
-{
-    __m512 a[16], x = _mm512_set1_ps(0.9999f), y = _mm512_set1_ps(1e-9f);
-    for (int i = 0; i < 16; i++)
-        a[i] = _mm512_set1_ps((float)i);
-    for (long k = 0; k < n; k++)
-        UNROLL
-    for (int i = 0; i < 16; i++)
-        a[i] = _mm512_fmadd_ps(a[i], x, y);
-    for (int i = 1; i < 16; i++)
-        a[0] = _mm512_add_ps(a[0], a[i]);
-    return _mm512_reduce_add_ps(a[0]);
-}
-
-__attribute__((target("avx2,fma"))) static float chains_avx2(long n)
-{
-    __m256 a[12], x = _mm256_set1_ps(0.9999f), y = _mm256_set1_ps(1e-9f);
-    for (int i = 0; i < 12; i++)
-        a[i] = _mm256_set1_ps((float)i);
-    for (long k = 0; k < n; k++)
-        UNROLL
-    for (int i = 0; i < 12; i++)
-        a[i] = _mm256_fmadd_ps(a[i], x, y);
-    for (int i = 1; i < 12; i++)
-        a[0] = _mm256_add_ps(a[0], a[i]);
-    return _mm256_cvtss_f32(a[0]);
-}
-#endif
-
-/* GF/s of a variant's instructions; 0 where this doesn't know them. */
-static double peak(const char *variant)
-{
-    float sum = 0;
-    double best = 0;
-    for (int i = 0; i < 5; i++) {
-        double start = now(), flops = 0;
-        long n = 5000000;
-#ifdef __x86_64__
-        if (strcmp(variant, "avx512") == 0) {
-            sum += chains_avx512(n);
-            flops = (double)n * 16 * 32;
-        } else if (strcmp(variant, "avx2") == 0) {
-            sum += chains_avx2(n);
-            flops = (double)n * 12 * 16;
-        }
-#endif
-        double rate = flops / (now() - start) / 1e9;
-        best = rate > best ? rate : best;
-    }
-    return sum == 1 ? 0 : best; /* so that no chain is left out; they never add up to 1 */
 }
 
 /* ---- kernels ---- */
@@ -254,7 +192,7 @@ int main(int argc, char **argv)
     for (size_t v = 0; v < variants; v++) {
         if (only && strcmp(only, all[v]->name) != 0)
             continue;
-        double top = peak(all[v]->name);
+        double top = peak_gflops(all[v]->name, NULL);
         w.k = all[v];
         w.d = w.count = 0;
         if (top > 0)

@@ -4,6 +4,7 @@
  *   train_als start MATRIX FACTORS SEED X Y           write the vectors that both sides start from
  *   train_als fit MATRIX FACTORS CG_STEPS EPOCHS THREADS LAMBDA ALPHA X Y    train in place of X, Y
  *   train_als loss MATRIX FACTORS LAMBDA ALPHA X Y    the loss of any pair of vectors
+ *   train_als peak THREADS                            what the machine could do
  *
  * A matrix file is uint32 rows, uint32 cols, uint64 start[rows + 1], uint32 col[], float val[] in
  * the machine's order; vectors are bare floats, row-major. Each command prints one JSON object. */
@@ -18,8 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
+
+#include "peak.h"
 
 static void die(const char *what)
 {
@@ -59,11 +61,18 @@ static double cpu_seconds(void)
     return clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+/* Of this program alone; getrusage would count what forked it, too. */
 static long peak_rss_bytes(void)
 {
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return u.ru_maxrss * 1024;
+    long kib = 0;
+    char line[256];
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %ld kB", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return kib * 1024;
 }
 
 /* ---- files ---- */
@@ -252,6 +261,16 @@ static void start_vectors(char **argv)
     mem_free(Y);
 }
 
+static void peak(char **argv)
+{
+    struct pal_error err;
+    struct pool *pool;
+    check(pool_new((unsigned)atoi(argv[0]), &pool, &err), &err);
+    printf("{\"kernels\": \"%s\", \"gflops\": %.1f}\n", kernels()->name,
+           peak_gflops(kernels()->name, pool));
+    pool_free(pool);
+}
+
 static void half(const struct als_settings *set, const struct csr *R, const float *Y, float *X,
                  const struct run *run)
 {
@@ -365,8 +384,11 @@ int main(int argc, char **argv)
         const char *name;
         int args;
         void (*run)(char **argv);
-    } commands[] = {
-        {"make", 5, make}, {"start", 5, start_vectors}, {"fit", 9, fit}, {"loss", 6, loss}};
+    } commands[] = {{"make", 5, make},
+                    {"start", 5, start_vectors},
+                    {"fit", 9, fit},
+                    {"loss", 6, loss},
+                    {"peak", 1, peak}};
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0 && argc == commands[i].args + 2) {
             commands[i].run(argv + 2);
