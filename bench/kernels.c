@@ -4,7 +4,8 @@
  *
  *     bench/kernels [--quick] [VARIANT]
  *
- * Each figure is the best of several repeats: what else runs on the machine only ever slows. */
+ * Processor time, so that other programs count less; each figure is the best of several repeats:
+ * what else runs on the machine only ever slows. */
 #include "math/kernels.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -23,7 +24,7 @@ static double seconds_per_try = 0.3;
 static double now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -33,7 +34,6 @@ struct world {
     const struct kernels *k;
     size_t d, count;
     float *A, *G, *spare, *x, *y, *w;
-    uint16_t *half;
     uint32_t *index;
 };
 
@@ -62,12 +62,6 @@ static void run_apply(struct world *w)
 {
     memset(w->y, 0, w->d * sizeof *w->y);
     w->k->gather_apply(w->A, w->d, w->d, w->index, w->count, w->w, w->x, NULL, w->y);
-}
-
-static void run_apply_half(struct world *w)
-{
-    memset(w->y, 0, w->d * sizeof *w->y);
-    w->k->gather_apply_half(w->half, w->d, w->d, w->index, w->count, w->w, w->x, NULL, w->y);
 }
 
 static void run_dot(struct world *w)
@@ -127,7 +121,6 @@ static void measure(struct world *w, double top)
     report(w, "cholesky_factor", d * d * d / 3, time_of(run_factor, w), top);
     report(w, "cholesky_solve", 2 * d * d, time_of(run_solve, w), top);
     report(w, "gather_apply", 4 * n * d, time_of(run_apply, w), top);
-    report(w, "gather_apply_half", 4 * n * d, time_of(run_apply_half, w), top);
     report(w, "gather_dot", 2 * n * d, time_of(run_dot, w), top);
     report(w, "gemm of 32 rows", 2 * 32 * d * d, time_of(run_gemm, w), top);
 }
@@ -136,20 +129,18 @@ static int make(struct world *w)
 {
     size_t square = MOST * (MOST + 32);
     w->A = mem_aligned((size_t)MATRIX_ROWS * MOST, sizeof *w->A);
-    w->half = mem_aligned((size_t)MATRIX_ROWS * MOST, sizeof *w->half);
     w->G = mem_aligned(square, sizeof *w->G);
     w->spare = mem_aligned(square, sizeof *w->spare);
     w->x = mem_aligned(MOST, sizeof *w->x);
     w->y = mem_aligned(MOST, sizeof *w->y);
     w->w = mem_aligned(MOST, sizeof *w->w);
     w->index = mem_aligned(MOST, sizeof *w->index);
-    if (!w->A || !w->half || !w->G || !w->spare || !w->x || !w->y || !w->w || !w->index)
+    if (!w->A || !w->G || !w->spare || !w->x || !w->y || !w->w || !w->index)
         return -1;
     struct rng r;
     rng_init(&r, 1, 1);
     for (size_t i = 0; i < (size_t)MATRIX_ROWS * MOST; i++)
         w->A[i] = (float)rng_real(&r) - 0.5f;
-    kernels()->to_half(w->A, w->half, (size_t)MATRIX_ROWS * MOST);
     for (size_t i = 0; i < MOST; i++) {
         w->x[i] = (float)rng_real(&r) - 0.5f;
         w->y[i] = (float)rng_real(&r) - 0.5f;
@@ -162,7 +153,6 @@ static int make(struct world *w)
 static void free_world(struct world *w)
 {
     mem_free(w->A);
-    mem_free(w->half);
     mem_free(w->G);
     mem_free(w->spare);
     mem_free(w->x);

@@ -6,20 +6,8 @@
 
 #include <stdatomic.h>
 #include <string.h>
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
 
 static _Atomic(const struct kernels *) in_use;
-
-#ifdef __x86_64__
-/* Asked of the CPU itself: clang before 16 has no __builtin_cpu_supports("f16c"). */
-static int has_f16c(void)
-{
-    unsigned a, b, c, d;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
-}
-#endif
 
 static const struct kernels *const *available(size_t *n)
 {
@@ -27,7 +15,7 @@ static const struct kernels *const *available(size_t *n)
     static const struct kernels *const up_to_avx512[] = {&kernels_plain, &kernels_avx2,
                                                          &kernels_avx512};
     __builtin_cpu_init();
-    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
     *n = avx512 ? 3 : avx2 ? 2 : 1;

@@ -45,10 +45,6 @@ struct kernels {
     void (*gather_apply)(const float *A, size_t cols, size_t stride, const uint32_t *index,
                          size_t k, const float *w, const float *x, const float *b, float *y);
 
-    /* The same with the rows of A in half precision (IEEE binary16). */
-    void (*gather_apply_half)(const uint16_t *A, size_t cols, size_t stride, const uint32_t *index,
-                              size_t k, const float *w, const float *x, const float *b, float *y);
-
     /* G += sum over j < k of w[j] * outer(A row index[j]): symmetric rank-k update.
      * G (d, d) row-major, ldg floats from row to row; its upper triangle (column >= row) is
      * updated, what lies below is unspecified after the call. A (any, d), stride floats from row
@@ -58,9 +54,6 @@ struct kernels {
 
     /* acc[index[j]] += a * value[j] for j < k; no index twice. value NULL = all one */
     void (*scatter_axpy)(float a, const uint32_t *index, const float *value, size_t k, float *acc);
-
-    /* out[i] = x[i] in half precision (IEEE binary16), rounded to nearest even */
-    void (*to_half)(const float *x, uint16_t *out, size_t n);
 
     /* See solve.h, whose functions call these. */
     int (*cholesky_factor)(float *A, size_t d, size_t stride);

@@ -1,9 +1,8 @@
-/* AVX2 with FMA and F16C: 8 floats to a register, 16 registers. The vocabulary of
+/* AVX2 with FMA: 8 floats to a register, 16 registers. The vocabulary of
  * kernels_simd.h. */
 #include "math/kernels_variants.h"
 
 #include <immintrin.h>
-#include <string.h>
 
 typedef __m256 vec;
 enum { W = 8, ROWS = 4 };
@@ -39,23 +38,6 @@ static inline void v_store(float *p, vec x)
 static inline void v_store_part(float *p, vec x, size_t n)
 {
     _mm256_maskstore_ps(p, first(n), x);
-}
-
-static inline vec v_half(const uint16_t *p)
-{
-    return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p));
-}
-
-static inline vec v_half_part(const uint16_t *p, size_t n)
-{
-    uint16_t some[8] = {0};
-    memcpy(some, p, n * sizeof *p);
-    return v_half(some);
-}
-
-static inline void v_to_half(vec x, uint16_t *p)
-{
-    _mm_storeu_si128((void *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
 }
 
 static inline vec v_set(float a)

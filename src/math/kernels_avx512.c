@@ -39,21 +39,6 @@ static inline void v_store_part(float *p, vec x, size_t n)
     _mm512_mask_storeu_ps(p, first(n), x);
 }
 
-static inline vec v_half(const uint16_t *p)
-{
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p));
-}
-
-static inline vec v_half_part(const uint16_t *p, size_t n)
-{
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p));
-}
-
-static inline void v_to_half(vec x, uint16_t *p)
-{
-    _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
-}
-
 static inline vec v_set(float a)
 {
     return _mm512_set1_ps(a);

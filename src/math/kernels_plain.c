@@ -2,7 +2,6 @@
 #include "math/kernels_variants.h"
 
 #include <math.h>
-#include <string.h>
 
 static float dot(const float *x, const float *y, size_t n)
 {
@@ -55,57 +54,6 @@ static void gather_apply(const float *A, size_t cols, size_t stride, const uint3
     for (size_t j = 0; j < k; j++) {
         const float *row = A + index[j] * stride;
         axpy(w[j] * dot(row, x, cols) + (b ? b[j] : 0), row, y, cols);
-    }
-}
-
-/* IEEE binary16 to binary32: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
-static float half_to_float(uint16_t h)
-{
-    int exponent = h >> 10 & 31;
-    float fraction = (float)(h & 1023);
-    float value;
-    if (exponent == 31)
-        value = h & 1023 ? NAN : INFINITY;
-    else if (exponent == 0)
-        value = ldexpf(fraction, -24);
-    else
-        value = ldexpf(fraction + 1024, exponent - 25);
-    return h & 0x8000 ? -value : value;
-}
-
-static uint16_t float_to_half(float x)
-{
-    uint16_t sign = signbit(x) ? 0x8000 : 0;
-    if (isnan(x))
-        return sign | 0x7e00;
-    float a = fabsf(x);
-    if (a >= 65520) /* what rounds past 65504, the largest */
-        return sign | 0x7c00;
-    if (a < 0x1p-14f) /* subnormal: a whole number of 2^-24 */
-        return sign | (uint16_t)lrintf(ldexpf(a, 24));
-    int exponent;
-    float fraction = frexpf(a, &exponent); /* in [0.5, 1) */
-    /* a fraction that rounds up to 2048 carries into the exponent, as it should */
-    return sign | (uint16_t)(((exponent + 14) << 10) + (int)lrintf(ldexpf(fraction, 11)) - 1024);
-}
-
-static void to_half(const float *x, uint16_t *out, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = float_to_half(x[i]);
-}
-
-static void gather_apply_half(const uint16_t *A, size_t cols, size_t stride, const uint32_t *index,
-                              size_t k, const float *w, const float *x, const float *b, float *y)
-{
-    for (size_t j = 0; j < k; j++) {
-        const uint16_t *row = A + index[j] * stride;
-        float s = 0;
-        for (size_t i = 0; i < cols; i++)
-            s += half_to_float(row[i]) * x[i];
-        s = w[j] * s + (b ? b[j] : 0);
-        for (size_t i = 0; i < cols; i++)
-            y[i] += s * half_to_float(row[i]);
     }
 }
 
@@ -162,10 +110,8 @@ const struct kernels kernels_plain = {
     .gather_dot = gather_dot,
     .gather_axpy = gather_axpy,
     .gather_apply = gather_apply,
-    .gather_apply_half = gather_apply_half,
     .gather_syrk = gather_syrk,
     .scatter_axpy = scatter_axpy,
-    .to_half = to_half,
     .cholesky_factor = cholesky_factor,
     .cholesky_solve = cholesky_solve,
 };

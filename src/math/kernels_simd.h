@@ -2,14 +2,19 @@
  * kernels_avx512.c define that vocabulary and include this file.
  *
  * The vocabulary: vec holds W floats; ROWS gathered rows are walked at once; v_load, v_store move
- * whole vectors, v_part and v_store_part the first n < W floats (the rest reads as 0); v_half and
- * v_half_part load half precision; v_set, v_mul, v_add, v_fma (a b + c), v_fnma (c - a b);
- * v_sum adds a vector up; v_sums adds up each of ROWS vectors; v_lane (a constant lane) and
- * v_any_lane spread one float over all, v_first is the lowest; v_rsqrt is 1 / √x to full precision.
+ * whole vectors, v_part and v_store_part the first n < W floats (the rest reads as 0); v_set,
+ * v_mul, v_add, v_fma (a b + c), v_fnma (c - a b); v_sum adds a vector up; v_sums adds up each of
+ * ROWS vectors; v_lane (a constant lane) and v_any_lane spread one float over all, v_first is the
+ * lowest; v_rsqrt is 1 / √x to full precision.
  *
- * Gathered rows. A history names rows all over a matrix of many megabytes, so the loops are bound
- * by memory: they ask for the next ROWS rows while they work on these, and do as much as they can
- * with a row while it is near. A last group that is short repeats its last row with weight 0. */
+ * Gathered rows. A history names rows all over a matrix of many megabytes. A batch of them, small
+ * enough for the nearest cache, goes through in phases: first all its dot products, ROWS at a time
+ * and none of them waiting for another, then the weights, then the sum, with a stretch of y in
+ * registers. Meanwhile the next batch is asked for. What is left to wait for is the second-level
+ * cache, which gives 64 bytes in two to three cycles. (Half precision would halve that, but the
+ * conversions take back what it saves: measured.)
+ *
+ * kernels_dense.h has the products of matrices and Cholesky. */
 #include <string.h>
 
 /* The last, maybe partial, vector and the whole ones alike. n = floats left from here. */
@@ -63,21 +68,31 @@ static void scatter_axpy(float a, const uint32_t *index, const float *value, siz
             acc[index[j]] += a;
 }
 
-static void to_half(const float *x, uint16_t *out, size_t n)
-{
-    size_t i = 0;
-    for (; i + W <= n; i += W)
-        v_to_half(v_load(x + i), out + i);
-    if (i < n) {
-        uint16_t last[W];
-        v_to_half(v_part(x + i, n - i), last);
-        memcpy(out + i, last, (n - i) * sizeof *out);
-    }
-}
-
 /* ---- gathered rows ---- */
 
-/* out[r] = dot(row[r], x) */
+enum { BATCH = 64, BATCH_BYTES = 8192 }; /* rows, and bytes of them, that go through together */
+
+/* Points row at the next rows of the list, up to the size of a batch, and repeats the last to make
+ * the groups of ROWS full; asks for those that come after. Returns how many. */
+static inline size_t point_rows(const float *A, size_t cols, size_t stride, const uint32_t *index,
+                                size_t j, size_t k, const float **row)
+{
+    size_t bytes = cols * sizeof(float), most = BATCH_BYTES / (bytes + 1) / ROWS * ROWS;
+    most = most < ROWS ? ROWS : most > BATCH ? BATCH : most;
+    size_t n = k - j < most ? k - j : most, after = k - j - n < most ? k - j - n : most;
+    for (size_t r = 0; r < n; r++)
+        row[r] = A + index[j + r] * stride;
+    for (size_t r = n; r % ROWS; r++)
+        row[r] = row[n - 1];
+    for (size_t r = 0; r < after; r++) {
+        const char *next = (const char *)(A + index[j + n + r] * stride);
+        for (size_t b = 0; b < bytes; b += 64)
+            __builtin_prefetch(next + b);
+    }
+    return n;
+}
+
+/* out[r] = dot(row[r], x) for r < ROWS */
 static inline void dots(const float *const *row, size_t cols, const float *x, float *out)
 {
     vec acc[ROWS];
@@ -100,156 +115,90 @@ static inline void dots(const float *const *row, size_t cols, const float *x, fl
     v_sums(acc, out);
 }
 
-/* y += sum of s[r] * row[r] */
-static inline void axpys(const float *const *row, size_t cols, const float *s, float *y)
+/* y += sum of s[r] * row[r] over r < n */
+static inline void axpys(const float *const *row, size_t n, size_t cols, const float *s, float *y)
 {
-    vec sv[ROWS];
-    UNROLL
-    for (int r = 0; r < ROWS; r++)
-        sv[r] = v_set(s[r]);
     size_t i = 0;
+    for (; i + 4 * W <= cols; i += 4 * W) {
+        vec a0 = v_load(y + i), a1 = v_load(y + i + W), a2 = v_load(y + i + 2 * W);
+        vec a3 = v_load(y + i + 3 * W), b0 = v_set(0), b1 = b0, b2 = b0, b3 = b0;
+        size_t r = 0;
+        for (; r + 2 <= n; r += 2) { /* two sums, so that neither waits for itself */
+            const float *p = row[r] + i, *q = row[r + 1] + i;
+            vec sp = v_set(s[r]), sq = v_set(s[r + 1]);
+            a0 = v_fma(v_load(p), sp, a0);
+            a1 = v_fma(v_load(p + W), sp, a1);
+            a2 = v_fma(v_load(p + 2 * W), sp, a2);
+            a3 = v_fma(v_load(p + 3 * W), sp, a3);
+            b0 = v_fma(v_load(q), sq, b0);
+            b1 = v_fma(v_load(q + W), sq, b1);
+            b2 = v_fma(v_load(q + 2 * W), sq, b2);
+            b3 = v_fma(v_load(q + 3 * W), sq, b3);
+        }
+        if (r < n) {
+            const float *p = row[r] + i;
+            vec sp = v_set(s[r]);
+            a0 = v_fma(v_load(p), sp, a0);
+            a1 = v_fma(v_load(p + W), sp, a1);
+            a2 = v_fma(v_load(p + 2 * W), sp, a2);
+            a3 = v_fma(v_load(p + 3 * W), sp, a3);
+        }
+        v_store(y + i, v_add(a0, b0));
+        v_store(y + i + W, v_add(a1, b1));
+        v_store(y + i + 2 * W, v_add(a2, b2));
+        v_store(y + i + 3 * W, v_add(a3, b3));
+    }
     for (; i + W <= cols; i += W) {
-        vec yv = v_load(y + i);
-        UNROLL
-        for (int r = 0; r < ROWS; r++)
-            yv = v_fma(v_load(row[r] + i), sv[r], yv);
-        v_store(y + i, yv);
+        vec a = v_load(y + i);
+        for (size_t r = 0; r < n; r++)
+            a = v_fma(v_load(row[r] + i), v_set(s[r]), a);
+        v_store(y + i, a);
     }
     if (i < cols) {
-        vec yv = v_part(y + i, cols - i);
-        UNROLL
-        for (int r = 0; r < ROWS; r++)
-            yv = v_fma(v_part(row[r] + i, cols - i), sv[r], yv);
-        v_store_part(y + i, yv, cols - i);
+        vec a = v_part(y + i, cols - i);
+        for (size_t r = 0; r < n; r++)
+            a = v_fma(v_part(row[r] + i, cols - i), v_set(s[r]), a);
+        v_store_part(y + i, a, cols - i);
     }
 }
 
-static inline void halves_dots(const uint16_t *const *row, size_t cols, const float *x, float *out)
+static void gather_apply(const float *A, size_t cols, size_t stride, const uint32_t *index,
+                         size_t k, const float *w, const float *x, const float *b, float *y)
 {
-    vec acc[ROWS];
-    UNROLL
-    for (int r = 0; r < ROWS; r++)
-        acc[r] = v_set(0);
-    size_t i = 0;
-    for (; i + W <= cols; i += W) {
-        vec xv = v_load(x + i);
-        UNROLL
-        for (int r = 0; r < ROWS; r++)
-            acc[r] = v_fma(v_half(row[r] + i), xv, acc[r]);
+    const float *row[BATCH];
+    float s[BATCH];
+    for (size_t j = 0, n; j < k; j += n) {
+        n = point_rows(A, cols, stride, index, j, k, row);
+        for (size_t r = 0; r < n; r += ROWS)
+            dots(row + r, cols, x, s + r);
+        for (size_t r = 0; r < n; r += W) {
+            vec constant = b ? v_some(b + j + r, n - r) : v_set(0);
+            v_store(s + r, v_fma(v_some(w + j + r, n - r), v_load(s + r), constant));
+        }
+        axpys(row, n, cols, s, y);
     }
-    if (i < cols) {
-        vec xv = v_part(x + i, cols - i);
-        UNROLL
-        for (int r = 0; r < ROWS; r++)
-            acc[r] = v_fma(v_half_part(row[r] + i, cols - i), xv, acc[r]);
-    }
-    v_sums(acc, out);
-}
-
-static inline void halves_axpys(const uint16_t *const *row, size_t cols, const float *s, float *y)
-{
-    vec sv[ROWS];
-    UNROLL
-    for (int r = 0; r < ROWS; r++)
-        sv[r] = v_set(s[r]);
-    size_t i = 0;
-    for (; i + W <= cols; i += W) {
-        vec yv = v_load(y + i);
-        UNROLL
-        for (int r = 0; r < ROWS; r++)
-            yv = v_fma(v_half(row[r] + i), sv[r], yv);
-        v_store(y + i, yv);
-    }
-    if (i < cols) {
-        vec yv = v_part(y + i, cols - i);
-        UNROLL
-        for (int r = 0; r < ROWS; r++)
-            yv = v_fma(v_half_part(row[r] + i, cols - i), sv[r], yv);
-        v_store_part(y + i, yv, cols - i);
-    }
-}
-
-/* Asks for the group of rows after the one at j. */
-static inline void prefetch_rows(const void *A, size_t row_bytes, size_t stride_bytes,
-                                 const uint32_t *index, size_t j, size_t k)
-{
-    size_t end = k < j + 2 * ROWS ? k : j + 2 * ROWS;
-    for (size_t r = j + ROWS; r < end; r++) {
-        const char *row = (const char *)A + index[r] * stride_bytes;
-        for (size_t b = 0; b < row_bytes; b += 64)
-            __builtin_prefetch(row + b);
-    }
-}
-
-/* row[r] = the address of row index[j + r], the last one again where the list has ended. */
-static inline void point_rows(const float *A, size_t stride, const uint32_t *index, size_t j,
-                              size_t k, const float *row[ROWS])
-{
-    UNROLL
-    for (size_t r = 0; r < ROWS; r++)
-        row[r] = A + index[j + r < k ? j + r : k - 1] * stride;
 }
 
 static void gather_dot(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
                        const float *x, float *out)
 {
-    const float *row[ROWS];
-    for (size_t j = 0; j < k; j += ROWS) {
-        prefetch_rows(A, cols * sizeof *A, stride * sizeof *A, index, j, k);
-        point_rows(A, stride, index, j, k, row);
-        float s[ROWS];
-        dots(row, cols, x, s);
-        memcpy(out + j, s, (k - j < ROWS ? k - j : ROWS) * sizeof *out);
+    const float *row[BATCH];
+    float s[BATCH];
+    for (size_t j = 0, n; j < k; j += n) {
+        n = point_rows(A, cols, stride, index, j, k, row);
+        for (size_t r = 0; r < n; r += ROWS)
+            dots(row + r, cols, x, s + r);
+        memcpy(out + j, s, n * sizeof *out);
     }
 }
 
 static void gather_axpy(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
                         const float *a, float *y)
 {
-    const float *row[ROWS];
-    for (size_t j = 0; j < k; j += ROWS) {
-        prefetch_rows(A, cols * sizeof *A, stride * sizeof *A, index, j, k);
-        point_rows(A, stride, index, j, k, row);
-        float s[ROWS] = {0};
-        memcpy(s, a + j, (k - j < ROWS ? k - j : ROWS) * sizeof *s);
-        axpys(row, cols, s, y);
-    }
-}
-
-/* s[r] = w[j + r] s[r] + b[j + r]; 0 where the list has ended. */
-static inline void weigh(float *s, const float *w, const float *b, size_t j, size_t k)
-{
-    for (size_t r = 0; r < ROWS; r++)
-        s[r] = j + r < k ? w[j + r] * s[r] + (b ? b[j + r] : 0) : 0;
-}
-
-static void gather_apply(const float *A, size_t cols, size_t stride, const uint32_t *index,
-                         size_t k, const float *w, const float *x, const float *b, float *y)
-{
-    const float *row[ROWS];
-    float s[ROWS];
-    for (size_t j = 0; j < k; j += ROWS) {
-        prefetch_rows(A, cols * sizeof *A, stride * sizeof *A, index, j, k);
-        point_rows(A, stride, index, j, k, row);
-        dots(row, cols, x, s);
-        weigh(s, w, b, j, k);
-        axpys(row, cols, s, y);
-    }
-}
-
-static void gather_apply_half(const uint16_t *A, size_t cols, size_t stride, const uint32_t *index,
-                              size_t k, const float *w, const float *x, const float *b, float *y)
-{
-    const uint16_t *row[ROWS];
-    float s[ROWS];
-    for (size_t j = 0; j < k; j += ROWS) {
-        prefetch_rows(A, cols * sizeof *A, stride * sizeof *A, index, j, k);
-        UNROLL
-        for (size_t r = 0; r < ROWS; r++)
-            row[r] = A + index[j + r < k ? j + r : k - 1] * stride;
-        halves_dots(row, cols, x, s);
-        weigh(s, w, b, j, k);
-        halves_axpys(row, cols, s, y);
+    const float *row[BATCH];
+    for (size_t j = 0, n; j < k; j += n) {
+        n = point_rows(A, cols, stride, index, j, k, row);
+        axpys(row, n, cols, a + j, y);
     }
 }
 
@@ -278,10 +227,8 @@ static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const 
         .gather_dot = gather_dot,                                                                  \
         .gather_axpy = gather_axpy,                                                                \
         .gather_apply = gather_apply,                                                              \
-        .gather_apply_half = gather_apply_half,                                                    \
         .gather_syrk = gather_syrk,                                                                \
         .scatter_axpy = scatter_axpy,                                                              \
-        .to_half = to_half,                                                                        \
         .cholesky_factor = factor,                                                                 \
         .cholesky_solve = solve,                                                                   \
     }

@@ -50,7 +50,8 @@ static void multiply(struct block *k, const float *p, int with_b)
 {
     const struct als_side *s = k->s;
     size_t d = s->set.factors, at = 0;
-    kernels()->gemm(k->count, d, d, p, d, s->gram, s->ld, k->q, d);
+    size_t count = k->count < 4 ? k->count : (k->count + 7) / 8 * 8; /* whole tiles are quicker */
+    kernels()->gemm(count, d, d, p, d, s->gram, s->ld, k->q, d);
     for (size_t i = 0; i < k->count; i++) {
         uint64_t start = k->R->start[k->row[i]];
         size_t n = k->R->start[k->row[i] + 1] - start;
@@ -109,6 +110,7 @@ void als_cg_rows(const struct als_side *s, const struct csr *R, size_t begin, si
                       .r = vectors + BLOCK * d,
                       .p = vectors + 2 * BLOCK * d,
                       .q = vectors + 3 * BLOCK * d};
+    memset(vectors, 0, 4 * BLOCK * d * sizeof *vectors);
     for (size_t row = begin; row < end; row++) {
         size_t n = R->start[row + 1] - R->start[row];
         if (n >= most)

@@ -4,9 +4,10 @@
  * and the Cholesky, d³/3 for each row; both run in registers (math/kernels_simd.h). Rows are handed
  * to threads in small grains. The few rows with very many observations (a popular item has been
  * seen by half the users) would keep one thread busy while the others are done, so these come first
- * and are split: pieces of fixed borders each sum a matrix of their own, and the pieces of a row
- * are added in order. Which pieces there are depends on the data alone, so the result doesn't
- * depend on the number of threads. */
+ * and are split, with either solver (conjugate gradients would read so many vectors from memory
+ * once for each step; the matrix wants them only once): pieces of fixed borders each sum a matrix
+ * of their own, and the pieces of a row are added in order. Which pieces there are depends on the
+ * data alone, so the result doesn't depend on the number of threads. */
 #include "model/als_solve.h"
 
 #include "base/mem.h"

@@ -265,81 +265,6 @@ static void check_gather_apply(const struct kernels *k)
     }
 }
 
-/* On numbers that half precision holds exactly, both precisions must agree. */
-static void check_gather_apply_half(const struct kernels *k)
-{
-    float constants[2 * ROWS];
-    float y[MOST + 1], y_half[MOST + 1];
-    for (size_t i = 0; i < LENGTHS; i++) {
-        struct gathered g;
-        gathered_make(&g, i);
-        uint16_t *half = mem_alloc(ROWS * g.stride, sizeof *half);
-        for (size_t e = 0; e < ROWS * g.stride; e++)
-            g.A[e] = (float)((int)rng_below(&rng, 4097) - 2048) / 512;
-        k->to_half(g.A, half, ROWS * g.stride);
-        random_floats(y, g.cols);
-        memcpy(y_half, y, g.cols * sizeof *y);
-        y_half[g.cols] = untouched;
-        random_floats(constants, g.count);
-        const float *b = i % 3 ? constants : NULL;
-        kernels_all(&(size_t){0})[0]->gather_apply(g.A, g.cols, g.stride, g.index, g.count, g.w,
-                                                   g.x, b, y);
-        k->gather_apply_half(half, g.cols, g.stride, g.index, g.count, g.w, g.x, b, y_half);
-        for (size_t c = 0; c < g.cols; c++)
-            assert_near(y_half[c], y[c], 4.0 * (double)(g.cols + 1) * (double)(g.count + 1),
-                        "gather_apply_half", g.cols);
-        assert_true(y_half[g.cols] == untouched);
-        mem_free(half);
-        gathered_done(&g);
-    }
-}
-
-static void check_to_half(const struct kernels *k)
-{
-    /* values and their binary16 bits, from the standard's definition */
-    static const struct {
-        float x;
-        uint16_t h;
-    } known[] = {{0, 0},
-                 {-0.0f, 0x8000},
-                 {1, 0x3c00},
-                 {-2, 0xc000},
-                 {65504, 0x7bff},
-                 {65519.996f, 0x7bff},
-                 {65520, 0x7c00},
-                 {INFINITY, 0x7c00},
-                 {0x1p-14f, 0x0400},
-                 {0x1p-24f, 0x0001},
-                 {0x1.8p-24f, 0x0002},              /* a tie goes to even: up */
-                 {0x1p-25f, 0x0000},                /* and down */
-                 {1 + 0x1p-11f, 0x3c00},            /* halfway, to even */
-                 {1 + 0x1p-11f + 0x1p-20f, 0x3c01}, /* just above */
-                 {0x1.ffep0f, 0x4000},              /* carries into the exponent */
-                 {0x1.ff8p-15f, 0x03ff}};
-    enum { KNOWN = sizeof known / sizeof *known };
-    float x[KNOWN];
-    uint16_t h[KNOWN];
-    for (size_t i = 0; i < KNOWN; i++)
-        x[i] = known[i].x;
-    k->to_half(x, h, KNOWN);
-    for (size_t i = 0; i < KNOWN; i++)
-        if (h[i] != known[i].h)
-            fail_msg("%a: %04x instead of %04x (%s)", x[i], h[i], known[i].h, k->name);
-    for (size_t i = 0; i < LENGTHS; i++) { /* and all variants alike */
-        size_t n = length(i);
-        float *base, *a = random_at(n, i, &base);
-        uint16_t got[MOST], want[MOST];
-        got[n] = 0x1234;
-        for (size_t j = 0; j < n; j++)
-            a[j] = ldexpf(a[j], (int)rng_below(&rng, 44) - 26);
-        k->to_half(a, got, n);
-        kernels_all(&(size_t){0})[0]->to_half(a, want, n);
-        assert_memory_equal(got, want, n * sizeof *got);
-        assert_int_equal(got[n], 0x1234);
-        mem_free(base);
-    }
-}
-
 static void check_syrk_of(const struct kernels *k, size_t d, size_t count, size_t shift)
 {
     size_t stride = d + shift % 4, ldg = d + shift % 7;
@@ -418,8 +343,6 @@ VARIANTS_TEST(gemm)
 VARIANTS_TEST(gather_dot)
 VARIANTS_TEST(gather_axpy)
 VARIANTS_TEST(gather_apply)
-VARIANTS_TEST(gather_apply_half)
-VARIANTS_TEST(to_half)
 VARIANTS_TEST(gather_syrk)
 VARIANTS_TEST(scatter_axpy)
 
@@ -447,8 +370,7 @@ int main(void)
         cmocka_unit_test(every_dot),          cmocka_unit_test(every_axpy),
         cmocka_unit_test(every_gemv),         cmocka_unit_test(every_gemm),
         cmocka_unit_test(every_gather_dot),   cmocka_unit_test(every_gather_axpy),
-        cmocka_unit_test(every_gather_apply), cmocka_unit_test(every_gather_apply_half),
-        cmocka_unit_test(every_to_half),      cmocka_unit_test(every_gather_syrk),
+        cmocka_unit_test(every_gather_apply), cmocka_unit_test(every_gather_syrk),
         cmocka_unit_test(every_scatter_axpy), cmocka_unit_test(pinning),
     };
     return cmocka_run_group_tests_name("math/kernels", tests, NULL, NULL);
