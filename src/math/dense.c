@@ -6,8 +6,8 @@
  *     P = A_kk⁻¹,   A_ij -= A_ik P A_kj,   A_ik = A_ik P,   A_kk = -P      for all i, j but k
  *
  * and after every block was swept once A holds -A⁻¹. Each step is one rank-b update of the lower
- * triangle, cut into tiles that threads take in any order: n³ multiply-adds altogether, the count
- * of Cholesky + triangular inverse + product, in one kind of loop and without a second matrix.
+ * triangle, cut into tiles that threads take in any order: n³ / 2 multiply-adds altogether, as many
+ * as Cholesky + triangular inverse + product take, in one kind of loop and without a second matrix.
  * The pivots A_kk are the Schur complements that Cholesky would meet, so a positive definite A
  * needs no exchange of rows. */
 #include "math/dense.h"
@@ -26,8 +26,9 @@ void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info
 enum {
     GEMM_ROWS = 256,  /* a tile of dense_gemm */
     GEMM_COLS = 2048, /* and its width */
-    BLOCK_MIN = 32,   /* rows swept at once: about n / 16, within these bounds: */
-    BLOCK_MAX = 768,  /* larger spares memory traffic, smaller spares work on the diagonal */
+    BLOCK_MIN = 32,   /* rows swept at once: about n / 32, within these bounds: */
+    BLOCK_MAX = 512,  /* larger spares memory traffic, smaller spares work on the diagonal */
+    TILE_MIN = 512,   /* a tile of the update has at least so many rows and columns */
     MIRROR = 64,
 };
 
@@ -104,6 +105,7 @@ void dense_gemm(size_t m, size_t n, size_t k, float alpha, const float *A, size_
 struct sweep {
     float *A;
     size_t n, b;    /* rows swept at once */
+    size_t tile;    /* rows and columns of a tile of the update: some blocks */
     size_t k, size; /* first row of this block and how many it has */
     float *panel;   /* (n, b) the block's columns of A, as they were */
     float *scaled;  /* (n, b) panel times P */
@@ -112,7 +114,7 @@ struct sweep {
 
 static size_t block_of(size_t n)
 {
-    size_t b = (n / 16 + BLOCK_MIN - 1) / BLOCK_MIN * BLOCK_MIN;
+    size_t b = (n / 32 + BLOCK_MIN - 1) / BLOCK_MIN * BLOCK_MIN;
     return b < BLOCK_MIN ? BLOCK_MIN : b > BLOCK_MAX ? BLOCK_MAX : b;
 }
 
@@ -175,19 +177,45 @@ static void tile_place(size_t t, size_t *row, size_t *col)
     *col = t - i * (i + 1) / 2;
 }
 
-/* A_ij -= scaled_i panel_jᵀ for the tiles [begin, end), but not in the swept row and column. */
+/* A_ij -= scaled_i panel_jᵀ for rows i of [i0, i1) and columns j of [j0, j1), which lie wholly on
+ * one side of the swept block. */
+static void update(const struct sweep *s, size_t i0, size_t i1, size_t j0, size_t j1)
+{
+    if (i0 < i1 && j0 < j1)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)(i1 - i0), (int)(j1 - j0),
+                    (int)s->size, -1.0f, s->scaled + i0 * s->b, (int)s->b, s->panel + j0 * s->b,
+                    (int)s->b, 1.0f, s->A + i0 * s->n + j0, (int)s->n);
+}
+
+/* The same for any rectangle: what lies before the swept block and what lies after it. */
+static void update_around(const struct sweep *s, size_t i0, size_t i1, size_t j0, size_t j1)
+{
+    size_t from = s->k, to = s->k + s->size;
+    size_t i_end = i1 < from ? i1 : from, i_begin = i0 > to ? i0 : to;
+    size_t j_end = j1 < from ? j1 : from, j_begin = j0 > to ? j0 : to;
+    update(s, i0, i_end, j0, j_end);
+    update(s, i0, i_end, j_begin, j1);
+    update(s, i_begin, i1, j0, j_end);
+    update(s, i_begin, i1, j_begin, j1);
+}
+
+/* The tiles [begin, end) of the lower triangle; one on the diagonal goes by blocks of rows, so that
+ * little is computed above it. */
 static void sweep_tiles(void *ctx, size_t begin, size_t end, unsigned worker)
 {
     const struct sweep *s = ctx;
     for (size_t t = begin; t < end; t++) {
         size_t i, j;
         tile_place(t, &i, &j);
-        if (i * s->b == s->k || j * s->b == s->k)
+        size_t i0 = i * s->tile, i1 = i0 + s->tile < s->n ? i0 + s->tile : s->n;
+        if (i != j) {
+            update_around(s, i0, i1, j * s->tile, (j + 1) * s->tile);
             continue;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)block_size(s, i),
-                    (int)block_size(s, j), (int)s->size, -1.0f, s->scaled + i * s->b * s->b,
-                    (int)s->b, s->panel + j * s->b * s->b, (int)s->b, 1.0f,
-                    s->A + i * s->b * s->n + j * s->b, (int)s->n);
+        }
+        for (size_t r = i0; r < i1; r += s->b) {
+            size_t r1 = r + s->b < i1 ? r + s->b : i1;
+            update_around(s, r, r1, i0, r1);
+        }
     }
 }
 
@@ -206,7 +234,7 @@ static void negate_and_mirror(void *ctx, size_t begin, size_t end, unsigned work
 static enum pal_status sweep_all(struct sweep *s, struct pool *pool, dense_step_fn *step,
                                  void *step_ctx, struct pal_error *err)
 {
-    size_t blocks = (s->n + s->b - 1) / s->b;
+    size_t blocks = (s->n + s->b - 1) / s->b, tiles = (s->n + s->tile - 1) / s->tile;
     for (size_t block = 0; block < blocks; block++) {
         if (step && step(step_ctx, block, blocks))
             return pal_fail(err, PAL_EINTERRUPTED, "interrupted while inverting a matrix");
@@ -215,7 +243,7 @@ static enum pal_status sweep_all(struct sweep *s, struct pool *pool, dense_step_
         if (invert_pivot(s))
             return pal_fail(err, PAL_EUSAGE, "the matrix is not positive definite");
         pool_for(pool, blocks, 1, sweep_panel, s);
-        pool_for(pool, blocks * (blocks + 1) / 2, 1, sweep_tiles, s);
+        pool_for(pool, tiles * (tiles + 1) / 2, 1, sweep_tiles, s);
         for (size_t i = 0; i < s->size; i++)
             for (size_t j = 0; j < s->size; j++)
                 s->A[(s->k + i) * s->n + s->k + j] = -s->pivot[i * s->b + j];
@@ -235,6 +263,7 @@ enum pal_status dense_inverse(float *A, size_t n, struct pool *pool, dense_step_
 {
     assert(n <= INT32_MAX);
     struct sweep s = {.A = A, .n = n, .b = block_of(n)};
+    s.tile = (TILE_MIN + s.b - 1) / s.b * s.b;
     if (n == 0)
         return PAL_OK;
     s.panel = mem_aligned(n * s.b, sizeof(float));

@@ -29,7 +29,7 @@
 enum { GRAIN = 16 };
 
 struct ease_options {
-    double lambda, dropout;
+    double regularization, dropout;
     int64_t neighbors;
 };
 
@@ -41,8 +41,8 @@ struct ease_model {
 };
 
 static const struct opt rows[] = {
-    {"lambda", OPT_REAL, offsetof(struct ease_options, lambda), "250", 1e-3, 1e6, OPT_LOG, NULL,
-     "regularization: larger trusts rare items less"},
+    {"regularization", OPT_REAL, offsetof(struct ease_options, regularization), "500", 1e-3, 1e6,
+     OPT_LOG, NULL, "λ: larger trusts rare items less"},
     {"dropout", OPT_REAL, offsetof(struct ease_options, dropout), "0", 0, 0.95, OPT_LINEAR, NULL,
      "share of each history to learn without; adds dropout/(1-dropout) of an item's own count"},
     {"neighbors", OPT_INT, offsetof(struct ease_options, neighbors), "0", 0, 100000, OPT_LOG2, NULL,
@@ -150,11 +150,11 @@ static enum pal_status invert(const struct ease_options *o, const struct csr *X,
         return st;
     double own = 1 + o->dropout / (1 - o->dropout);
     for (size_t i = 0; i < n; i++)
-        P[i * n + i] = (float)(P[i * n + i] * own + o->lambda);
+        P[i * n + i] = (float)(P[i * n + i] * own + o->regularization);
     st = dense_inverse(P, n, pool, step, &p, err);
     if (st == PAL_EUSAGE)
-        return pal_fail(err, st, "ease: lambda = %g is too small for these data: give more",
-                        o->lambda);
+        return pal_fail(err, st, "ease: regularization %g is too small for these data: give more",
+                        o->regularization);
     return st;
 }
 

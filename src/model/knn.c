@@ -8,8 +8,8 @@
  *     bm25            s_ij = c_ij
  *
  * s_ij^power is kept for the k items j nearest to each i, if it is above 0, and a history scores
- * Σ_j w_j s_ij. α = ½ is the cosine; a smaller one divides less by how popular the history's item
- * is and more by how popular the target is (Aiolli, "Efficient Top-N Recommendation for Very Large
+ * Σ_j w_j s_ij. α = ½ is the cosine; a larger one divides more by how popular the history's item
+ * is and less by how popular the target is (Aiolli, "Efficient Top-N Recommendation for Very Large
  * Scale Binary Rated Datasets", RecSys 2013). W is the signed matrix of weights X with
  *
  *     cosine, jaccard  W_ui = X_ui
@@ -18,10 +18,14 @@
  *                      L_i the item's sum of |X|, L its mean (Robertson and Zaragoza, 2009)
  *
  * where roots and quotients apply to |X| and the sign stays; all times d_u^(-user_power): someone
- * with a thousand items says less about any two of them than someone with five. With user_power ½,
- * α 1 and power < 1 this is the random walk RP3β (Paudel et al., TiiS 2017), with α ½ the linear
- * filter of GF-CF (Shen et al., CIKM 2021). A dislike in a history subtracts what is like it; two
- * items that the same people disagree on are not near each other.
+ * with a thousand items says less about any two of them than someone with five. (With user_power ½
+ * c_ij is a step of a random walk from item to user to item, as in Paudel et al., "Updatable,
+ * Accurate, Diverse, and Scalable Recommendations for Interactive Applications", TiiS 2017.) A
+ * dislike in a history subtracts what is like it; two items that the same people disagree on are
+ * not near each other.
+ *
+ * What helps where: on MovieLens 1M the defaults do best; on Gowalla's check-ins, where histories
+ * are short and most items rare, alpha .8, power 1.4, user_power .25 and 1000 neighbors do.
  *
  * The product WᵀW is computed a row at a time in an array of one float per item and never stored.
  * Rows go to threads; each is summed in the order of users, so threads don't change a bit. */

@@ -119,7 +119,7 @@ static void check_inverse(size_t n)
 static void inverse_equals_gauss_jordan(void **state)
 {
     (void)state;
-    const size_t sizes[] = {1, 2, 31, 32, 33, 64, 100, 129, 300, 545};
+    const size_t sizes[] = {1, 2, 31, 32, 33, 64, 100, 129, 300, 545, 1100};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         check_inverse(sizes[i]);
 }

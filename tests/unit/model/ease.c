@@ -77,7 +77,7 @@ static void check(const char *lambda, const char *dropout, const char *neighbors
     double B[ITEMS * ITEMS];
     void *options = calloc(1, ops->options_size);
     opt_defaults(&ops->options, options);
-    assert_ok(model_set(ops, options, "lambda", lambda, &err), &err);
+    assert_ok(model_set(ops, options, "regularization", lambda, &err), &err);
     assert_ok(model_set(ops, options, "dropout", dropout, &err), &err);
     assert_ok(model_set(ops, options, "neighbors", neighbors, &err), &err);
     assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
@@ -148,7 +148,7 @@ static void says_what_memory_it_takes(void **state)
     assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
     assert_int_equal(model_fit(model_find("ease"), NULL, &t, 3100000000u, NULL, &m, &err),
                      PAL_ENOMEM);
-    assert_string_equal(err.message, "ease would take 7.0 GB for 40,981 items, 3.1 GB are allowed: "
+    assert_string_equal(err.message, "ease would take 6.9 GB for 40,981 items, 3.1 GB are allowed: "
                                      "use als, or raise --memory");
     training_done(&t);
     dataset_free(d);
