@@ -32,7 +32,7 @@ bool columns_named(const char *name, size_t len, const char *word)
     for (size_t i = 0; i < len && name[i] != ':'; i++) {
         if (name[i] == '_' || name[i] == '-' || name[i] == ' ' || name[i] == '.')
             continue;
-        if (tolower((unsigned char)name[i]) != *word)
+        if (!*word || tolower((unsigned char)name[i]) != *word)
             return false;
         word++;
     }

@@ -71,7 +71,7 @@ enum pal_status labels_end_row(struct labels *l, struct pal_error *err)
 
 const uint32_t *labels_at(const struct labels *l, uint32_t i, uint32_t *n)
 {
-    if (i >= l->rows) {
+    if (i >= l->rows || !l->label) {
         *n = 0;
         return NULL;
     }

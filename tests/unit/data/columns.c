@@ -41,6 +41,8 @@ static void usual_names_are_known(void **state)
     unsigned rank, better;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         assert_int_equal(guess(rows[i].name, &rank), rows[i].role);
+    static const struct columns_wanted nothing = {0};
+    assert_int_equal(columns_role(&nothing, "user\0\0\0", 7, &rank), ROLE_NONE);
     guess("user", &rank);
     guess("user_id", &better);
     assert_true(better < rank);
