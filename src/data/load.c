@@ -152,6 +152,9 @@ enum pal_status dataset_load(const char *path, const struct load_options *option
         return pal_fail(err, PAL_EUSAGE,
                         "%s is %s: only MovieLens 100K (a folder with u.data) has folds", path,
                         loader->name);
+    if (l.options->columns && !loader->columns)
+        return pal_fail(err, PAL_EUSAGE, "%s is %s, whose columns are known: leave columns out",
+                        path, loader->name);
     if (loader == &loader_own)
         return dataset_load_own(path, out, err);
     return load_with(loader, &l, path, out, err);
@@ -171,4 +174,4 @@ static bool own_fits(const char *path)
 }
 
 const struct loader loader_own = {"palate", "palate's own file, as written by import", own_fits,
-                                  NULL};
+                                  NULL, false};

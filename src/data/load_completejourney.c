@@ -46,4 +46,4 @@ static bool fits(const char *path)
 
 const struct loader loader_completejourney = {
     "completejourney", "groceries: a folder with transactions*.csv, products.csv, demographics.csv",
-    fits, read_journey};
+    fits, read_journey, true};

@@ -87,9 +87,11 @@ static enum pal_status read_folder(struct loading *l, const char *folder, struct
     st = loading_test(l, &rows, err);
     if (st == PAL_OK)
         st = read_events(l, test, rows, err);
-    if (st == PAL_OK && l->has_times != has_times)
-        st =
-            pal_fail(err, PAL_EFORMAT, "%s: only one of %s and %s has times", folder, events, test);
+    if (st != PAL_OK || !rows_count(rows) || l->has_times == has_times)
+        l->has_times = has_times;
+    else if (rows_count(l->all))
+        st = pal_fail(err, PAL_EFORMAT, "only one of %s and %s has times: both or none must",
+                      events, test);
     return st;
 }
 
@@ -101,4 +103,4 @@ static bool fits(const char *path)
 
 const struct loader loader_folder = {
     "folder", "a folder with events.csv, .tsv or .jsonl, and items.csv, users.csv if there are any",
-    fits, read_folder};
+    fits, read_folder, true};

@@ -307,4 +307,4 @@ static bool fits(const char *path)
 
 const struct loader loader_jsonl = {
     "jsonl", "JSON lines: an object with user_id, item_id, type, value, timestamp per line", fits,
-    read_file};
+    read_file, true};

@@ -105,4 +105,4 @@ static bool fits(const char *path)
 
 const struct loader loader_lists = {
     "lists", "user item item …: a folder with train.txt and test.txt, or one file", fits,
-    read_lists};
+    read_lists, false};

@@ -253,7 +253,7 @@ static bool fits_later(const char *path)
 
 const struct loader loader_movielens_1m = {
     "movielens-1m", "MovieLens 1M and 10M: a folder with ratings.dat, movies.dat, users.dat",
-    fits_1m, read_1m};
+    fits_1m, read_1m, false};
 const struct loader loader_movielens_csv = {
     "movielens-csv", "later MovieLens: a folder with ratings.csv, movies.csv, tags.csv", fits_later,
-    read_later};
+    read_later, true};

@@ -178,4 +178,4 @@ static bool fits(const char *path)
 
 const struct loader loader_movielens_100k = {
     "movielens-100k", "MovieLens 100K: a folder with u.data, u.item, u.user; folds u1 to u5", fits,
-    read_100k};
+    read_100k, false};

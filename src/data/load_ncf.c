@@ -201,4 +201,4 @@ static bool fits(const char *path)
 const struct loader loader_ncf = {
     "ncf",
     "leave-one-out split with sampled negatives: X.train.rating, X.test.rating, X.test.negative",
-    fits, read_ncf};
+    fits, read_ncf, false};

@@ -147,4 +147,4 @@ static bool fits(const char *path)
 
 const struct loader loader_open_bandit = {
     "open-bandit", "logged impressions: a folder with item_context.csv and one log", fits,
-    read_bandit};
+    read_bandit, false};

@@ -45,4 +45,5 @@ static bool fits(const char *path)
 }
 
 const struct loader loader_sasrec = {
-    "sasrec", "user item per line in order of time: a folder with one NAME.txt", fits, read_sasrec};
+    "sasrec", "user item per line in order of time: a folder with one NAME.txt", fits, read_sasrec,
+    false};

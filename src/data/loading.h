@@ -27,6 +27,7 @@ struct loader {
     const char *name, *help;
     bool (*fits)(const char *path); /* does a folder or file look like it? */
     enum pal_status (*read)(struct loading *l, const char *path, struct pal_error *err);
+    bool columns; /* does the caller's choice of columns mean something to it? */
 };
 
 extern const struct loader loader_own, loader_movielens_100k, loader_movielens_1m,

@@ -137,4 +137,4 @@ const struct loader loader_table = {"table",
                                     "one event per line, parted by commas, tabs, '::' or blanks; "
                                     "with a header, or user item [rating "
                                     "[time]]",
-                                    fits, read_file};
+                                    fits, read_file, true};

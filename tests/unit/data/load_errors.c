@@ -121,6 +121,9 @@ static void options_complain(void **state)
     struct load_options fold = {.fold = "u1"};
     refuse(path, &fold, PAL_EUSAGE,
            "a.csv is table: only MovieLens 100K (a folder with u.data) has folds");
+    struct load_options needless = {.columns = "user=a", .format = "lists"};
+    refuse(path, &needless, PAL_EUSAGE,
+           "a.csv is lists, whose columns are known: leave columns out");
     assert_int_equal(dataset_load("/nonexistent/x", NULL, NULL, &d, &err), PAL_ENOTFOUND);
     assert_non_null(strstr(err.message, "cannot open /nonexistent/x"));
     empty_folder();
@@ -211,6 +214,24 @@ static void folders_complain(void **state)
             write_text(folder, rows[i].files[j], rows[i].files[j + 1]);
         refuse(folder, NULL, PAL_EFORMAT, rows[i].message);
     }
+}
+
+static void parts_agree_on_times(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    char expected[300];
+    write_text(folder, "train.csv", "user,item,time\nu,i,5\n");
+    write_text(folder, "test.csv", "user,item\n");
+    assert_ok(dataset_load(folder, NULL, NULL, &d, &err), &err);
+    assert_string_equal(history_text(d, &d->all, "u"), "i:1:5");
+    dataset_free(d);
+    write_text(folder, "test.csv", "user,item\nu,j\n");
+    snprintf(expected, sizeof expected, "train.csv and %s/test.csv has times: both or none must",
+             folder);
+    d = NULL;
+    assert_int_equal(dataset_load(folder, NULL, NULL, &d, &err), PAL_EFORMAT);
+    assert_non_null(strstr(err.message, expected));
 }
 
 /* A NUL inside an id can't be written as a C string above. */
@@ -369,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tables_complain, begin, end),
         cmocka_unit_test_setup_teardown(options_complain, begin, end),
         cmocka_unit_test_setup_teardown(folders_complain, begin, end),
+        cmocka_unit_test_setup_teardown(parts_agree_on_times, begin, end),
         cmocka_unit_test_setup_teardown(nul_bytes_complain, begin, end),
         cmocka_unit_test_setup_teardown(more_types_than_fit, begin, end),
         cmocka_unit_test_setup_teardown(bad_lines_leave_no_trace, begin, end),
