@@ -24,8 +24,8 @@ static inline const char *memory_file(int *fd, const uint8_t *data, size_t size)
     return path;
 }
 
-/* The name of a folder of this process's own, in memory where there is such a file system. It exists
- * between put_files and remove_files. */
+/* The name of a folder of this process's own, in memory where there is such a file system. It is
+ * there between put_files and remove_files. */
 static inline const char *memory_folder(void)
 {
     static char folder[64];
