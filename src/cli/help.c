@@ -217,7 +217,7 @@ static const struct {
      "  file              the parts that the publisher made\n"},
     {"weights",
      "What an event is worth, from its type and value: rules separated by commas.\n\n"
-     "  like:1,dislike:-1,view:0.1,rating>=4:1,rating>=3:0.1,rating:-0.5,*:1\n\n"
+     "  like:1,dislike:-1,view:0.1,rating>=4:1,rating>=3:0.2,rating:-0.2,*:1\n\n"
      "For each event the rule with its type and the highest bound that its value reaches applies; "
      "'*' stands for every type that no other rule names. A positive weight trains as a "
      "preference, a negative one as a dislike; 0 is left out of training but still marks the item "

@@ -285,10 +285,10 @@ const char *loading_rating_weights(const struct loading *l)
     if (l->highest <= 1 || l->lowest < 0)
         return "rating>=0.5:1,rating:-0.5"; /* no or yes, or against and for */
     if (l->highest <= 5)
-        return "rating>=4:1,rating>=3:0.1,rating:-0.5";
+        return "rating>=4:1,rating>=3:0.2,rating:-0.2";
     if (l->highest <= 10)
-        return "rating>=8:1,rating>=6:0.1,rating:-0.5";
+        return "rating>=8:1,rating>=6:0.2,rating:-0.2";
     if (l->highest <= 100)
-        return "rating>=80:1,rating>=60:0.1,rating:-0.5";
+        return "rating>=80:1,rating>=60:0.2,rating:-0.2";
     return "rating:1"; /* a count rather than an opinion */
 }

@@ -8,7 +8,7 @@
 
 const char *const weights_default =
     "like:1,dislike:-1,view:0.1,click:0.3,add_to_cart:0.5,purchase:1,"
-    "rating>=4:1,rating>=3:0.1,rating:-0.5,*:1";
+    "rating>=4:1,rating>=3:0.2,rating:-0.2,*:1";
 
 /* One rule out of [p, end): "type:weight" or "type>=bound:weight". */
 static bool parse_rule(const char *p, const char *end, struct weight_rule *rule)

@@ -1,6 +1,6 @@
 /* What an event is worth: the rules that turn (type, value) into one signed weight.
  *
- *     like:1,dislike:-1,view:0.1,rating>=4:1,rating>=3:0.1,rating:-0.5,*:1
+ *     like:1,dislike:-1,view:0.1,rating>=4:1,rating>=3:0.2,rating:-0.2,*:1
  *
  * For each event the rule with its type and the highest bound that its value reaches applies; "*"
  * stands for every type that no other rule names. A positive weight trains as a preference, a

@@ -53,7 +53,7 @@ static const struct opt rows[] = {
      "how often users and items are solved"},
     {"alpha0", OPT_REAL, FIELD(alpha0), "0.1", 1e-5, 100, OPT_LOG, NULL,
      "weight of a pair about which nothing is known (objective rendle)"},
-    {"regularization", OPT_REAL, FIELD(regularization), "0.003", 0, 1e4, OPT_LOG, NULL,
+    {"regularization", OPT_REAL, FIELD(regularization), "0.01", 0, 1e4, OPT_LOG, NULL,
      "how strongly vectors are kept short"},
     {"nu", OPT_REAL, FIELD(nu), "1", 0, 1, OPT_LINEAR, NULL,
      "how much more so for who has much: 0 = all alike, 1 = in proportion (objective rendle)"},

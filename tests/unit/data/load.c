@@ -97,7 +97,7 @@ static void movielens_100k(void **state)
     check("8", "10:5:50");
     assert_null(d->test.start);
     assert_string_equal(d->types.name[0], "rating");
-    assert_string_equal(d->weights, "rating>=4:1,rating>=3:0.1,rating:-0.5");
+    assert_string_equal(d->weights, "rating>=4:1,rating>=3:0.2,rating:-0.2");
     /* the items file comes first: 10 and 30, then 20 of which nothing is known */
     assert_int_equal(item_number(d, "10"), 0);
     assert_int_equal(item_number(d, "30"), 1);
@@ -173,7 +173,7 @@ static void movielens_csv(void **state)
     assert_string_equal(joined(&d->items.tags, "2"), "a, b|old");
     assert_string_equal(joined(&d->items.tags, "3"), "");
     assert_int_equal(d->users.ids.count, 1);
-    assert_string_equal(d->weights, "rating>=4:1,rating>=3:0.1,rating:-0.5");
+    assert_string_equal(d->weights, "rating>=4:1,rating>=3:0.2,rating:-0.2");
 }
 
 static void lists(void **state)
@@ -346,9 +346,9 @@ static void scales(void **state)
     static const struct {
         const char *text, *weights;
     } rows[] = {
-        {"u x 0.5\nu y 5\n", "rating>=4:1,rating>=3:0.1,rating:-0.5"},
-        {"u x 1\nu y 10\n", "rating>=8:1,rating>=6:0.1,rating:-0.5"},
-        {"u x 1\nu y 95\n", "rating>=80:1,rating>=60:0.1,rating:-0.5"},
+        {"u x 0.5\nu y 5\n", "rating>=4:1,rating>=3:0.2,rating:-0.2"},
+        {"u x 1\nu y 10\n", "rating>=8:1,rating>=6:0.2,rating:-0.2"},
+        {"u x 1\nu y 95\n", "rating>=80:1,rating>=60:0.2,rating:-0.2"},
         {"u x 1\nu y 0\n", "rating>=0.5:1,rating:-0.5"},
         {"u x -9.5\nu y 9\n", "rating>=0.5:1,rating:-0.5"},
         {"u x 1\nu y 1\n", "*:1"},

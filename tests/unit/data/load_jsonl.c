@@ -79,7 +79,7 @@ static void rules_follow_what_was_found(void **state)
     } rows[] = {
         {"{\"user\":1,\"item\":2}\n", "*:1"},
         {"{\"user\":1,\"item\":2,\"rating\":2}\n{\"user\":1,\"item\":3,\"rating\":5}\n",
-         "rating>=4:1,rating>=3:0.1,rating:-0.5"},
+         "rating>=4:1,rating>=3:0.2,rating:-0.2"},
         {"{\"user\":1,\"item\":2,\"type\":\"like\"}\n", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
