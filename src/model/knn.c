@@ -36,7 +36,6 @@
 #include "math/kernels.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 enum { GRAIN = 8, CHUNK = 1024 };

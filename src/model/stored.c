@@ -26,7 +26,7 @@ enum pal_status stored_csr_add(struct tensors_out *out, const char *name, const 
     return st;
 }
 
-/* Infinity and NaN are the floats whose exponent is all ones: sums of bits without branches. */
+/* A block at a time without branches, so that the comparisons become vectors. */
 static bool all_finite(const float *x, uint64_t n)
 {
     enum { BLOCK = 4096 };
