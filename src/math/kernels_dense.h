@@ -222,7 +222,7 @@ static void gather_syrk(const float *A, size_t d, size_t stride, const uint32_t 
             size_t n = pack(A, d, stride, index, k, w, negative, &at, room, panel, ld);
             struct update u = {n, panel, 1, ld, panel, ld, G, ldg, 0, negative};
             if (n > 0)
-                update_rows(&u, d);
+                update_columns(&u, d, d, 1);
         }
 }
 
