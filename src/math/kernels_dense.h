@@ -156,18 +156,6 @@ static void update_columns(const struct update *u, size_t rows, size_t cols, int
     }
 }
 
-/* The upper triangle of a square C, row by row of tiles: fewer narrow ones. For a b that is near
- * as a whole. */
-static void update_rows(const struct update *u, size_t d)
-{
-    size_t vecs = (d + W - 1) / W;
-    for (size_t i = 0; i < d; i += R)
-        for (size_t v = i / W, end; v < vecs; v = end) {
-            end = v + together(vecs - v);
-            update_tile(u, i, d, v, end, d);
-        }
-}
-
 static void gemm(size_t m, size_t n, size_t k, const float *A, size_t lda, const float *B,
                  size_t ldb, float *C, size_t ldc)
 {
