@@ -225,14 +225,18 @@ void attr_begin(struct str *s)
 static void quoted(struct str *s, const char *p, const char *end)
 {
     str_char(s, '"');
-    for (; p < end; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c == '"' || c == '\\')
-            str_char(s, '\\');
-        if (c < 0x20)
-            str_fmt(s, "\\u%04x", c);
+    while (p < end) {
+        const char *plain = p;
+        while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
+            p++;
+        str_add(s, plain, (size_t)(p - plain));
+        if (p == end)
+            break;
+        if ((unsigned char)*p < 0x20)
+            str_fmt(s, "\\u%04x", (unsigned char)*p);
         else
-            str_char(s, (char)c);
+            str_fmt(s, "\\%c", *p);
+        p++;
     }
     str_char(s, '"');
 }

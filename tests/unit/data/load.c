@@ -366,7 +366,7 @@ static void folders(void **state)
     write_text(folder, "events.csv", "user,item,type\nu,x,like\n");
     write_text(folder, "items.csv",
                "name,id,year,genre\nFilm;1,x,1990,A;B\n\"Film, 2\",y,007,A | C\n");
-    write_text(folder, "users.tsv", "user_id\tage\nv\t9\n");
+    write_text(folder, "users.tsv", "user_id\tage\tsays\nv\t9\ta\"b\\c\nw\t\t\"x\ny\"\n");
     load(folder, "folder");
     check("u", "x:1:-");
     assert_string_equal(items_name(&d->items, item_number(d, "x")), "Film;1");
@@ -374,9 +374,10 @@ static void folders(void **state)
     assert_string_equal(joined(&d->items.categories, "y"), "A|C");
     assert_string_equal(about_item("x"), "{\"year\":1990}");
     assert_string_equal(about_item("y"), "{\"year\":\"007\"}");
-    assert_string_equal(about_user("v"), "{\"age\":9}");
-    assert_int_equal(d->users.ids.count, 2);
-    assert_int_equal(d->users.attributes.count, 2);
+    assert_string_equal(about_user("v"), "{\"age\":9,\"says\":\"a\\\"b\\\\c\"}");
+    assert_string_equal(about_user("w"), "{\"says\":\"x\\u000ay\"}");
+    assert_int_equal(d->users.ids.count, 3);
+    assert_int_equal(d->users.attributes.count, 3);
 }
 
 static void folders_with_parts_or_one_file(void **state)
