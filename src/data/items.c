@@ -76,7 +76,7 @@ const uint32_t *labels_at(const struct labels *l, uint32_t i, uint32_t *n)
         return NULL;
     }
     *n = (uint32_t)(l->start[i + 1] - l->start[i]);
-    return l->label + l->start[i];
+    return *n ? l->label + l->start[i] : NULL; /* where nobody has a label there is no array */
 }
 
 void items_done(struct items *i)
