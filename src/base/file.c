@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -64,27 +65,42 @@ void file_unmap(struct file_map *m)
     *m = (struct file_map){"", 0};
 }
 
+/* A rename would put a file in the place of /dev/null or of a symbolic link, and fail on a folder
+ * only at the end: what is no ordinary file is refused, a link followed. */
+static enum pal_status find_place(const char *path, char place[PATH_MAX], struct pal_error *err)
+{
+    struct stat info;
+    if (lstat(path, &info) || !S_ISLNK(info.st_mode) || !realpath(path, place))
+        snprintf(place, PATH_MAX, "%s", path);
+    if (stat(path, &info) || S_ISREG(info.st_mode))
+        return PAL_OK;
+    return pal_fail(err, PAL_EIO, "cannot write %s: it is %s; name an ordinary file", path,
+                    S_ISDIR(info.st_mode) ? "a folder" : "a device or a pipe");
+}
+
 enum pal_status file_create(const char *path, struct file_out **out, struct pal_error *err)
 {
+    if (strlen(path) >= PATH_MAX)
+        return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
     struct file_out *f = mem_alloc(1, sizeof *f);
     if (!f)
         return pal_no_memory(err);
     f->used = 0;
     f->failed = false;
-    int n = snprintf(f->path, sizeof f->path, "%s", path);
-    int m = snprintf(f->temp, sizeof f->temp, "%s.tmp-%ld-%p", path, (long)getpid(), (void *)f);
-    if (n < 0 || m < 0 || (size_t)m >= sizeof f->temp) {
-        mem_free(f);
-        return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
+    enum pal_status st = find_place(path, f->path, err);
+    int n = snprintf(f->temp, sizeof f->temp, "%s.tmp-%ld-%p", f->path, (long)getpid(), (void *)f);
+    if (!st && (n < 0 || (size_t)n >= sizeof f->temp))
+        st = pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
+    if (!st) {
+        f->fd = open(f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (f->fd < 0)
+            st = fail_errno(err, "write", path);
     }
-    f->fd = open(f->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (f->fd < 0) {
-        enum pal_status st = fail_errno(err, "write", path);
+    if (st)
         mem_free(f);
-        return st;
-    }
-    *out = f;
-    return PAL_OK;
+    else
+        *out = f;
+    return st;
 }
 
 static enum pal_status write_all(struct file_out *f, const char *p, size_t size,

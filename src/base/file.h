@@ -19,6 +19,8 @@ void file_unmap(struct file_map *m); /* an all-zero struct is fine */
 /* A file being written. Until file_commit nobody sees it under its name. */
 struct file_out;
 
+/* A symbolic link is followed. PAL_EIO for what is there and no ordinary file: it would be replaced
+ * by one. */
 MUST_USE enum pal_status file_create(const char *path, struct file_out **out,
                                      struct pal_error *err);
 MUST_USE enum pal_status file_write(struct file_out *f, const void *data, size_t size,

@@ -160,6 +160,45 @@ static void what_cannot_be_read(void **state)
                      PAL_ENOTFOUND);
 }
 
+/* A file is renamed into its place: a device or a pipe there must not be replaced. */
+static void only_ordinary_files_are_replaced(void **state)
+{
+    (void)state;
+    struct pal_error err;
+    struct file_out *f = NULL;
+    struct stat info;
+    const char *path = in_folder("fifo");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(file_create(path, &f, &err), PAL_EIO);
+    assert_non_null(strstr(err.message, path));
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    assert_int_equal(file_create(folder, &f, &err), PAL_EIO);
+    assert_non_null(strstr(err.message, "a folder"));
+    assert_null(f);
+}
+
+static void a_link_is_followed(void **state)
+{
+    (void)state;
+    struct pal_error err;
+    struct file_out *f = NULL;
+    struct stat info;
+    char link[512], target[512];
+    snprintf(target, sizeof target, "%s", in_folder("target"));
+    snprintf(link, sizeof link, "%s", in_folder("link"));
+    write_file(target, "old", 3);
+    assert_int_equal(symlink(target, link), 0);
+    write_file(link, "new!", 4);
+    expect_content(target, "new!", 4);
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(unlink(target), 0);
+    assert_int_equal(symlink("/dev/null", target), 0);
+    assert_int_equal(file_create(link, &f, &err), PAL_EIO);
+    assert_null(f);
+}
+
 static void paths_that_are_too_long(void **state)
 {
     (void)state;
@@ -304,6 +343,8 @@ int main(void)
         TEST(the_old_one_stays_until_the_new_is_whole),
         TEST(two_writers_do_not_mix),
         TEST(what_cannot_be_read),
+        TEST(only_ordinary_files_are_replaced),
+        TEST(a_link_is_followed),
         TEST(paths_that_are_too_long),
         TEST(folders),
         TEST(a_read_only_folder),
