@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHOICES = 32, GRAIN = 64, MAX_LATENT = 256, SLAB = 1 << 14 };
+enum { CHOICES = 32, GRAIN = 64, MAX_LATENT = 256, SLAB = 1 << 11 };
 
 #define FIELD(name) offsetof(struct synth_options, name)
 
