@@ -8,6 +8,10 @@
 #define WORLD "set seed"
 #define WORK  "seed threads kernels"
 
+#define USUAL                                                                                      \
+    "Without --model these are als, ease (up to 12,000 items), popular, and content where items "  \
+    "have titles or categories."
+
 static const struct command commands[] = {
     {
         .name = "demo",
@@ -59,7 +63,7 @@ static const struct command commands[] = {
             "Trains on all of the data, writes the models and the catalog to a new version in the "
             "folder of models, and makes it the live one, from which palate recommend and palate "
             "similar answer. With --split it holds data out first, measures on them, and then "
-            "trains once more on everything. Interrupted, it leaves nothing behind.",
+            "trains once more on everything. Interrupted, it leaves nothing behind.\n" USUAL,
         .options = DATA " model set weights split metrics relevant models memory " WORK " json",
         .examples = "palate train --data ml-1m\tthe usual models\n"
                     "palate train --data ml-1m --model als,ease --set als.factors=128\tyours\n"
@@ -76,7 +80,7 @@ static const struct command commands[] = {
             "user had in training. Intervals are from a bootstrap over users; with --compare a "
             "paired test says whether a difference from the best model is more than chance.\n"
             "Memory is the largest that the process held while that model was trained and "
-            "evaluated, the data included.",
+            "evaluated, the data included.\n" USUAL,
         .options = DATA " model set split tune metrics part protocol weights relevant bootstrap "
                         "confidence compare save memory " WORK " json",
         .examples =

@@ -20,8 +20,7 @@ static enum pal_status set_option(const struct variant *v, const char *text, siz
                         v->ops->name, (int)len, text);
     snprintf(name, sizeof name, "%.*s", (int)name_len, text);
     snprintf(value, sizeof value, "%.*s", (int)(len - name_len - 1), equals + 1);
-    enum pal_status st = model_set(v->ops, v->options, name, value, err);
-    return st ? pal_within(err, st, "%s", v->ops->name) : PAL_OK;
+    return model_set(v->ops, v->options, name, value, err);
 }
 
 static enum pal_status apply_sets(const struct job *job, const struct variant *v,

@@ -58,11 +58,13 @@ const struct option options[] = {
          "what suits the data's format"),
     TEXT("split", 0, split, "SPEC",
          "how data are cut into training and test parts, e.g. random:60/20/20 (see palate help "
-         "splits)"),
+         "splits); eval's default: random:80/20, or file where the data bring a test part along"),
     TEXT("tune", 0, tune, "SPEC",
          "cut the training part once more by SPEC and judge by what that holds out: for choosing "
          "options without looking at the test part"),
-    TEXT("metrics", 0, metrics, "A@K,B@K", "what to measure (see palate help metrics)"),
+    TEXT("metrics", 0, metrics, "A@K,B@K",
+         "what to measure (see palate help metrics); default: precision, recall, ndcg, map and "
+         "coverage at 10"),
     TEXT("save", 0, save, "FILE", "also write the results to a file, as JSON"),
     PICK("part", part, "test", "test|valid", "judge by the test or by the validation part"),
     PICK("protocol", protocol, "auto", "auto|full|negatives",

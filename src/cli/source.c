@@ -134,11 +134,35 @@ enum pal_status source_load(struct job *job, const char *path, struct dataset **
     return source_invent(job, seed, out, err);
 }
 
+/* Nothing is learned from data in which no event speaks for an item. */
+static enum pal_status check_weights(const struct dataset *d, const struct weights *w,
+                                     const char *text, struct pal_error *err)
+{
+    const struct interactions *x = &d->all;
+    uint64_t n = interactions_count(x);
+    if (!n)
+        return pal_fail(err, PAL_EFORMAT, "%s holds no events: nothing can be learned from it",
+                        d->name);
+    for (uint64_t i = 0; i < n; i++)
+        if (weights_of(w, d->types.name[interactions_type(x, i)], interactions_value(x, i)) > 0)
+            return PAL_OK;
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < d->types.count && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 d->types.name[i]);
+    return pal_fail(err, PAL_EUSAGE,
+                    "weights: by '%s' no event of %s is worth more than 0, so there is nothing to "
+                    "learn; its events are of type %s",
+                    text, d->name, names);
+}
+
 enum pal_status source_weights(const struct job *job, const struct dataset *d, struct weights *out,
                                const char **text, struct pal_error *err)
 {
     *text = job->set.weights ? job->set.weights : d->weights ? d->weights : weights_default;
-    return weights_parse(*text, out, err);
+    enum pal_status st = weights_parse(*text, out, err);
+    return st ? st : check_weights(d, out, *text, err);
 }
 
 enum pal_status source_memory(const struct job *job, uint64_t *bytes, struct pal_error *err)

@@ -20,7 +20,8 @@ const char *source_look_up(const char *path, char *buf, size_t size);
 /* Whether the path names an invented world. */
 bool source_is_synthetic(const char *path);
 
-/* The rules of --weights, or those that suit the data. text: as they are written down. */
+/* The rules of --weights, or those that suit the data. text: as they are written down. PAL_EUSAGE
+ * if by them no event is worth more than 0, PAL_EFORMAT if there are no events. */
 struct weights;
 MUST_USE enum pal_status source_weights(const struct job *job, const struct dataset *d,
                                         struct weights *out, const char **text,

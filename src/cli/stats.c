@@ -429,8 +429,10 @@ enum pal_status stats_run(struct job *job, struct pal_error *err)
         stats_say_brief(c, d, &s);
         say_values(c, &s);
         say_types(c, d, &s);
-        say_percentiles(c, &s);
-        say_tail(c, &s);
+        if (s.interactions) {
+            say_percentiles(c, &s);
+            say_tail(c, &s);
+        }
         if (d->items.categories.names.count) {
             say_categories(c, d, &s);
             say_matrix(c, d, &s);

@@ -277,9 +277,16 @@ void trials_say(struct console *c, const struct trials *t)
     if (has_intervals(t, 0))
         say(c, "; %s: %g %% interval", c->utf8 ? "±" : "+-", t->options.confidence * 100);
     say_text(c, "\n");
-    if (t->compared)
-        say(c, "  p: of a difference in %s from %s as large by chance\n", t->metrics[0].name,
-            t->trials[t->best].variant->label);
+    if (!t->data->all.time_s && strncmp(t->split.spec, "l", 1) == 0)
+        say_paragraph(c, 2,
+                      "the data have no times: what stands last in the file counts as latest");
+    if (t->compared) {
+        struct str p = {0};
+        str_fmt(&p, "p: of a difference in %s from %s as large by chance", t->metrics[0].name,
+                t->trials[t->best].variant->label);
+        say_paragraph(c, 2, str_text(&p));
+        str_done(&p);
+    }
 }
 
 void trial_emit_metrics(struct emit *e, const struct trial *t)

@@ -4,7 +4,9 @@
 #include "data/lines.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -42,6 +44,36 @@ size_t folder_find(const char *folder, const char *prefix, const char *suffix, c
     if (dir)
         closedir(dir);
     return found;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+void folder_inner(const char *folder, char *out, size_t size)
+{
+    enum { MOST = 8, NAME = 256 };
+    char names[MOST][NAME], path[PATH_MAX];
+    size_t found = 0, used = 0;
+    *out = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+        if (*e->d_name == '.' || file_join(path, sizeof path, folder, e->d_name, NULL) ||
+            !file_is_dir(path))
+            continue;
+        if (found < MOST)
+            snprintf(names[found], NAME, "%s", e->d_name);
+        found++;
+    }
+    if (dir)
+        closedir(dir);
+    if (found > MOST)
+        return;
+    qsort(names, found, NAME, by_name);
+    for (size_t i = 0; i < found && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s",
+                                 i ? ", " : "; or give one of its folders: ", names[i]);
 }
 
 bool file_words(const char *path, size_t *least, size_t *most)

@@ -15,6 +15,10 @@ bool folder_has(const char *folder, const char *name);
 size_t folder_find(const char *folder, const char *prefix, const char *suffix, char first[256],
                    char last[256]);
 
+/* Writes up to `size` bytes of "; or give one of its folders: a, b" for the folders in this one, by
+ * name; nothing if there are none or more than eight. */
+void folder_inner(const char *folder, char *out, size_t size);
+
 /* The least and the most words, parted by blanks and tabs, among the file's first 64 lines. False
  * if there is nothing to read. */
 bool file_words(const char *path, size_t *least, size_t *most);

@@ -63,11 +63,13 @@ static enum pal_status find_loader(const char *path, const char *format, const s
             *out = loaders[i];
             return PAL_OK;
         }
+    char inner[256];
+    folder_inner(path, inner, sizeof inner);
     return pal_fail(err, PAL_EFORMAT,
                     "%s: no known data set is in this folder: expected u.data, ratings.dat, "
                     "ratings.csv, train.txt, NAME.train.rating, events.csv, events.jsonl or a "
-                    "single file of events",
-                    path);
+                    "single file of events%s",
+                    path, inner);
 }
 
 /* The last part of the path, also for "." and for one that ends in a slash. */

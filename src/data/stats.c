@@ -139,7 +139,7 @@ static void describe_shape(const struct dataset *d, struct counts *c, struct sta
     percentiles(c->item, s->items, s->item_popularity);
     if (!s->interactions)
         return;
-    s->density = (double)s->interactions / ((double)s->users * s->items);
+    s->density = (double)(s->interactions - s->repeats) / ((double)s->users * s->items);
     s->long_tail_share = 1 - held_by_largest(c->item, s->items, .20, s->interactions);
     s->top1_share = held_by_largest(c->item, s->items, .01, s->interactions);
     s->gini = gini(c->item, s->items, s->interactions);

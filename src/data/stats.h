@@ -26,7 +26,7 @@ struct stats {
     uint64_t in_test;      /* of these, in the published test part */
     uint32_t users, items; /* with at least one interaction */
     uint32_t items_known;  /* with or without */
-    double density;        /* interactions / (users * items) */
+    double density;        /* (interactions - repeats) / (users * items) */
     double mean_value;
     struct stats_value *values; /* ascending; where there are more than STATS_VALUES, that many bins
                                    of equal width, each by its lower border (values_binned) */

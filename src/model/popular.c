@@ -154,7 +154,7 @@ static void popular_done(struct model *m)
 const struct model_ops model_popular = {
     .name = "popular",
     .title = "what most people like, with an optional half-life",
-    .paper = "none: the baseline",
+    .paper = "",
     .options = {rows, sizeof rows / sizeof rows[0]},
     .options_size = sizeof(struct popular_options),
     .model_size = sizeof(struct popular_model),

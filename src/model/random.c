@@ -93,7 +93,7 @@ static void random_done(struct model *m)
 const struct model_ops model_random = {
     .name = "random",
     .title = "random order, the same for the same history",
-    .paper = "none: the floor to beat",
+    .paper = "",
     .options_size = 1,
     .model_size = sizeof(struct random_model),
     .memory = random_memory,

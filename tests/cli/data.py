@@ -1,5 +1,6 @@
 """palate import and stats: what data come in, and what is said of them."""
 import os
+import stat
 import subprocess
 
 from harness import (PALATE, WORLD, Skip, clean_environment, fail, palate, real_data, refuses, run,
@@ -68,6 +69,32 @@ def test_import_of_named_columns(folder):
     out = os.path.join(folder, "log.palate")
     palate("import", path, "-o", out, "--columns", "user=who,item=what,value=how,time=when")
     same(palate("stats", "--data", out, "--json").json["users"], 2)
+
+
+def test_import_replaces_no_device(folder):
+    pipe = os.path.join(folder, "pipe")
+    os.mkfifo(pipe)
+    refuses(1, "import", ratings(folder, "user,item\nann,a\n", "one.csv"), "-o", pipe,
+            says=["cannot write", "ordinary file"])
+    same(stat.S_ISFIFO(os.stat(pipe).st_mode), True)
+
+
+def test_nothing_to_learn_from(folder):
+    """A header alone can be looked at, not trained on; nor can events that count for nothing."""
+    header = ratings(folder, "user,item,rating\n", "header.csv")
+    same("Long tail" in palate("stats", "--data", header).out, False)
+    path = ratings(folder, "user,item,rating\nann,a,5\nann,b,4\nbob,a,3\n", "few.csv")
+    for command in [["train", "--models", os.path.join(folder, "M")], ["eval"]]:
+        refuses(1, *command, "--data", header, says="holds no events")
+        for rules in ["like:1", "rating:-1", "rating>=5.5:1"]:
+            refuses(2, *command, "--data", path, "--weights", rules,
+                    says=["worth more than 0", "of type rating"])
+
+
+def test_a_folder_of_data_sets(folder):
+    for name in ["two", "one"]:
+        os.mkdir(os.path.join(folder, name))
+    refuses(1, "stats", "--data", folder, says="give one of its folders: one, two")
 
 
 def test_synthetic_worlds(folder):

@@ -66,6 +66,11 @@ def test_unknown_words(folder):
     refuses(2, "recommend", "--user", "1", "-n", "0", says="count = '0'")
 
 
+def test_an_option_of_a_model(folder):
+    refuses(2, "train", "--data", "synthetic", "--set", "als.factors=0",
+            says="palate: als: factors = '0' is not allowed")
+
+
 def test_forms_of_options(folder):
     refuses(2, "recommend", "-n0", "--user", "1", says="count = '0'")
     refuses(2, "recommend", "--count=0", "--user", "1", says="count = '0'")
