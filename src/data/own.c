@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,9 @@ static enum pal_status check_interactions(const struct tensors *file, const stru
     for (uint64_t i = 0; x->type && i < n; i++)
         if (x->type[i] >= types)
             return damaged(file, "an event type that is not listed", err);
+    for (uint64_t i = 0; x->value && i < n; i++)
+        if (!isfinite(x->value[i]))
+            return damaged(file, "a value that is infinite or no number", err);
     return PAL_OK;
 }
 
@@ -167,6 +171,8 @@ static enum pal_status get_meta(const struct tensors *file, struct dataset *d,
     const char *kind = tensors_get_meta(file, "palate.kind");
     if (!kind || strcmp(kind, "dataset") != 0)
         return pal_fail(err, PAL_EFORMAT, "%s: not a data set of palate's", tensors_path(file));
+    if (!tensors_checked(file))
+        return damaged(file, "it has no checksum", err);
     const char *name = tensors_get_meta(file, "name"), *types = tensors_get_meta(file, "types");
     const char *weights = tensors_get_meta(file, "weights");
     const char *skipped = tensors_get_meta(file, "skipped");
@@ -249,6 +255,8 @@ enum pal_status dataset_load_own(const char *path, struct dataset **out, struct 
         st = get_catalog(file, d, err);
     if (st == PAL_OK)
         st = get_interactions(file, "all", d, &d->all, err);
+    if (st == PAL_OK && !d->all.start)
+        st = damaged(file, "it has no histories", err);
     if (st == PAL_OK)
         st = get_interactions(file, "test", d, &d->test, err);
     if (st == PAL_OK)

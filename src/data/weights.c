@@ -15,7 +15,7 @@ static bool parse_rule(const char *p, const char *end, struct weight_rule *rule)
 {
     const char *colon = memrchr(p, ':', (size_t)(end - p));
     double number;
-    if (!colon || !text_real(colon + 1, end, &number))
+    if (!colon || !text_real(colon + 1, end, &number) || fabs(number) > WEIGHT_MOST)
         return false;
     rule->weight = (float)number;
     rule->at_least = -INFINITY;
@@ -45,8 +45,8 @@ enum pal_status weights_parse(const char *text, struct weights *out, struct pal_
         if (!parse_rule(p, end, &w.rules[w.count]))
             return pal_fail(err, PAL_EUSAGE,
                             "weights: '%.*s' is not a rule: write type:weight or "
-                            "type>=value:weight, such as rating>=4:1",
-                            (int)(end - p > 80 ? 80 : end - p), p);
+                            "type>=value:weight, such as rating>=4:1; weights are from %d to %d",
+                            (int)(end - p > 80 ? 80 : end - p), p, -WEIGHT_MOST, WEIGHT_MOST);
         w.count++;
         p = *end ? end + 1 : end;
     }

@@ -12,10 +12,13 @@
 
 enum { WEIGHT_RULES = 32, EVENT_TYPES = 32, EVENT_NAME = 32 };
 
+/* So that the sums of models stay finite over more events than there can be. */
+enum { WEIGHT_MOST = 1000000 };
+
 struct weight_rule {
     char type[EVENT_NAME];
     float at_least; /* -INFINITY when the rule names no bound */
-    float weight;
+    float weight;   /* from -WEIGHT_MOST to WEIGHT_MOST */
 };
 
 struct weights {
@@ -32,7 +35,7 @@ struct event_types {
 /* The rules that apply where nobody says otherwise. */
 extern const char *const weights_default; /* "like:1,dislike:-1,view:0.1,add_to_cart:0.5,…" */
 
-/* PAL_EUSAGE names the rule that can't be read. */
+/* PAL_EUSAGE names the rule that can't be read or whose weight is out of range. */
 MUST_USE enum pal_status weights_parse(const char *text, struct weights *out,
                                        struct pal_error *err);
 

@@ -188,6 +188,24 @@ static enum pal_status choose(const struct version_names *have, const char *only
     return PAL_OK;
 }
 
+/* The model in a file, which must be the one that the file is named after: of each kind there is
+ * one, as whoever holds a place for each relies on. */
+static enum pal_status load_named(const char *path, const char *name, struct model **out,
+                                  struct pal_error *err)
+{
+    struct model *m = NULL;
+    enum pal_status st = model_load(path, &m, err);
+    if (st == PAL_OK && strcmp(m->ops->name, name) != 0) {
+        st = pal_fail(err, PAL_ECORRUPT,
+                      "%s holds a model '%s': give the file back its own name, or train again",
+                      path, m->ops->name);
+        model_free(m);
+    }
+    if (st == PAL_OK)
+        *out = m;
+    return st;
+}
+
 enum pal_status recommender_open(const char *dir, const char *only, struct recommender **out,
                                  struct pal_error *err)
 {
@@ -207,7 +225,7 @@ enum pal_status recommender_open(const char *dir, const char *only, struct recom
         snprintf(file, sizeof file, "%s.safetensors", names.name[loaded]);
         st = file_join(path, sizeof path, dir, file, err);
         if (st == PAL_OK)
-            st = model_load(path, &models[loaded], err);
+            st = load_named(path, names.name[loaded], &models[loaded], err);
         if (st == PAL_OK)
             loaded++;
     }

@@ -50,6 +50,8 @@ enum pal_status catalog_read(const char *path, struct items *out, struct pal_err
     struct tensors *t = NULL;
     struct items items = {0};
     enum pal_status st = tensors_open(path, &t, err);
+    if (st == PAL_OK && !tensors_checked(t))
+        st = pal_fail(err, PAL_ECORRUPT, "%s: it has no checksum: the file is damaged", path);
     if (st == PAL_OK)
         st = tensors_get_intern(t, "items.ids", &items.ids, err);
     if (st == PAL_OK)
@@ -216,6 +218,10 @@ static enum pal_status read_names(const json_t *all, const char *path, struct ve
         if (!name || !plain_name(name))
             return pal_fail(err, PAL_ECORRUPT, "%s is damaged: model %zu has no proper name", path,
                             i + 1);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(out->name[j], name) == 0)
+                return pal_fail(err, PAL_ECORRUPT, "%s is damaged: it lists '%s' twice", path,
+                                name);
         memcpy(out->name[i], name, strlen(name) + 1);
     }
     out->count = count;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "data/dataset.h"
 
+#include <math.h>
 #include <unistd.h>
 
 static struct dataset *build(bool with_everything)
@@ -131,7 +132,7 @@ static void contents_are_checked(void **state)
     struct pal_error err;
     char path[64];
     struct dataset *got;
-    for (int fault = 0; fault < 5; fault++) {
+    for (int fault = 0; fault < 8; fault++) {
         struct dataset *d = build(true);
         if (fault == 0)
             d->all.item[7] = 20;
@@ -143,11 +144,40 @@ static void contents_are_checked(void **state)
             d->all.start[0] = 1;
         if (fault == 4)
             d->negatives.item[0] = 20;
+        if (fault == 5)
+            d->all.value[7] = NAN;
+        if (fault == 6)
+            d->all.value[7] = INFINITY;
+        if (fault == 7)
+            interactions_done(&d->all); /* nothing is written of them: all models need a matrix */
         assert_ok(dataset_save(d, path_of(path), &err), &err);
         assert_int_equal(dataset_load_own(path, &got, &err), PAL_ECORRUPT);
         assert_non_null(strstr(err.message, path));
         dataset_free(d);
     }
+    unlink(path);
+}
+
+/* The file stays whole when the checksum goes by another name, but nothing vouches for it then. */
+static void checksum_is_needed(void **state)
+{
+    (void)state;
+    struct pal_error err;
+    char path[64];
+    struct dataset *d = build(true), *got;
+    struct file_map map;
+    assert_ok(dataset_save(d, path_of(path), &err), &err);
+    dataset_free(d);
+    assert_ok(file_map(path, &map, &err), &err);
+    size_t size = map.size;
+    char *bytes = mem_text(map.data, size), *key = memmem(bytes, size, "palate.xxh3", 11);
+    file_unmap(&map);
+    assert_non_null(key);
+    key[10] = '4';
+    write_bytes(path, bytes, size);
+    mem_free(bytes);
+    assert_int_equal(dataset_load_own(path, &got, &err), PAL_ECORRUPT);
+    assert_non_null(strstr(err.message, "checksum"));
     unlink(path);
 }
 
@@ -182,9 +212,8 @@ static void lack_of_memory_leaks_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_after_loading),
-        cmocka_unit_test(damage_is_found),
-        cmocka_unit_test(contents_are_checked),
+        cmocka_unit_test(same_after_loading),           cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(contents_are_checked),         cmocka_unit_test(checksum_is_needed),
         cmocka_unit_test(lack_of_memory_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,8 @@ static void bad_rules_are_named(void **state)
                          "r>=x:1",
                          "r>=:1",
                          "like:nan",
+                         "like:1000001",
+                         "dislike:-1e39", /* infinite as a float */
                          "a-name-that-is-far-too-long-to-be-an-event-type:1"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct pal_error err;

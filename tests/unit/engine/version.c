@@ -233,6 +233,44 @@ static void damage_is_told(void **state)
     }
 }
 
+/* Whoever keeps one place for each kind of model would run out of them. */
+static void files_hold_what_their_names_say(void **state)
+{
+    struct place *p = *state;
+    struct pal_error err;
+    struct recommender *r;
+    char from[PATH_MAX], to[PATH_MAX];
+    snprintf(from, sizeof from, "%s/popular.safetensors", p->dir);
+    snprintf(to, sizeof to, "%s/random.safetensors", p->dir);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(recommender_open(p->dir, "random", &r, &err), PAL_ECORRUPT);
+    assert_non_null(strstr(err.message, "random.safetensors"));
+    assert_non_null(strstr(err.message, "'popular'"));
+}
+
+/* A whole file, but its checksum goes by another name: nothing vouches for it. */
+static void catalog_needs_its_checksum(void **state)
+{
+    struct place *p = *state;
+    struct pal_error err;
+    struct recommender *r;
+    struct file_map map;
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/catalog.palate", p->dir);
+    assert_ok(file_map(path, &map, &err), &err);
+    size_t size = map.size;
+    char *bytes = malloc(size);
+    memcpy(bytes, map.data, size);
+    file_unmap(&map);
+    char *key = memmem(bytes, size, "palate.xxh3", 11);
+    assert_non_null(key);
+    key[10] = '4';
+    damage(path, bytes, size, 0);
+    free(bytes);
+    assert_int_equal(recommender_open(p->dir, NULL, &r, &err), PAL_ECORRUPT);
+    assert_non_null(strstr(err.message, "checksum"));
+}
+
 static void odd_manifests_are_refused(void **state)
 {
     static const char *const odd[] = {
@@ -242,6 +280,7 @@ static void odd_manifests_are_refused(void **state)
         "{\"models\": [{\"name\": 3}]}",
         "{\"models\": [{\"name\": \"../als\"}]}",
         "{\"models\": [{\"name\": \"\"}]}",
+        "{\"models\": [{\"name\": \"als\"}, {\"name\": \"popular\"}, {\"name\": \"als\"}]}",
         "{\"models\": [{\"name\": \"a-name-that-is-longer-than-any-of-ours\"}]}",
     };
     struct place *p = *state;
@@ -262,7 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(what_is_read_back_answers_alike), CASE(the_manifest_tells_people),
         CASE(two_of_a_kind_are_refused),       CASE(damage_is_told),
-        CASE(odd_manifests_are_refused),
+        CASE(odd_manifests_are_refused),       CASE(files_hold_what_their_names_say),
+        CASE(catalog_needs_its_checksum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
