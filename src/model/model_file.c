@@ -6,25 +6,8 @@
 #include "base/mem.h"
 
 #include <jansson.h>
-#include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* The shortest text that reads back as the same number, with a point in every locale. */
-static void put_real(struct str *out, double x)
-{
-    char text[48];
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, x);
-        if (strtod(text, NULL) == x)
-            break;
-    }
-    char *point = strstr(text, localeconv()->decimal_point);
-    if (point)
-        *point = '.';
-    str_put(out, text);
-}
 
 void model_options_json(const struct model_ops *ops, const void *options, struct str *out)
 {
@@ -32,10 +15,6 @@ void model_options_json(const struct model_ops *ops, const void *options, struct
     for (size_t i = 0; i < ops->options.count; i++) {
         const struct opt *row = &ops->options.rows[i];
         str_fmt(out, "%s\"%s\":", i ? "," : "", row->name);
-        if (row->kind == OPT_REAL) {
-            put_real(out, *(const double *)((const char *)options + row->offset));
-            continue;
-        }
         bool quote = row->kind == OPT_CHOICE;
         str_put(out, quote ? "\"" : "");
         opt_show(row, options, out);
@@ -54,7 +33,7 @@ static enum pal_status set_from_json(const struct model_ops *ops, void *options,
     else if (json_is_integer(value))
         str_fmt(&text, "%lld", (long long)json_integer_value(value));
     else if (json_is_real(value))
-        put_real(&text, json_real_value(value));
+        str_real(&text, json_real_value(value));
     else if (json_is_boolean(value))
         str_put(&text, json_is_true(value) ? "true" : "false");
     enum pal_status st =
