@@ -33,7 +33,11 @@ sanitizer=$(meson introspect "$build" --buildoptions |
     python3 -c 'import json, sys
 value = next(o["value"] for o in json.load(sys.stdin) if o["name"] == "b_sanitize")
 print(",".join(value) if isinstance(value, list) else value)')
-[[ -z $sanitizer || $sanitizer == none ]] || flags=-fsanitize=$sanitizer
+if [[ -n $sanitizer && $sanitizer != none ]]; then
+    flags=-fsanitize=$sanitizer
+    # the library has C++ in it, the program has not: clang must be told
+    ! ${CC:-cc} --version | grep -q clang || flags+=' -fsanitize-link-c++-runtime'
+fi
 said=$(cd "$tree" && ${CC:-cc} -std=c99 -Wall -Werror ${flags:-} "$root/examples/quickstart.c" \
     $(pkg-config --cflags --libs palate) -o quickstart 2>&1) || fail 'quickstart.c does not build'
 "$tree/quickstart" >"$tree/answer"
