@@ -4,8 +4,10 @@
  * the config file and the environment once more, so that flags have the last word. */
 #include "cli/command.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,13 +184,23 @@ static enum pal_status read_words(struct reader *r, struct pal_error *err)
     return st;
 }
 
+/* PALATE_DATA may be a folder of data sets: then it says where the file's data = NAME is found. */
+static bool only_where_to_look(const struct job *job, int option, const char *value)
+{
+    char inside[PATH_MAX];
+    const char *name = job->set.data;
+    return option == option_index("data", 4) && name && *name != '/' && file_is_dir(value) &&
+           !file_join(inside, sizeof inside, value, name, NULL) && file_exists(inside);
+}
+
 static enum pal_status read_environment(struct job *job, struct pal_error *err)
 {
     for (int i = 0; i < (int)option_count; i++) {
         char name[64];
         option_variable(&options[i], name, sizeof name);
         const char *value = getenv(name);
-        if (!value || !*value || !command_takes(job->command, i) || options[i].hidden)
+        if (!value || !*value || !command_takes(job->command, i) || options[i].hidden ||
+            only_where_to_look(job, i, value))
             continue;
         enum pal_status st = job_set(job, i, value, FROM_ENVIRONMENT, name, err);
         if (st)

@@ -161,7 +161,7 @@ enum pal_status plan_fit(struct job *job, const struct variant *v, const struct 
 {
     progress_label(&job->progress, v->label);
     enum pal_status st = model_fit(v->ops, v->options, t, memory, &job->run, out, err);
-    if (st && st != PAL_EINTERRUPTED)
+    if (st && st != PAL_EINTERRUPTED && !strstr(err->message, v->label))
         return pal_within(err, st, "%s", v->label);
     return st;
 }

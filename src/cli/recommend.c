@@ -84,6 +84,18 @@ static void say_json(struct job *job, const struct live *live, const struct hist
     emit_say(&e, &job->out);
 }
 
+static void say_nothing(struct console *c, const struct live *live)
+{
+    struct str text = {0};
+    str_put(&text, "nothing is left: of ");
+    put_count(&text, recommender_items(live->recommender)->ids.count);
+    str_fmt(&text,
+            " items each is in the history, excluded, or unknown to the models of version %u",
+            (unsigned)live->number);
+    say_paragraph(c, 0, str_text(&text));
+    str_done(&text);
+}
+
 enum pal_status recommend_run(struct job *job, struct pal_error *err)
 {
     struct live live = {0};
@@ -110,7 +122,10 @@ enum pal_status recommend_run(struct job *job, struct pal_error *err)
             answer_say_history(&job->out, 2, items, &h);
             say_text(&job->out, "\n");
         }
-        answer_say(&job->out, 0, items, &a);
+        if (a.count)
+            answer_say(&job->out, 0, items, &a);
+        else
+            say_nothing(&job->out, &live);
     }
     live_done(&live);
     return st;

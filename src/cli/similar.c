@@ -11,7 +11,11 @@ static void print(struct job *job, const struct live *live, uint32_t item, const
     if (!job->set.json) {
         if (job->out.tty)
             say(&job->out, "near %s:\n\n", items_name(items, item));
-        answer_say(&job->out, 0, items, a);
+        if (a->count)
+            answer_say(&job->out, 0, items, a);
+        else
+            say(&job->out, "no item is like %s, as far as the model can tell\n",
+                items_name(items, item));
         return;
     }
     emit_open(&e, NULL, '{');

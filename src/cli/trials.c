@@ -30,12 +30,9 @@ static enum pal_status run_one(struct job *job, struct trials *t, const struct t
     enum pal_status st = plan_fit(job, trial->variant, training, memory, &m, err);
     trial->train_s = now_seconds() - began;
     began = now_seconds();
-    if (!st) {
+    if (!st)
         st = evaluate(m, t->data, &t->split, &t->weights, &t->options, &job->run, &trial->result,
                       err);
-        if (st && st != PAL_EINTERRUPTED)
-            st = pal_within(err, st, "%s", trial->variant->label);
-    }
     trial->eval_s = now_seconds() - began;
     trial->peak_bytes = peak_bytes();
     model_free(m);

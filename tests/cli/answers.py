@@ -130,6 +130,22 @@ def test_similar_items(folder):
     same(len(palate("similar", title, "--models", models, "-n", "4").out.splitlines()), 5)
 
 
+def test_nothing_is_left(folder):
+    """For who has had everything; and an item that nobody had with another is like none."""
+    data, models = os.path.join(folder, "few.csv"), os.path.join(folder, "models")
+    with open(data, "w") as f:
+        f.write("user,item,rating\nann,a,5\nann,b,5\nann,c,5\nbob,a,5\nbob,b,5\ncid,c,1\n")
+    palate("train", "--data", data, "--models", models, "--model", "als,popular")
+    asked = ["recommend", "--models", models, "--user", "ann"]
+    same(palate(*asked).out.startswith("nothing is left: of 3 items each is in the history"), True)
+    same(palate(*asked, "--json").json["recommendations"], [])
+    with open(data, "w") as f:
+        f.write("user,item,rating\nann,a,5\nbob,b,5\n")
+    palate("train", "--data", data, "--models", models, "--model", "knn")
+    same(palate("similar", "a", "--models", models).out,
+         "no item is like a, as far as the model can tell\n")
+
+
 def test_questions_that_have_no_answer(folder):
     data, models = trained(folder)
     at = ["--models", models]

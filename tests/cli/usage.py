@@ -110,6 +110,22 @@ def test_environment_and_config(folder):
     same(palate("version", cwd=folder, env={"PALATE_CONFIG": other}).out, out)
 
 
+def test_config_beside_a_folder_of_data(folder):
+    """data = NAME in the file is found in the folder $PALATE_DATA; a data set there goes first."""
+    for name, users in ("a.csv", "ann"), ("b.csv", "ann bob"):
+        with open(os.path.join(folder, name), "w") as f:
+            f.write("user,item\n" + "".join(f"{user},x\n" for user in users.split()))
+    ini = os.path.join(folder, "x.ini")
+    with open(ini, "w") as f:
+        f.write("data = a.csv\n")
+    def users(data, *args):
+        return palate("stats", "--config", ini, "--json", *args, env={"PALATE_DATA": data}
+                      ).json["users"]
+    same(users(folder), 1)
+    same(users(folder, "--data", "b.csv"), 2)
+    same(users(os.path.join(folder, "b.csv")), 2)
+
+
 def test_bad_config(folder):
     def with_text(text, says):
         path = os.path.join(folder, "x.ini")
