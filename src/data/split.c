@@ -134,7 +134,11 @@ enum pal_status split_inner(const struct dataset *d, const struct split *s, cons
     inside.all = s->train;
     memset(&inside.test, 0, sizeof inside.test);
     memset(&inside.negatives, 0, sizeof inside.negatives);
-    return split_make(&inside, spec, seed, out, err);
+    /* drawn from numbers of its own: with those that made s the same places would be kept again */
+    enum pal_status st = split_make(&inside, spec, ~seed, out, err);
+    if (st == PAL_OK)
+        out->seed = seed;
+    return st;
 }
 
 /* ---- the spec ---- */

@@ -37,7 +37,8 @@ MUST_USE enum pal_status split_make(const struct dataset *d, const char *spec, u
 void split_done(struct split *s); /* an all-zero struct is fine */
 
 /* For tuning on the training part alone: *out splits s->train (never its test part) once more by
- * `spec`, and what it calls test is the validation part. */
+ * `spec`, and what it calls test is the validation part. The seed may be that of s: the draws are
+ * others. */
 MUST_USE enum pal_status split_inner(const struct dataset *d, const struct split *s,
                                      const char *spec, uint64_t seed, struct split *out,
                                      struct pal_error *err);

@@ -300,6 +300,42 @@ static void file_takes_what_is_given(void **state)
     dataset_free(t);
 }
 
+static bool holds(const struct interactions *x, uint32_t user, float value)
+{
+    for (uint64_t i = x->start[user]; i < x->start[user + 1]; i++)
+        if (x->value[i] == value)
+            return true;
+    return false;
+}
+
+/* Splitting what a split has left by the same seed draws anew: of the interactions at each place of
+ * users' histories that are in the training part, 20 % are validated. */
+static void inner_splits_draw_anew(void **state)
+{
+    (void)state;
+    enum { USERS = 2000, PLACES = 6 };
+    struct pal_error err;
+    struct split s, inner;
+    struct dataset *d = make_data(USERS, true, 14);
+    assert_ok(split_make(d, "user:80/20", 1, &s, &err), &err);
+    assert_ok(split_inner(d, &s, "user:80/20", 1, &inner, &err), &err);
+    assert_int_equal(inner.seed, 1);
+    for (uint64_t place = 0; place < PLACES; place++) {
+        double kept = 0, chosen = 0;
+        for (uint32_t u = 0; u < USERS; u++) {
+            uint64_t i = d->all.start[u] + place;
+            if (d->all.start[u + 1] - d->all.start[u] < 20 || !holds(&s.train, u, d->all.value[i]))
+                continue;
+            kept++;
+            chosen += holds(&inner.test, u, d->all.value[i]);
+        }
+        assert_true(fabs(chosen - kept * .2) < 4 * sqrt(kept * .2 * .8));
+    }
+    split_done(&inner);
+    split_done(&s);
+    dataset_free(d);
+}
+
 static void specs_are_written_down(void **state)
 {
     (void)state;
@@ -454,6 +490,7 @@ int main(void)
         cmocka_unit_test(time_has_one_border),
         cmocka_unit_test(users_are_held_out_whole),
         cmocka_unit_test(file_takes_what_is_given),
+        cmocka_unit_test(inner_splits_draw_anew),
         cmocka_unit_test(specs_are_written_down),
         cmocka_unit_test(bad_specs_are_refused),
         cmocka_unit_test(what_the_data_lack),
