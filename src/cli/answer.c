@@ -140,6 +140,8 @@ void answer_say_history(struct console *c, unsigned indent, const struct items *
         }
     if (liked > HISTORY_SHOWN)
         str_fmt(&text, "%s (%zu in all)", c->utf8 ? ", …" : ", ...", liked);
+    if (text.len)
+        text_calm(text.text, text.len);
     say_paragraph(c, indent, liked ? str_text(&text) : "nothing that is known");
     c->pending.failed |= text.failed;
     str_done(&text);

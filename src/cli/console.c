@@ -184,6 +184,18 @@ size_t text_columns(const char *s)
     return columns;
 }
 
+void text_calm(char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char b = (unsigned char)s[i];
+        bool c1 = b == 0xC2 && i + 1 < len && ((unsigned char)s[i + 1] & 0xE0) == 0x80;
+        if (b < 0x20 || b == 0x7F || c1)
+            s[i] = ' ';
+        if (c1) /* U+0080 to U+009F are two bytes */
+            s[++i] = ' ';
+    }
+}
+
 size_t text_fit(const struct console *c, const char *s, size_t columns, struct str *out)
 {
     size_t whole = text_columns(s);

@@ -49,6 +49,9 @@ bool console_gone(const struct console *c);
 /* Columns that UTF-8 text takes. */
 size_t text_columns(const char *s);
 
+/* Control characters become blanks: a title must neither break a table nor steer the terminal. */
+void text_calm(char *s, size_t len);
+
 /* Appends s cut to at most `columns`, with "…" ("..." without UTF-8) in place of what is lost;
  * returns the columns it takes. */
 size_t text_fit(const struct console *c, const char *s, size_t columns, struct str *out);

@@ -13,7 +13,7 @@
 
 static const char folder[] = "palate-demo", models_folder[] = "palate-demo/models";
 static const char eval_models[] = "als,ease,knn,popular,random";
-static const char demo_metrics[] = "ndcg@10,precision@10,recall@10,coverage@10";
+static const char demo_metrics[] = "ndcg@10,precision@10,coverage@10";
 static const char demo_split[] = "random:80/20";
 
 enum { PEOPLE = 3, FEWEST = 20, ANSWERS = 5, WIDEST = 100 };

@@ -9,13 +9,18 @@ static void print(struct job *job, const struct live *live, uint32_t item, const
     const struct items *items = recommender_items(live->recommender);
     struct emit e = {0};
     if (!job->set.json) {
-        if (job->out.tty)
-            say(&job->out, "near %s:\n\n", items_name(items, item));
+        char *name =
+            arena_text(&job->arena, items_name(items, item), strlen(items_name(items, item)));
+        if (name)
+            text_calm(name, strlen(name));
+        else
+            job->out.pending.failed = true;
+        if (job->out.tty && name)
+            say(&job->out, "near %s:\n\n", name);
         if (a->count)
             answer_say(&job->out, 0, items, a);
-        else
-            say(&job->out, "no item is like %s, as far as the model can tell\n",
-                items_name(items, item));
+        else if (name)
+            say(&job->out, "no item is like %s, as far as the model can tell\n", name);
         return;
     }
     emit_open(&e, NULL, '{');

@@ -28,6 +28,11 @@ struct str *table_open(struct table *t, enum style style)
 
 void table_close(struct table *t)
 {
+    size_t start = t->text.len;
+    while (start > 0 && t->text.text[start - 1])
+        start--;
+    if (start < t->text.len)
+        text_calm(t->text.text + start, t->text.len - start);
     str_add(&t->text, "", 1);
 }
 
@@ -153,16 +158,20 @@ static void print_cell(const struct table *t, struct console *c, size_t i, size_
     str_done(&cell);
 }
 
+/* Whole: in one line or, on a terminal, in as many as it takes. */
 static void print_note(const struct table *t, struct console *c, size_t i, size_t first_width)
 {
+    const char *text = t->text.text + t->notes[i].start;
     size_t indent = t->indent + first_width + GAP;
-    struct str cut = {0};
-    text_fit(c, t->text.text + t->notes[i].start,
-             c->width > indent + NARROWEST ? c->width - indent : SIZE_MAX, &cut);
-    say(c, "%*s", (int)indent, "");
-    say_styled(c, DIM, str_text(&cut));
-    say_text(c, "\n");
-    str_done(&cut);
+    struct console lines = *c;
+    lines.pending = (struct str){0};
+    if (c->width > indent + NARROWEST)
+        say_paragraph(&lines, (unsigned)indent, text);
+    else
+        say(&lines, "%*s%s\n", (int)indent, "", text);
+    say_styled(c, DIM, str_text(&lines.pending));
+    c->pending.failed |= lines.pending.failed;
+    str_done(&lines.pending);
 }
 
 static void print_block(const struct table *t, struct console *c, const size_t *width,

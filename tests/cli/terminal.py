@@ -48,6 +48,38 @@ def test_colours(folder):
         same((status, "\033[" in text), (0, False))
 
 
+def test_reasons_are_whole(folder):
+    """A line of reasons that is too long goes on in the next one; no title is cut in it."""
+    data, models = world(folder), os.path.join(folder, "models")
+    palate("train", "--data", data, "--models", models, "--model", "als", *QUICK)
+    asked = ["recommend", "--user", "1", "--explain", "--models", models]
+    def reasons(text):
+        text = " ".join(text.split())
+        return [part.split(" als")[0] for part in text.split("because of ")[1:]]
+    _, narrow = on_terminal(*asked, "-q", columns=60, env={"NO_COLOR": "1"})
+    told = palate(*asked, "--json").json["recommendations"]
+    for answer, seen in zip(told, reasons("\n".join(screen(narrow)))):
+        for reason in answer["reasons"]:
+            if reason["title"] not in seen:
+                fail(f"{reason['title']} is not in {seen}")
+
+
+def test_titles_do_not_steer_the_terminal(folder):
+    for name, text in [("events.csv", "user_id,item_id,type\nann,a,like\nann,b,like\nbob,a,like\n"
+                                      "bob,b,like\ncid,a,like\n"),
+                       ("items.csv", 'item_id,title\na,"A \033[31mred\u009b1m\007"\n'
+                                     'b,"two\nlines"\n')]:
+        with open(os.path.join(folder, name), "w") as f:
+            f.write(text)
+    models = os.path.join(folder, "models")
+    palate("train", "--data", folder, "--models", models, "--model", "als,knn", *QUICK)
+    for question in [["recommend", "--user", "cid", "--explain"], ["similar", "a"],
+                     ["similar", "b"], ["recommend", "--history", "b", "--explain"]]:
+        status, text = on_terminal(*question, "--models", models, env={"NO_COLOR": "1"})
+        same((status, "\033[31m" in text, "\u009b" in text, "\007" in text), (0,) + (False,) * 3)
+        same("two\r\nlines" in text, False)
+
+
 def test_lines_fit(folder):
     """At 60, 80 and 120 columns no line is wider than the terminal, and long titles are cut."""
     data, models = world(folder), os.path.join(folder, "models")
