@@ -84,7 +84,8 @@ static enum pal_status explain(const struct job *job, const char *path, enum pal
                                struct pal_error *err)
 {
     struct pal_error was = *err;
-    bool name = !strchr(path, '/') && !file_exists(path) && !file_is_dir(path);
+    char buf[PATH_MAX];
+    bool name = !strchr(path, '/') && !file_exists(source_look_up(path, buf, sizeof buf));
     if (name && st != PAL_EINTERRUPTED)
         return pal_fail(err, st, "%.400s, %s", was.message,
                         getenv("PALATE_DATA") ? "neither here nor in $PALATE_DATA"
