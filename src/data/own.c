@@ -64,17 +64,7 @@ static enum pal_status add_catalog(struct tensors_out *out, const struct dataset
     enum pal_status st = tensors_add_intern(out, "users.ids", &d->users.ids, err);
     if (st == PAL_OK)
         st = tensors_add_texts(out, "users.attributes", &d->users.attributes, err);
-    if (st == PAL_OK)
-        st = tensors_add_intern(out, "items.ids", &d->items.ids, err);
-    if (st == PAL_OK)
-        st = tensors_add_texts(out, "items.titles", &d->items.titles, err);
-    if (st == PAL_OK)
-        st = tensors_add_texts(out, "items.attributes", &d->items.attributes, err);
-    if (st == PAL_OK)
-        st = tensors_add_labels(out, "items.categories", &d->items.categories, err);
-    if (st == PAL_OK)
-        st = tensors_add_labels(out, "items.tags", &d->items.tags, err);
-    return st;
+    return st == PAL_OK ? tensors_add_items(out, &d->items, err) : st;
 }
 
 enum pal_status dataset_save(const struct dataset *d, const char *path, struct pal_error *err)
@@ -201,17 +191,9 @@ static enum pal_status get_catalog(const struct tensors *file, struct dataset *d
     enum pal_status st = tensors_get_intern(file, "users.ids", &d->users.ids, err);
     if (st == PAL_OK)
         st = tensors_get_texts(file, "users.attributes", &d->users.attributes, err);
-    if (st == PAL_OK)
-        st = tensors_get_intern(file, "items.ids", &d->items.ids, err);
-    if (st == PAL_OK)
-        st = tensors_get_texts(file, "items.titles", &d->items.titles, err);
-    if (st == PAL_OK)
-        st = tensors_get_texts(file, "items.attributes", &d->items.attributes, err);
-    if (st == PAL_OK)
-        st = tensors_get_labels(file, "items.categories", &d->items.categories, err);
-    if (st == PAL_OK)
-        st = tensors_get_labels(file, "items.tags", &d->items.tags, err);
-    return st;
+    if (st == PAL_OK && d->users.attributes.count > d->users.ids.count)
+        st = damaged(file, "it describes users that are not listed", err);
+    return st == PAL_OK ? tensors_get_items(file, &d->items, err) : st;
 }
 
 static enum pal_status get_negatives(const struct tensors *file, struct dataset *d,

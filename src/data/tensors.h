@@ -89,4 +89,12 @@ MUST_USE enum pal_status tensors_add_labels(struct tensors_out *t, const char *n
 MUST_USE enum pal_status tensors_get_labels(const struct tensors *t, const char *name,
                                             struct labels *out, struct pal_error *err);
 
+/* A whole catalog, as "items.ids", "items.titles" and so on. No table that is read has more rows
+ * than there are ids. */
+struct items;
+MUST_USE enum pal_status tensors_add_items(struct tensors_out *t, const struct items *x,
+                                           struct pal_error *err);
+MUST_USE enum pal_status tensors_get_items(const struct tensors *t, struct items *out,
+                                           struct pal_error *err);
+
 #endif

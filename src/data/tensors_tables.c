@@ -1,5 +1,6 @@
-/* Texts, interned ids and sets of labels as tensors; see tensors.h. On reading, every offset must
- * ascend within the bytes and every text end in its NUL, before anything is built from them. */
+/* Texts, interned ids, sets of labels and catalogs of them as tensors; see tensors.h. On reading,
+ * every offset must ascend within the bytes and every text end in its NUL, before anything is built
+ * from them. */
 #include "data/tensors.h"
 
 #include "base/intern.h"
@@ -178,6 +179,47 @@ enum pal_status tensors_get_labels(const struct tensors *t, const char *name, st
         st = get_rows(t, name, &made, err);
     if (st != PAL_OK) {
         labels_done(&made);
+        return st;
+    }
+    *out = made;
+    return PAL_OK;
+}
+
+enum pal_status tensors_add_items(struct tensors_out *t, const struct items *x,
+                                  struct pal_error *err)
+{
+    enum pal_status st = tensors_add_intern(t, "items.ids", &x->ids, err);
+    if (st == PAL_OK)
+        st = tensors_add_texts(t, "items.titles", &x->titles, err);
+    if (st == PAL_OK)
+        st = tensors_add_texts(t, "items.attributes", &x->attributes, err);
+    if (st == PAL_OK)
+        st = tensors_add_labels(t, "items.categories", &x->categories, err);
+    if (st == PAL_OK)
+        st = tensors_add_labels(t, "items.tags", &x->tags, err);
+    return st;
+}
+
+enum pal_status tensors_get_items(const struct tensors *t, struct items *out, struct pal_error *err)
+{
+    struct items made = {0};
+    enum pal_status st = tensors_get_intern(t, "items.ids", &made.ids, err);
+    if (st == PAL_OK)
+        st = tensors_get_texts(t, "items.titles", &made.titles, err);
+    if (st == PAL_OK)
+        st = tensors_get_texts(t, "items.attributes", &made.attributes, err);
+    if (st == PAL_OK)
+        st = tensors_get_labels(t, "items.categories", &made.categories, err);
+    if (st == PAL_OK)
+        st = tensors_get_labels(t, "items.tags", &made.tags, err);
+    uint32_t n = made.ids.count;
+    if (st == PAL_OK && (made.titles.count > n || made.attributes.count > n ||
+                         made.categories.rows > n || made.tags.rows > n))
+        st = pal_fail(err, PAL_ECORRUPT,
+                      "%s: it describes items that are not listed: the file is damaged",
+                      tensors_path(t));
+    if (st != PAL_OK) {
+        items_done(&made);
         return st;
     }
     *out = made;

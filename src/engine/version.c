@@ -18,27 +18,12 @@
 #define CATALOG  "catalog.palate"
 #define SUFFIX   ".safetensors"
 
-static enum pal_status add_items(struct tensors_out *t, const struct items *items,
-                                 struct pal_error *err)
-{
-    enum pal_status st = tensors_meta(t, "palate.kind", "catalog", err);
-    if (st == PAL_OK)
-        st = tensors_add_intern(t, "items.ids", &items->ids, err);
-    if (st == PAL_OK)
-        st = tensors_add_texts(t, "items.titles", &items->titles, err);
-    if (st == PAL_OK)
-        st = tensors_add_texts(t, "items.attributes", &items->attributes, err);
-    if (st == PAL_OK)
-        st = tensors_add_labels(t, "items.categories", &items->categories, err);
-    if (st == PAL_OK)
-        st = tensors_add_labels(t, "items.tags", &items->tags, err);
-    return st;
-}
-
 enum pal_status catalog_write(const struct items *items, const char *path, struct pal_error *err)
 {
     struct tensors_out t = {0};
-    enum pal_status st = add_items(&t, items, err);
+    enum pal_status st = tensors_meta(&t, "palate.kind", "catalog", err);
+    if (st == PAL_OK)
+        st = tensors_add_items(&t, items, err);
     if (st == PAL_OK)
         st = tensors_write(&t, path, err);
     tensors_out_done(&t);
@@ -48,27 +33,13 @@ enum pal_status catalog_write(const struct items *items, const char *path, struc
 enum pal_status catalog_read(const char *path, struct items *out, struct pal_error *err)
 {
     struct tensors *t = NULL;
-    struct items items = {0};
     enum pal_status st = tensors_open(path, &t, err);
     if (st == PAL_OK && !tensors_checked(t))
         st = pal_fail(err, PAL_ECORRUPT, "%s: it has no checksum: the file is damaged", path);
     if (st == PAL_OK)
-        st = tensors_get_intern(t, "items.ids", &items.ids, err);
-    if (st == PAL_OK)
-        st = tensors_get_texts(t, "items.titles", &items.titles, err);
-    if (st == PAL_OK)
-        st = tensors_get_texts(t, "items.attributes", &items.attributes, err);
-    if (st == PAL_OK)
-        st = tensors_get_labels(t, "items.categories", &items.categories, err);
-    if (st == PAL_OK)
-        st = tensors_get_labels(t, "items.tags", &items.tags, err);
+        st = tensors_get_items(t, out, err);
     tensors_close(t);
-    if (st != PAL_OK) {
-        items_done(&items);
-        return st;
-    }
-    *out = items;
-    return PAL_OK;
+    return st;
 }
 
 /* DIR/als.safetensors */

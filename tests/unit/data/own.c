@@ -132,7 +132,7 @@ static void contents_are_checked(void **state)
     struct pal_error err;
     char path[64];
     struct dataset *got;
-    for (int fault = 0; fault < 8; fault++) {
+    for (int fault = 0; fault < 13; fault++) {
         struct dataset *d = build(true);
         if (fault == 0)
             d->all.item[7] = 20;
@@ -150,6 +150,18 @@ static void contents_are_checked(void **state)
             d->all.value[7] = INFINITY;
         if (fault == 7)
             interactions_done(&d->all); /* nothing is written of them: all models need a matrix */
+        if (fault == 8)
+            assert_ok(texts_add(&d->items.titles, "one more", 8, &err), &err);
+        if (fault == 9)
+            assert_ok(labels_end_row(&d->items.categories, &err), &err);
+        for (int i = 0; i < 21; i++) {
+            if (fault == 10)
+                assert_ok(texts_add(&d->items.attributes, "{}", 2, &err), &err);
+            if (fault == 11)
+                assert_ok(texts_add(&d->users.attributes, "{}", 2, &err), &err);
+            if (fault == 12)
+                assert_ok(labels_end_row(&d->items.tags, &err), &err);
+        }
         assert_ok(dataset_save(d, path_of(path), &err), &err);
         assert_int_equal(dataset_load_own(path, &got, &err), PAL_ECORRUPT);
         assert_non_null(strstr(err.message, path));
