@@ -36,7 +36,7 @@ print(",".join(value) if isinstance(value, list) else value)')
 if [[ -n $sanitizer && $sanitizer != none ]]; then
     flags=-fsanitize=$sanitizer
     # the library has C++ in it, the program has not: clang must be told
-    ! ${CC:-cc} --version | grep -q clang || flags+=' -fsanitize-link-c++-runtime'
+    ! ${CC:-cc} --version | grep -q clang || flags+=' -fsanitize-link-c++-runtime -lstdc++'
 fi
 said=$(cd "$tree" && ${CC:-cc} -std=c99 -Wall -Werror ${flags:-} "$root/examples/quickstart.c" \
     $(pkg-config --cflags --libs palate) -o quickstart 2>&1) || fail 'quickstart.c does not build'
