@@ -87,15 +87,23 @@ static bool fits(const struct variant *v, const struct dataset *d, uint64_t memo
 /* Past this many items the square of them is not what one wants by default: minutes of work. */
 enum { EASE_ITEMS = 12000 };
 
+/* Rows may be there with nothing in them, as for Open Bandit's items. */
+static bool has_text(const struct items *items)
+{
+    for (uint32_t i = 0; i < items->titles.count; i++)
+        if (*texts_at(&items->titles, i))
+            return true;
+    return items->categories.names.count || items->tags.names.count;
+}
+
 /* als always; ease where it is quick; content where there is something to read; popular to fill up
  * for those who come without a history. */
 static enum pal_status default_plan(struct job *job, const struct dataset *d, uint64_t memory,
                                     struct plan *p, struct pal_error *err)
 {
     static const char *const names[] = {"als", "ease", "popular", "content"};
-    bool text = d->items.titles.count || d->items.categories.rows || d->items.tags.rows;
     for (size_t i = 0; i < 4; i++) {
-        if (strcmp(names[i], "content") == 0 && !text)
+        if (strcmp(names[i], "content") == 0 && !has_text(&d->items))
             continue;
         if (strcmp(names[i], "ease") == 0 && d->all.items > EASE_ITEMS)
             continue;

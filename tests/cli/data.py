@@ -91,6 +91,14 @@ def test_nothing_to_learn_from(folder):
                     says=["worth more than 0", "of type rating"])
 
 
+def test_items_without_a_word(folder):
+    """Attributes alone give the content model nothing to read: it is not among the default ones."""
+    ratings(folder, "user_id,item_id,type\nann,a,like\nann,b,like\nbob,a,like\n", "events.csv")
+    ratings(folder, "item_id,title,categories,price\na,,,3\nb,,,4\n", "items.csv")
+    told = palate("train", "--data", folder, "--models", os.path.join(folder, "M"), "--json").json
+    same([m["model"] for m in told["models"]], ["als", "ease", "popular"])
+
+
 def test_a_folder_of_data_sets(folder):
     for name in ["two", "one"]:
         os.mkdir(os.path.join(folder, name))
