@@ -2,7 +2,6 @@
 #include "model/model.h"
 #include "model/worth.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -68,7 +67,10 @@ enum pal_status history_fold(const uint32_t *items, const float *weights, size_t
                              struct arena *tmp, uint32_t *item, float *weight, size_t *count,
                              struct pal_error *err)
 {
-    assert(n < INT32_MAX);
+    if (n >= INT32_MAX)
+        return pal_fail(err, PAL_EUNSUPPORTED,
+                        "a history of %zu events is too long: leave out the oldest, %d are allowed",
+                        n, INT32_MAX - 1);
     uint32_t size = 16, entries = 0;
     while (size < 2 * n)
         size *= 2;

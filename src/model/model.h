@@ -35,7 +35,8 @@ struct training {
 /* Folds repeated events with an item into one signed weight: equal signs add up, an event of the
  * other sign replaces what was before it, weight 0 changes nothing. Both users of it, training and
  * serving, so agree. Writes the items in order of their last event to item and weight (room for n
- * each, not the inputs) and to *count how many remain. Scratch from the arena; linear time. */
+ * each, not the inputs) and to *count how many remain. Scratch from the arena; linear time.
+ * PAL_EUNSUPPORTED from 2^31 - 1 events on. */
 MUST_USE enum pal_status history_fold(const uint32_t *items, const float *weights, size_t n,
                                       struct arena *tmp, uint32_t *item, float *weight,
                                       size_t *count, struct pal_error *err);

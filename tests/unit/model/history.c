@@ -169,6 +169,20 @@ static void each_allocation_may_fail(void **state)
     dataset_free(d);
 }
 
+/* Said before anything of it is read: there is nothing behind these pointers. */
+static void too_long_is_refused(void **state)
+{
+    (void)state;
+    struct pal_error err;
+    struct arena tmp = {0};
+    size_t count = 7;
+    assert_int_equal(history_fold(NULL, NULL, INT32_MAX, &tmp, NULL, NULL, &count, &err),
+                     PAL_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "2147483647"));
+    assert_int_equal(count, 7);
+    arena_done(&tmp);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +190,7 @@ int main(void)
         cmocka_unit_test(worth_equals_the_rules),
         cmocka_unit_test(training_is_every_users_history),
         cmocka_unit_test(each_allocation_may_fail),
+        cmocka_unit_test(too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
