@@ -36,11 +36,15 @@ static enum pal_status set_of_model(struct reading *r, const struct opt_table *t
                         name, section);
     if (!command_takes(r->job->command, option_index("set", 3)))
         return PAL_OK;
+    _Alignas(16) char tried[1024]; /* set here first, so that an error has the line */
+    enum pal_status st = opt_set(table, tried, name, value, r->err);
+    if (st)
+        return pal_within(r->err, st, "[%s]", section);
     struct str text = {0};
     str_fmt(&text, "%s.%s=%s", section, name, value);
-    enum pal_status st = str_ok(&text) ? job_set(r->job, option_index("set", 3), str_text(&text),
-                                                 FROM_FILE, NULL, r->err)
-                                       : pal_no_memory(r->err);
+    st = str_ok(&text)
+             ? job_set(r->job, option_index("set", 3), str_text(&text), FROM_FILE, NULL, r->err)
+             : pal_no_memory(r->err);
     str_done(&text);
     return st;
 }

@@ -136,6 +136,7 @@ def test_bad_config(folder):
     with_text("seed = many\n", ["x.ini:1", "seed = 'many'"])
     with_text("[nothing]\nseed = 1\n", ["x.ini:2", "[nothing] is neither"])
     with_text("[als]\nfactor = 1\n", ["x.ini:2", "no option 'factor'"])
+    with_text("[als]\nfactors = one\n", ["x.ini:2: [als]: factors = 'one'"])
     with_text("seed = 1\n[broken\n", "x.ini:2")
     refuses(1, "eval", "--config", os.path.join(folder, "none.ini"), says="No such file")
     refuses(1, "eval", "--config", folder, says="can't read the config file")
