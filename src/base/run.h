@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/pool.h"
 
+#include <stdatomic.h>
+
 /* Told from the thread that does the work, often: be quick. stage is a constant such as "loading";
  * total is 0 when unknown. */
 typedef void run_progress_fn(void *ctx, const char *stage, uint64_t done, uint64_t total);
@@ -15,7 +17,7 @@ struct run {
     uint64_t seed;
     run_progress_fn *progress; /* NULL = nobody listens */
     void *progress_ctx;
-    const volatile int *stop; /* borrowed; NULL = never. Becomes non-zero to stop */
+    const atomic_int *stop; /* borrowed; NULL = never. Becomes non-zero to stop */
 };
 
 /* Reports progress; PAL_EINTERRUPTED if the run was told to stop. run may be NULL. */

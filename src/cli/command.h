@@ -78,7 +78,7 @@ MUST_USE enum pal_status job_flush(struct job *job, struct pal_error *err);
 bool job_given(const struct job *job, const char *option);
 
 /* Non-zero once SIGINT or SIGTERM came; for struct run's stop. */
-const volatile int *interrupt_flag(void);
+const atomic_int *interrupt_flag(void);
 void interrupt_catch(void);
 
 /* Lets the signal that came have its usual effect; returns if there was none. */

@@ -37,7 +37,7 @@ struct palate {
     struct pool *pool; /* NULL = the caller's thread alone */
     pal_progress_fn progress;
     void *progress_ctx;
-    volatile int stop;
+    atomic_int stop;
 
     struct recommender *r;            /* over d->items */
     struct card card[VERSION_MODELS]; /* by place of the model in r */

@@ -65,7 +65,7 @@ static void each_allocation_may_fail(void **state)
 
 struct stopper {
     int calls, after;
-    volatile int stop;
+    atomic_int stop;
 };
 
 static void count_calls(void *ctx, const char *stage, uint64_t done, uint64_t total)

@@ -43,7 +43,7 @@ static void tells_how_far_it_is(void **state)
 static void stops_when_told_to(void **state)
 {
     (void)state;
-    volatile int stop = 0;
+    atomic_int stop = 0;
     struct run run = {.stop = &stop};
     struct pal_error err;
     assert_ok(run_step(&run, "training", 1, 10, &err), &err);

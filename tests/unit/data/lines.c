@@ -238,7 +238,7 @@ static void progress_is_told_and_stops(void **state)
     (void)state;
     enum { SIZE = 20 << 20 };
     struct told told = {0};
-    volatile int stop = 0;
+    atomic_int stop = 0;
     struct run run = {.progress = tell, .progress_ctx = &told, .stop = &stop};
     struct reading reading = {.run = &run};
     struct lines l;

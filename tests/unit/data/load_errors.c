@@ -370,7 +370,7 @@ static void stops_when_told(void **state)
 {
     (void)state;
     static const char *const folders[] = {"ml", "1m", "csv", "lists", "ncf", "sasrec", "own"};
-    volatile int stop = 1;
+    atomic_int stop = 1;
     struct run run = {.stop = &stop};
     long live = mem_live();
     make_all_formats();

@@ -287,7 +287,7 @@ static void nothing_is_described(void **state)
 static void stops_when_told(void **state)
 {
     (void)state;
-    volatile int stop = 1;
+    atomic_int stop = 1;
     struct run run = {.stop = &stop};
     struct pal_error err;
     struct stats s;

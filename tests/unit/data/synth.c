@@ -239,7 +239,7 @@ static void out_of_memory_leaves_nothing(void **state)
         assert_true(at < 500);
     }
     assert_true(at > 20);
-    volatile int stop = 1;
+    atomic_int stop = 1;
     struct run run = {.stop = &stop};
     struct world *w;
     assert_int_equal(world_new(&o, 1, &run, &w, &err), PAL_EINTERRUPTED);

@@ -368,7 +368,7 @@ static void nothing_to_judge(void **state)
     assert_int_equal(evaluate(&f->model, d, &s, &w, &o, NULL, &r, &err), PAL_EUNSUPPORTED);
     assert_non_null(strstr(err.message, "weight 2 or more"));
     o.relevant_from = .5;
-    volatile int stop = 1;
+    atomic_int stop = 1;
     struct run run = {.stop = &stop};
     assert_int_equal(evaluate(&f->model, d, &s, &w, &o, &run, &r, &err), PAL_EINTERRUPTED);
     split_done(&s);

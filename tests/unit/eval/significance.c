@@ -223,7 +223,7 @@ static void out_of_memory(void **state)
         assert_int_equal(mem_live(), live);
     }
     mem_fail_at(0);
-    volatile int stop = 1;
+    atomic_int stop = 1;
     struct run run = {.stop = &stop};
     assert_int_equal(bootstrap_intervals(&r, &options, &run, &err), PAL_EINTERRUPTED);
     assert_int_equal(mem_live(), live);

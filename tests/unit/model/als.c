@@ -204,7 +204,7 @@ static void alone_or_together(void **state)
 
 /* Ctrl-C after any number of steps is an interruption, and all memory comes back. */
 struct stopper {
-    volatile int stop;
+    atomic_int stop;
     int steps, after;
 };
 

@@ -375,7 +375,7 @@ static void stops_when_told(void **state)
     struct csr R = short_rows();
     struct als_side side;
     struct als_settings set = forms[0];
-    volatile int stop = 1;
+    atomic_int stop = 1;
     struct run run = {.stop = &stop};
     set.factors = 8;
     float *Y = random_vectors(R.cols, 8), *X = random_vectors(R.rows, 8);

@@ -162,7 +162,7 @@ static void each_allocation_may_fail(void **state)
     assert_true(at > 5);
     training_done(&t);
     assert_int_equal(mem_live(), live);
-    volatile int stop = 1;
+    atomic_int stop = 1;
     struct run run = {.stop = &stop};
     assert_int_equal(training_make(d, &d->all, &w, &run, &t, &err), PAL_EINTERRUPTED);
     assert_int_equal(mem_live(), live);
