@@ -2,6 +2,7 @@
 #
 #   BUILD=build        the build folder            PREFIX=/usr/local, DESTDIR=  where install puts it
 #   ARGS=              passed to demo, bench       T=base or T=base/rng  tests of one suite, or one
+#   B=train            one benchmark
 #   CC, CXX            the compilers, read when the build folder is made
 BUILD ?= build
 PREFIX ?= /usr/local
@@ -27,10 +28,11 @@ test: ## install what is missing, build, run all tests (T=base or T=base/rng for
 	@tools/build $(BUILD)
 	@tools/run-tests $(BUILD) $(T)
 
-bench: ## build and run the benchmarks (ARGS are passed to each)
+bench: ## build and run the benchmarks (B=train for one; ARGS are passed to it)
 	@tools/install-deps
 	@tools/build $(BUILD)
-	@meson test -C $(BUILD) --benchmark --verbose --num-processes 1 --test-args '$(ARGS)'
+	@meson test -C $(BUILD) --benchmark --verbose --num-processes 1 \
+		--test-args '$(ARGS)' $(B)
 
 install: all ## put binary, library, header, pkg-config file and man page under PREFIX
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
@@ -45,7 +47,7 @@ fuzz: ## feed every parser with broken input for FUZZ_SECONDS each (clang)
 	@tools/install-deps --dev
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
-sanitize: ## run all tests under the address and undefined-behaviour sanitizers, then the thread one
+sanitize: ## run all tests under the address, undefined and thread sanitizers
 	@tools/install-deps --test
 	@tools/sanitize address,undefined
 	@tools/sanitize thread
@@ -58,4 +60,4 @@ clean: ## remove everything that was built
 	@rm -rf build build-*
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile

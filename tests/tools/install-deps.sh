@@ -15,4 +15,4 @@ says "install-deps: unknown option '--everything'"
 mkdir "$tree/bin"
 for tool in sh tr; do ln -s "$(command -v $tool)" "$tree/bin/"; done
 PATH=$tree/bin CC=cc CXX=c++ refuses "$root/tools/install-deps"
-says 'install-deps: this system has no apt-get.*gcc g\+\+ .*libinih-dev$'
+says 'install-deps: this system has no apt-get.*gcc g\+\+ .*libcmocka-dev$'
