@@ -206,7 +206,8 @@ static const struct {
 } pages[] = {
     {"splits",
      "How --split cuts the data. Shares are training/validation/test; two shares mean no "
-     "validation part. The same --seed gives the same split.\n\n"
+     "validation part. They are relative: 3/1/1 is 60/20/20. The same --seed gives the same "
+     "split.\n\n"
      "  random:60/20/20   each interaction by itself\n"
      "  user:60/20/20     the same shares within each user, at random\n"
      "  latest:60/20/20   the same shares within each user: the newest are the test\n"

@@ -162,6 +162,11 @@ enum pal_status trials_run(struct job *job, const struct dataset *d, const struc
         spec = d->test.start ? "file" : "random:80/20";
     if (!st)
         st = cut(job, d, spec, &t->split, err);
+    if (!st && job->set.part == PART_VALID && !t->split.valid.start)
+        st = pal_fail(err, PAL_EUSAGE,
+                      "split %s has no validation part to judge by: write three shares, such as "
+                      "random:60/20/20",
+                      t->split.spec);
     if (!st) {
         choose_options(job, t);
         st = run_all(job, t, plan, memory, err);

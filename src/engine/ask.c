@@ -90,11 +90,18 @@ static enum pal_status answer(const struct palate *p, struct request *q, size_t 
     return st == PAL_OK ? make_list(&p->d->items, found, count, out, err) : st;
 }
 
+static enum pal_status no_id(struct pal_error *err)
+{
+    return pal_fail(err, PAL_EUSAGE, "NULL is given where a text is needed");
+}
+
 enum pal_status pal_recommend(const struct palate *p, const char *user_id, size_t n,
                               struct pal_list **out, struct pal_error *err)
 {
     struct arena tmp = {0};
     struct request q = {.n = 0};
+    if (!user_id)
+        return no_id(err);
     enum pal_status st =
         collect_history(p, user_id, &tmp, &q.history, &q.exclude, &q.exclude_count, err);
     if (st == PAL_OK)
@@ -116,9 +123,12 @@ static enum pal_status read_history(const struct palate *p, const char *const *i
     if (!known || !item || !each || !weight)
         return pal_no_memory(err);
     for (size_t i = 0; i < count; i++) {
-        if (weights && !isfinite(weights[i]))
-            return pal_fail(err, PAL_EUSAGE, "the weight of item '%s' is not a finite number",
-                            item_ids[i]);
+        if (!item_ids[i])
+            return no_id(err);
+        if (weights && !(fabsf(weights[i]) <= WEIGHT_MOST))
+            return pal_fail(err, PAL_EUSAGE,
+                            "the weight of item '%s' is not a number from %d to %d", item_ids[i],
+                            -WEIGHT_MOST, WEIGHT_MOST);
         known[n] = intern_find(&p->d->items.ids, item_ids[i], strlen(item_ids[i]));
         each[n] = weights ? weights[i] : 1;
         n += known[n] != INTERN_NONE;
@@ -152,6 +162,8 @@ enum pal_status pal_similar(const struct palate *p, const char *item_id, size_t 
     const struct items *items = &p->d->items;
     struct arena tmp = {0};
     size_t count = 0;
+    if (!item_id)
+        return no_id(err);
     uint32_t item = intern_find(&items->ids, item_id, strlen(item_id));
     if (item == INTERN_NONE)
         return pal_fail(err, PAL_ENOTFOUND, "there is no item '%s'", item_id);
@@ -171,6 +183,8 @@ enum pal_status pal_find_item(const struct palate *p, const char *text, const ch
                               struct pal_error *err)
 {
     uint32_t item;
+    if (!text)
+        return no_id(err);
     enum pal_status st = find_item(&p->d->items, text, &item, err);
     if (st == PAL_OK)
         *item_id = intern_text(&p->d->items.ids, item);

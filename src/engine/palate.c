@@ -270,6 +270,8 @@ enum pal_status pal_train(struct palate *p, const char *model, const char *optio
 {
     const struct model_ops *ops;
     struct training t;
+    if (!model)
+        return pal_fail(err, PAL_EUSAGE, "no model is named: try als");
     enum pal_status st = model_named(model, &ops, err);
     if (st != PAL_OK)
         return st;

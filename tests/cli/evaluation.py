@@ -94,7 +94,7 @@ def test_validation_part(folder):
     told = palate("eval", "--data", data, "--model", "popular", "--split", "latest:60/20/20",
                   "--part", "valid", "--json").json
     same(told["part"], "valid")
-    refuses(1, "eval", "--data", data, "--model", "popular", "--split", "random:80/20", "--part",
+    refuses(2, "eval", "--data", data, "--model", "popular", "--split", "random:80/20", "--part",
             "valid", says="valid")
 
 

@@ -532,9 +532,32 @@ static void files_open_and_rules_suit_them(void **state)
     unlink(path);
 }
 
+/* A caller's slip is an error of its own, not the end of the caller's program. */
+static void missing_texts_are_refused(void **state)
+{
+    (void)state;
+    struct pal_error err;
+    struct palate *p = NULL;
+    struct pal_list *list = NULL;
+    const char *ids[] = {"item1", NULL}, *found;
+    const float weights[] = {1, 1e30f};
+    assert_ok(pal_open(NULL, &p, &err), &err);
+    assert_ok(pal_add_event(p, "user1", "item1", NULL, 1, 0, &err), &err);
+    assert_int_equal(pal_train(p, NULL, NULL, &err), PAL_EUSAGE);
+    assert_int_equal(pal_recommend(p, NULL, 3, &list, &err), PAL_EUSAGE);
+    assert_int_equal(pal_recommend_for(p, ids, NULL, 2, 3, &list, &err), PAL_EUSAGE);
+    ids[1] = "item1";
+    assert_int_equal(pal_recommend_for(p, ids, weights, 2, 3, &list, &err), PAL_EUSAGE);
+    assert_int_equal(pal_similar(p, NULL, 3, &list, &err), PAL_EUSAGE);
+    assert_int_equal(pal_find_item(p, NULL, &found, &err), PAL_EUSAGE);
+    assert_null(list);
+    pal_close(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(missing_texts_are_refused),
         cmocka_unit_test(answers_are_the_model_s),
         cmocka_unit_test(writes_are_read_at_once),
         cmocka_unit_test(how_events_came_in_does_not_matter),
