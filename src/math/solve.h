@@ -30,4 +30,7 @@ size_t solve_stride(size_t d);
  * is. */
 float cg_step(size_t d, float rr, float *x, float *r, float *p, const float *q);
 
+/* The last step by itself, for which curvature = pᵀ A p is enough: it moves x only. */
+void cg_last_step(size_t d, float rr, float curvature, float *x, const float *p);
+
 #endif

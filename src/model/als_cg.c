@@ -62,6 +62,29 @@ static void multiply(struct block *k, const float *p, int with_b)
     }
 }
 
+/* The last step wants no new direction, so of A p only the curvature along p, which takes half of
+ * the work: pᵀA p = pᵀ(α0 YᵀY + λI) p + Σ a_i (y_i·p)². Moves each row to its minimum along p. */
+static void last_step(struct block *k)
+{
+    const struct als_side *s = k->s;
+    const struct kernels *fast = kernels();
+    size_t d = s->set.factors, at = 0;
+    size_t count = k->count < 4 ? k->count : (k->count + 7) / 8 * 8;
+    fast->gemm(count, d, d, k->p, d, s->gram, s->ld, k->q, d);
+    for (size_t i = 0; i < k->count; i++) {
+        uint64_t start = k->R->start[k->row[i]];
+        size_t n = k->R->start[k->row[i] + 1] - start;
+        const float *p = k->p + i * d, *a = k->a + at;
+        float *along = k->b + at; /* y_i·p; b has done its work in the first product */
+        fast->gather_dot(s->Y, d, d, k->R->col + start, n, p, along);
+        float curvature = fast->dot(p, k->q + i * d, d) + k->lambda[i] * fast->dot(p, p, d);
+        for (size_t j = 0; j < n; j++)
+            curvature += a[j] * along[j] * along[j];
+        cg_last_step(d, k->rr[i], curvature, k->X + k->row[i] * d, p);
+        at += n;
+    }
+}
+
 static void gather_coefficients(struct block *k)
 {
     const struct als_settings *set = &k->s->set;
@@ -87,12 +110,13 @@ static void solve_block(struct block *k)
         k->r[i] = k->p[i] = -k->q[i];
     for (size_t i = 0; i < k->count; i++)
         k->rr[i] = kernels()->dot(k->r + i * d, k->r + i * d, d);
-    for (unsigned step = 0; step < k->s->set.cg_steps; step++) {
+    for (unsigned step = 1; step < k->s->set.cg_steps; step++) {
         multiply(k, k->p, 0);
         for (size_t i = 0; i < k->count; i++)
             k->rr[i] = cg_step(d, k->rr[i], k->X + k->row[i] * d, k->r + i * d, k->p + i * d,
                                k->q + i * d);
     }
+    last_step(k);
     k->count = k->entries = 0;
 }
 
