@@ -193,8 +193,9 @@ PAL_API enum pal_status pal_recommend(const struct palate *p, const char *user_i
                                       struct pal_list **out, struct pal_error *err);
 
 /* The same for someone who is in no data set: item_ids (count), oldest first, each with a weight
- * (above 0 liked, below disliked; weights NULL = all 1). Ids that are not known are passed over. An
- * item that is named twice counts by the rules for repeated events. */
+ * (above 0 liked, below disliked, at most a million either way; weights NULL = all 1). Ids that are
+ * not known are passed over. An item that is named twice counts by the rules for repeated events.
+ * PAL_EUSAGE for an id that is NULL or a weight past that. */
 PAL_API enum pal_status pal_recommend_for(const struct palate *p, const char *const *item_ids,
                                           const float *weights, size_t count, size_t n,
                                           struct pal_list **out, struct pal_error *err);
