@@ -49,6 +49,7 @@ enum pal_status {
     PAL_ENOMEM,    /* memory could not be had, or a ceiling was reached */
     PAL_EINTERRUPTED, /* stopped because the caller asked for it */
     PAL_EUNSUPPORTED, /* this build, model or data set can't do that */
+    PAL_EFULL,        /* a bound was reached for now: the same call may work later */
 };
 
 struct pal_error {

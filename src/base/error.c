@@ -64,7 +64,7 @@ enum pal_status pal_within(struct pal_error *err, enum pal_status st, const char
 
 const char *pal_status_name(enum pal_status st)
 {
-    static const char *const names[] = {"ok", "usage",  "format",      "corrupt",    "not-found",
-                                        "io", "memory", "interrupted", "unsupported"};
+    static const char *const names[] = {"ok", "usage",  "format",      "corrupt",     "not-found",
+                                        "io", "memory", "interrupted", "unsupported", "full"};
     return (size_t)st < sizeof names / sizeof names[0] ? names[st] : "unknown";
 }

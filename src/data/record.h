@@ -1,0 +1,85 @@
+/* What happens to a site's data, one thing at a time: the records that the journal keeps and that
+ * the store applies, in the same order.
+ *
+ * All texts end with a NUL and are UTF-8; NULL and "" both mean "none". Ids have 1 to 256 bytes.
+ * Times are milliseconds since 1970 UTC. JSON texts are valid and compact. */
+#ifndef DATA_RECORD_H
+#define DATA_RECORD_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+enum { RECORD_ID_MOST = 256 };
+
+enum record_kind { /* as written to disk: never renumber */
+                   RECORD_EVENT = 1,
+                   RECORD_ITEM = 2,        /* put: replaces the whole item */
+                   RECORD_ITEM_DELETE = 3, /* its events stay */
+                   RECORD_USER = 4,        /* put */
+                   RECORD_USER_DELETE =
+                       5, /* erases the user, all events and served lists before this record */
+                   RECORD_SERVED = 6, /* a list that was shown */
+                   RECORD_CLEAR = 7,  /* forget everything */
+};
+
+struct event {
+    const char *user_id, *item_id;
+    const char *type; /* "like"; up to 31 bytes */
+    float value;      /* 1 where there is none; finite */
+    int64_t time_ms;
+    const char *event_id;          /* the client's; makes a retry harmless */
+    const char *recommendation_id; /* what it answers */
+};
+
+struct item_row {
+    const char *item_id;
+    const char *title;
+    const char *categories; /* a JSON array of texts */
+    const char *attributes; /* a JSON object */
+    const char *image_url;
+    bool available;
+    int64_t created_ms;
+};
+
+struct user_row {
+    const char *user_id;
+    const char *attributes; /* a JSON object */
+    int64_t created_ms;
+};
+
+struct served_row {
+    const char *recommendation_id;
+    const char *user_id;
+    int64_t time_ms;
+    const char *list; /* a JSON array: [{"item_id":…,"source":…,"score":…,"propensity":…},…] */
+};
+
+struct record {
+    enum record_kind kind;
+    union {
+        struct event event;       /* RECORD_EVENT */
+        struct item_row item;     /* RECORD_ITEM */
+        struct user_row user;     /* RECORD_USER */
+        struct served_row served; /* RECORD_SERVED */
+        const char *id;           /* RECORD_ITEM_DELETE, RECORD_USER_DELETE */
+    };
+};
+
+/* Appends the record's bytes (little endian, texts with their NUL, so that decoding copies
+ * nothing); str_ok tells whether memory sufficed. What it writes record_decode reads back. */
+void record_encode(const struct record *r, struct str *out);
+
+/* The reverse; texts point into data, which outlives *out. PAL_ECORRUPT for anything that
+ * record_encode does not write: every length, NUL and range is checked. */
+MUST_USE enum pal_status record_decode(uint8_t kind, const void *data, size_t size,
+                                       struct record *out, struct pal_error *err);
+
+/* Whether a record from outside is acceptable: ids, lengths, UTF-8, finite numbers, times from 0 to
+ * now_ms + 5 minutes. PAL_EUSAGE names the field and what is wrong with it. */
+MUST_USE enum pal_status record_check(const struct record *r, int64_t now_ms,
+                                      struct pal_error *err);
+
+#endif

@@ -1,0 +1,123 @@
+/* Where items, users, events and served lists are kept for good. One interface, one file per kind
+ * of database; which one is in the URL: "sqlite:palate.db".
+ *
+ * Written to by one thread, the drain, in order, in large transactions that carry the drain's
+ * position: whatever is killed when, each record is applied exactly once. Read from any thread.
+ *
+ * Failures: PAL_EIO for a store that is busy, read-only, full or away, with a sentence that says
+ * which; nothing of the transaction is then in it, and the same call may be made again later.
+ * PAL_ECORRUPT for a damaged one. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/run.h"
+#include "data/dataset.h"
+#include "data/record.h"
+
+struct store;
+
+/* Opens or makes it, migrating an older schema. PAL_EUNSUPPORTED for a kind of URL that this build
+ * lacks (lists those it has) or a schema from a later version. read_only: for commands beside a
+ * running server; fails with PAL_ENOTFOUND if there is none. Only one process opens it for writing:
+ * PAL_EIO names the one that has it. */
+MUST_USE enum pal_status store_open(const char *url, bool read_only, struct store **out,
+                                    struct pal_error *err);
+void store_close(struct store *s); /* NULL is fine */
+
+/* The file that a sqlite: URL names, borrowed; NULL for other stores. */
+const char *store_path(const struct store *s);
+
+/* ---- Writing: one thread ---- */
+
+/* A record and its sequence number in the journal (0 = it did not come through one). */
+struct store_change {
+    uint64_t seq;
+    struct record record;
+};
+
+/* Applies count changes and moves the position to `seq`, in one transaction. Changes with a number
+ * at or below the position are passed over. An event whose event_id was seen before is not stored
+ * again; *repeated, if not NULL, receives how many those were. */
+MUST_USE enum pal_status store_apply(struct store *s, const struct store_change *changes,
+                                     size_t count, uint64_t seq, size_t *repeated,
+                                     struct pal_error *err);
+
+/* The position: the number of the last record applied; 0 at first. */
+MUST_USE enum pal_status store_position(struct store *s, uint64_t *seq, struct pal_error *err);
+
+/* ---- Reading: any thread. Texts given to a callback are borrowed for the call; a status from it
+ * other than PAL_OK ends the walk and is returned. ---- */
+
+/* A stored event with its place in the order of arrival, which is what cursors are made of. */
+struct stored_event {
+    uint64_t place; /* ascending in the order of application; never reused */
+    struct event event;
+};
+
+typedef enum pal_status store_event_fn(void *ctx, const struct stored_event *e,
+                                       struct pal_error *err);
+typedef enum pal_status store_item_fn(void *ctx, const struct item_row *i, struct pal_error *err);
+typedef enum pal_status store_user_fn(void *ctx, const struct user_row *u, struct pal_error *err);
+typedef enum pal_status store_served_fn(void *ctx, const struct served_row *x,
+                                        struct pal_error *err);
+
+/* A user's events with place < before (0 = all), newest (last applied) first, at most `most`. */
+MUST_USE enum pal_status store_user_events(struct store *s, const char *user_id, uint64_t before,
+                                           size_t most, store_event_fn *fn, void *ctx,
+                                           struct pal_error *err);
+
+/* All events with place > after, in the order of application. */
+MUST_USE enum pal_status store_events(struct store *s, uint64_t after, store_event_fn *fn,
+                                      void *ctx, struct pal_error *err);
+
+/* All items, in the order in which they first came (an item that only events name is there, with
+ * nothing but its id). One item or user by id: fn is called once, or PAL_ENOTFOUND. */
+MUST_USE enum pal_status store_items(struct store *s, store_item_fn *fn, void *ctx,
+                                     struct pal_error *err);
+MUST_USE enum pal_status store_item(struct store *s, const char *item_id, store_item_fn *fn,
+                                    void *ctx, struct pal_error *err);
+MUST_USE enum pal_status store_users(struct store *s, store_user_fn *fn, void *ctx,
+                                     struct pal_error *err);
+MUST_USE enum pal_status store_user(struct store *s, const char *user_id, store_user_fn *fn,
+                                    void *ctx, struct pal_error *err);
+
+/* Served lists, newest first: of one user, or of all (user_id NULL); at most `most` (0 = all). */
+MUST_USE enum pal_status store_served(struct store *s, const char *user_id, size_t most,
+                                      store_served_fn *fn, void *ctx, struct pal_error *err);
+
+struct store_counts {
+    uint64_t items, users, events, served, bytes;
+};
+MUST_USE enum pal_status store_counts(struct store *s, struct store_counts *out,
+                                      struct pal_error *err);
+
+/* Everything as a data set to train on, consistent as of one moment, and the position it is as of
+ * (NULL = not wanted). At least a million events a second. `more` (count) are changes that are not
+ * in the store yet (read from the journal): as if applied. */
+MUST_USE enum pal_status store_dataset(struct store *s, const struct store_change *more,
+                                       size_t count, const struct run *run, struct dataset **out,
+                                       uint64_t *position, struct pal_error *err);
+
+/* ---- Small things by name: settings, reports. Any thread ---- */
+
+MUST_USE enum pal_status store_put_note(struct store *s, const char *name, const char *text,
+                                        struct pal_error *err);
+/* *out is the caller's to mem_free; PAL_ENOTFOUND. */
+MUST_USE enum pal_status store_note(struct store *s, const char *name, char **out,
+                                    struct pal_error *err);
+
+/* ---- Care ---- */
+
+/* Copies a store that may be in use to a new file, which is whole or not there. */
+MUST_USE enum pal_status store_backup(struct store *s, const char *path, const struct run *run,
+                                      struct pal_error *err);
+
+/* Puts a backup in the place of the (closed) store at url; the old file is kept beside it with
+ * ".before-restore" behind its name. Checks that the backup is whole first. */
+MUST_USE enum pal_status store_restore(const char *url, const char *backup, struct pal_error *err);
+
+/* Deletes served lists older than that. *deleted may be NULL. */
+MUST_USE enum pal_status store_forget_served(struct store *s, int64_t before_ms, uint64_t *deleted,
+                                             struct pal_error *err);
+
+#endif
