@@ -12,7 +12,16 @@
 
 #include <stdbool.h>
 
-enum { RECORD_ID_MOST = 256 };
+/* What record_check allows, in bytes. */
+enum {
+    RECORD_ID_MOST = 256, /* of users, items, events, recommendations */
+    RECORD_TYPE_MOST = 31,
+    RECORD_TITLE_MOST = 4096,
+    RECORD_URL_MOST = 64 << 10,
+    RECORD_CATEGORIES_MOST = 64 << 10,
+    RECORD_ATTRIBUTES_MOST = 1 << 20,
+    RECORD_LIST_MOST = 2 << 20,
+};
 
 enum record_kind { /* as written to disk: never renumber */
                    RECORD_EVENT = 1,
@@ -52,7 +61,7 @@ struct user_row {
 
 struct served_row {
     const char *recommendation_id;
-    const char *user_id;
+    const char *user_id; /* none: it was shown to somebody without an id */
     int64_t time_ms;
     const char *list; /* a JSON array: [{"item_id":…,"source":…,"score":…,"propensity":…},…] */
 };
@@ -69,11 +78,13 @@ struct record {
 };
 
 /* Appends the record's bytes (little endian, texts with their NUL, so that decoding copies
- * nothing); str_ok tells whether memory sufficed. What it writes record_decode reads back. */
+ * nothing); str_ok tells whether memory sufficed. The record is one that record_check accepts; what
+ * this writes of it record_decode reads back. */
 void record_encode(const struct record *r, struct str *out);
 
-/* The reverse; texts point into data, which outlives *out. PAL_ECORRUPT for anything that
- * record_encode does not write: every length, NUL and range is checked. */
+/* The reverse; texts point into data, which outlives *out, and none is NULL. PAL_ECORRUPT for
+ * anything that record_encode does not write: every length, NUL, range and character is checked
+ * (not what JSON texts say). */
 MUST_USE enum pal_status record_decode(uint8_t kind, const void *data, size_t size,
                                        struct record *out, struct pal_error *err);
 
