@@ -1,7 +1,6 @@
 /* See answer.h. */
 #include "cli/answer.h"
 
-#include "cli/emit.h"
 #include "cli/manifest.h"
 #include "cli/table.h"
 #include "registry/registry.h"

@@ -40,6 +40,13 @@ void console_init(struct console *c)
     c->color = c->tty && term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
 }
 
+void emit_say(struct emit *e, struct console *c)
+{
+    c->pending.failed |= e->text.failed;
+    say_text(c, str_text(&e->text));
+    str_done(&e->text);
+}
+
 void console_flush(struct console *c)
 {
     size_t done = 0;

@@ -5,8 +5,7 @@
 #ifndef CLI_CONSOLE_H
 #define CLI_CONSOLE_H
 
-#include "base/error.h"
-#include "base/str.h"
+#include "base/emit.h"
 
 #include <stdbool.h>
 
@@ -35,6 +34,9 @@ void say_heading(struct console *c, const char *text);
 /* One paragraph, broken at blanks to the width (80 where there is no limit, 100 at most), every
  * line indented. A newline in it begins a new line; a line that begins with a blank is kept. */
 void say_paragraph(struct console *c, unsigned indent, const char *text);
+
+/* Says what was written, and frees it. */
+void emit_say(struct emit *e, struct console *c);
 
 /* Writes what was said so far; a failure is kept for console_finish. */
 void console_flush(struct console *c);

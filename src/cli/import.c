@@ -1,7 +1,6 @@
 /* palate import: any data set to one file of palate's own. */
 #include "base/file.h"
 #include "cli/command.h"
-#include "cli/emit.h"
 #include "cli/source.h"
 
 #include <stdio.h>

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <string.h>
 
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
 /* The one thing that the signal handler touches: it may, since it needs no lock. */
 static atomic_int caught;
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may not wait for a lock");
@@ -110,12 +112,25 @@ static enum pal_status join(struct job *job, int i, const char **value, enum ori
     return PAL_OK;
 }
 
+/* Where the next "NAME.OPTION=" begins, behind a comma; the end if there is none. A value may hold
+ * commas: live.seen=like,dislike. */
+static size_t assignment_length(const char *text)
+{
+    for (const char *comma = strchr(text, ','); comma; comma = strchr(comma + 1, ',')) {
+        size_t name = strspn(comma + 1, NAME_LETTERS);
+        size_t option = comma[1 + name] == '.' ? strspn(comma + 2 + name, NAME_LETTERS) : 0;
+        if (name && option && comma[2 + name + option] == '=')
+            return (size_t)(comma - text);
+    }
+    return strlen(text);
+}
+
 /* One "als.factors=128", or several with commas between them: PALATE_SET has no other way. */
 static enum pal_status add_assignments(struct job *job, const char *text, enum origin origin,
                                        struct pal_error *err)
 {
     while (*text) {
-        size_t len = strcspn(text, ",");
+        size_t len = assignment_length(text);
         const char *one = arena_text(&job->arena, text, len);
         if (!one || mem_grow(&job->sets, &job->set_cap, job->set_count + 1, sizeof *job->sets))
             return pal_no_memory(err);

@@ -2,7 +2,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/emit.h"
 #include "cli/manifest.h"
 #include "cli/table.h"
 #include "registry/registry.h"

@@ -1,6 +1,5 @@
 /* palate recommend: what somebody may like next, and why. */
 #include "cli/answer.h"
-#include "cli/emit.h"
 #include "cli/manifest.h"
 #include "cli/source.h"
 

@@ -28,6 +28,11 @@ struct settings {
     int64_t count, activate;
     bool explain;
 
+    /* the server */
+    const char *store, *journal, *listen, *keys, *tls_cert, *tls_key, *cors;
+    bool insecure, allow_cleanup, no_training;
+    int log;
+
     /* how it runs and prints */
     const char *config, *memory;
     int64_t seed, threads;
@@ -37,6 +42,8 @@ struct settings {
 
 enum part_choice { PART_TEST, PART_VALID };
 enum protocol_choice { PROTOCOL_AUTO, PROTOCOL_FULL, PROTOCOL_NEGATIVES };
+
+enum log_choice { LOG_AUTO, LOG_JSON, LOG_TEXT };
 
 /* Given twice, the last value counts, or all do: joined by commas, or kept one by one. */
 enum repeat { LAST, JOINED, EACH };
@@ -48,7 +55,7 @@ struct option {
     bool hidden; /* not in help */
 };
 
-enum { OPTIONS_MOST = 48 };
+enum { OPTIONS_MOST = 80 };
 extern const struct option options[];
 extern const size_t option_count;
 

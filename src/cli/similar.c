@@ -1,6 +1,5 @@
 /* palate similar: the items nearest to one. */
 #include "cli/answer.h"
-#include "cli/emit.h"
 
 #include <string.h>
 

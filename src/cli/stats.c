@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "cli/command.h"
-#include "cli/emit.h"
 #include "cli/source.h"
 #include "cli/table.h"
 

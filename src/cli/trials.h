@@ -3,7 +3,7 @@
 #ifndef CLI_TRIALS_H
 #define CLI_TRIALS_H
 
-#include "cli/emit.h"
+#include "base/emit.h"
 #include "cli/plan.h"
 #include "data/split.h"
 #include "eval/evaluate.h"

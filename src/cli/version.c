@@ -1,7 +1,6 @@
 /* palate version: what was built, how, and what it found here. */
 #include "base/pool.h"
 #include "cli/command.h"
-#include "cli/emit.h"
 #include "math/kernels.h"
 
 /* OpenBLAS's own words about itself; its header is not needed for two functions. */

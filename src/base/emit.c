@@ -1,5 +1,5 @@
 /* See emit.h. */
-#include "cli/emit.h"
+#include "base/emit.h"
 
 #include "base/text.h"
 
@@ -7,36 +7,62 @@
 #include <string.h>
 #include <time.h>
 
-static void put_string(struct str *out, const char *s)
+/* How many bytes from s on stand in JSON as they are. */
+static size_t plain(const char *s)
+{
+    size_t n = 0;
+    while ((unsigned char)s[n] >= 0x20 && (unsigned char)s[n] < 0x80 && s[n] != '"' && s[n] != '\\')
+        n++;
+    return n;
+}
+
+void emit_quoted(struct str *out, const char *s)
 {
     str_char(out, '"');
-    for (size_t len = strlen(s); len;) {
+    while (*s) {
+        size_t n = plain(s);
+        str_add(out, s, n);
+        s += n;
         unsigned char b = (unsigned char)*s;
-        size_t n = b < 0x80 ? 1 : b >= 0xF0 ? 4 : b >= 0xE0 ? 3 : 2;
+        size_t size = b >= 0x80 ? text_utf8_char(s, s + strnlen(s, 4)) : 1;
+        if (!b)
+            break;
         if (b == '"' || b == '\\')
             str_fmt(out, "\\%c", b);
         else if (b < 0x20)
             str_fmt(out, "\\u%04x", b);
-        else if (n <= len && text_is_utf8(s, n))
-            str_add(out, s, n);
+        else if (size)
+            str_add(out, s, size);
         else
-            n = (str_put(out, "\xEF\xBF\xBD"), 1);
-        s += n;
-        len -= n;
+            str_put(out, "\xEF\xBF\xBD");
+        s += size ? size : 1;
     }
     str_char(out, '"');
+}
+
+static void new_line(struct emit *e, unsigned depth)
+{
+    static const char blanks[] = "                                ";
+    if (e->compact)
+        return;
+    str_char(&e->text, '\n');
+    for (size_t left = 2 * depth; left;) {
+        size_t n = left < sizeof blanks - 1 ? left : sizeof blanks - 1;
+        str_add(&e->text, blanks, n);
+        left -= n;
+    }
 }
 
 static void begin(struct emit *e, const char *key)
 {
     if (e->depth) {
-        str_put(&e->text, e->first ? "\n" : ",\n");
-        str_fmt(&e->text, "%*s", (int)e->depth * 2, "");
+        str_put(&e->text, e->first ? "" : ",");
+        new_line(e, e->depth);
     }
     e->first = false;
     if (key) {
-        put_string(&e->text, key);
-        str_put(&e->text, ": ");
+        emit_quoted(&e->text, key);
+        str_put(&e->text, e->compact ? ":" : ": ");
     }
 }
 
@@ -52,9 +78,9 @@ void emit_close(struct emit *e, char bracket)
 {
     e->depth--;
     if (!e->first)
-        str_fmt(&e->text, "\n%*s", (int)e->depth * 2, "");
+        new_line(e, e->depth);
     str_char(&e->text, bracket);
-    if (!e->depth)
+    if (!e->depth && !e->compact)
         str_char(&e->text, '\n');
     e->first = false;
 }
@@ -63,7 +89,7 @@ void emit_string(struct emit *e, const char *key, const char *value)
 {
     begin(e, key);
     if (value)
-        put_string(&e->text, value);
+        emit_quoted(&e->text, value);
     else
         str_put(&e->text, "null");
 }
@@ -72,6 +98,12 @@ void emit_uint(struct emit *e, const char *key, uint64_t value)
 {
     begin(e, key);
     str_fmt(&e->text, "%llu", (unsigned long long)value);
+}
+
+void emit_int(struct emit *e, const char *key, int64_t value)
+{
+    begin(e, key);
+    str_fmt(&e->text, "%lld", (long long)value);
 }
 
 void emit_number(struct emit *e, const char *key, double value)
@@ -118,11 +150,4 @@ void emit_time(struct emit *e, const char *key, int64_t time_s)
     bool ok =
         time_s >= 0 && gmtime_r(&t, &tm) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     emit_string(e, key, ok ? text : NULL);
-}
-
-void emit_say(struct emit *e, struct console *c)
-{
-    c->pending.failed |= e->text.failed;
-    say_text(c, str_text(&e->text));
-    str_done(&e->text);
 }
