@@ -120,6 +120,55 @@ bool text_is_utf8(const char *p, size_t len)
     return true;
 }
 
+uint32_t text_decode(const char *text, const char *text_end, size_t *len)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = (const unsigned char *)text_end;
+    size_t need = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+    *len = 1;
+    if (need <= 1 || (size_t)(end - p) < need)
+        return *p;
+    uint32_t c = *p & (0xffu >> (need + 1));
+    for (size_t i = 1; i < need; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return *p;
+        c = c << 6 | (p[i] & 0x3f);
+    }
+    *len = need;
+    return c;
+}
+
+size_t text_encode(uint32_t c, char *out)
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    size_t len = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = len - 1; i > 0; i--, c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3f));
+    out[0] = (char)((0xf00u >> len & 0xff) | c);
+    return len;
+}
+
+/* The alphabets that have case follow a few rules, so that this needs no tables of Unicode. */
+uint32_t text_lower(uint32_t c)
+{
+    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) ||
+        (c >= 0x391 && c <= 0x3a9 && c != 0x3a2) || (c >= 0x410 && c <= 0x42f))
+        return c + 32;
+    if (c >= 0x400 && c <= 0x40f)
+        return c + 80;
+    /* Latin Extended-A and Cyrillic beyond the basic letters: capital and small in turn */
+    bool odd_capital = (c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17e);
+    bool even_capital = (c >= 0x100 && c <= 0x137 && c != 0x130 && c != 0x131) ||
+                        (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x4bf);
+    if (c == 0x178)
+        return 0xff;
+    if (odd_capital)
+        return c + (c & 1);
+    return even_capital ? c | 1 : c;
+}
+
 size_t text_from_latin1(const char *p, size_t len, char *out)
 {
     char *o = out;

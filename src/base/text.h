@@ -20,6 +20,16 @@ size_t text_utf8_char(const char *p, const char *end);
 /* Valid UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF. */
 bool text_is_utf8(const char *p, size_t len);
 
+/* The character at p, before end, and how many bytes it takes; a byte that begins none that is
+ * valid stands for itself. Unlike the two above it lets surrogates and overlong forms pass. */
+uint32_t text_decode(const char *p, const char *end, size_t *len);
+
+/* Writes the character as UTF-8 to out (room for 4) and returns its bytes. */
+size_t text_encode(uint32_t c, char *out);
+
+/* The small letter of a capital, else c: Latin, Greek and Cyrillic, in no locale. */
+uint32_t text_lower(uint32_t c);
+
 /* Writes Latin-1 as UTF-8 to out (room for 2 * len bytes); returns the length written. */
 size_t text_from_latin1(const char *p, size_t len, char *out);
 
