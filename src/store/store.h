@@ -66,12 +66,17 @@ MUST_USE enum pal_status store_user_events(struct store *s, const char *user_id,
                                            size_t most, store_event_fn *fn, void *ctx,
                                            struct pal_error *err);
 
+/* How many events of the user are stored; 0 for an unknown one. O(1). */
+MUST_USE enum pal_status store_user_count(struct store *s, const char *user_id, uint64_t *events,
+                                          struct pal_error *err);
+
 /* All events with place > after, in the order of application. */
 MUST_USE enum pal_status store_events(struct store *s, uint64_t after, store_event_fn *fn,
                                       void *ctx, struct pal_error *err);
 
 /* All items, in the order in which they first came (an item that only events name is there, with
- * nothing but its id). One item or user by id: fn is called once, or PAL_ENOTFOUND. */
+ * nothing but its id; a deleted one is not). One item or user by id: fn is called once, or
+ * PAL_ENOTFOUND. */
 MUST_USE enum pal_status store_items(struct store *s, store_item_fn *fn, void *ctx,
                                      struct pal_error *err);
 MUST_USE enum pal_status store_item(struct store *s, const char *item_id, store_item_fn *fn,
@@ -84,6 +89,11 @@ MUST_USE enum pal_status store_user(struct store *s, const char *user_id, store_
 /* Served lists, newest first: of one user, or of all (user_id NULL); at most `most` (0 = all). */
 MUST_USE enum pal_status store_served(struct store *s, const char *user_id, size_t most,
                                       store_served_fn *fn, void *ctx, struct pal_error *err);
+
+/* The types of all events ever stored, in the order in which they first came: the first EVENT_TYPES
+ * of them, should there be more. */
+MUST_USE enum pal_status store_types(struct store *s, struct event_types *out,
+                                     struct pal_error *err);
 
 struct store_counts {
     uint64_t items, users, events, served, bytes;

@@ -1,0 +1,56 @@
+/* What a kind of database implements to be a store: one table of operations, which store.c finds by
+ * the URL. What the functions do, take and may fail with is said in store.h. To add a kind: one
+ * file with a table, one row in store.c. */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include "store/store.h"
+
+struct store_ops {
+    const char *scheme; /* "sqlite": what stands before the colon */
+    const char *shape;  /* "sqlite:FILE", for the list of those there are */
+    /* place: what stands behind the colon, not empty */
+    enum pal_status (*open)(const char *place, bool read_only, struct store **out,
+                            struct pal_error *err);
+    void (*close)(struct store *s);
+    const char *(*path)(const struct store *s); /* NULL = there never is one */
+    enum pal_status (*apply)(struct store *s, const struct store_change *changes, size_t count,
+                             uint64_t seq, size_t *repeated, struct pal_error *err);
+    enum pal_status (*position)(struct store *s, uint64_t *seq, struct pal_error *err);
+    enum pal_status (*user_events)(struct store *s, const char *user_id, uint64_t before,
+                                   size_t most, store_event_fn *fn, void *ctx,
+                                   struct pal_error *err);
+    enum pal_status (*user_count)(struct store *s, const char *user_id, uint64_t *events,
+                                  struct pal_error *err);
+    enum pal_status (*events)(struct store *s, uint64_t after, store_event_fn *fn, void *ctx,
+                              struct pal_error *err);
+    /* id NULL = all */
+    enum pal_status (*items)(struct store *s, const char *item_id, store_item_fn *fn, void *ctx,
+                             struct pal_error *err);
+    enum pal_status (*users)(struct store *s, const char *user_id, store_user_fn *fn, void *ctx,
+                             struct pal_error *err);
+    enum pal_status (*served)(struct store *s, const char *user_id, size_t most,
+                              store_served_fn *fn, void *ctx, struct pal_error *err);
+    enum pal_status (*types)(struct store *s, struct event_types *out, struct pal_error *err);
+    enum pal_status (*counts)(struct store *s, struct store_counts *out, struct pal_error *err);
+    enum pal_status (*dataset)(struct store *s, const struct store_change *more, size_t count,
+                               const struct run *run, struct dataset **out, uint64_t *position,
+                               struct pal_error *err);
+    enum pal_status (*put_note)(struct store *s, const char *name, const char *text,
+                                struct pal_error *err);
+    enum pal_status (*note)(struct store *s, const char *name, char **out, struct pal_error *err);
+    enum pal_status (*backup)(struct store *s, const char *path, const struct run *run,
+                              struct pal_error *err);
+    enum pal_status (*restore)(const char *place, const char *backup, struct pal_error *err);
+    enum pal_status (*forget_served)(struct store *s, int64_t before_ms, uint64_t *deleted,
+                                     struct pal_error *err);
+};
+
+/* The first member of every kind's own struct. */
+struct store {
+    const struct store_ops *ops;
+};
+
+extern const struct store_ops store_sqlite;
+
+#endif

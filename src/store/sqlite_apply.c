@@ -1,0 +1,313 @@
+/* Writing: changes, in order, as one transaction. */
+#include "store/sqlite.h"
+
+#include <string.h>
+
+enum { NAMES_MOST = 1 << 20 }; /* kept in memory between two transactions: about 100 MB of users */
+
+/* A transaction under way. */
+struct apply {
+    struct sqlite_store *s;
+    struct conn *c;
+    struct state state;
+    size_t repeated;
+    bool deleted; /* something to erase from the log */
+};
+
+static enum pal_status apply_event(struct apply *a, const struct event *e, struct pal_error *err)
+{
+    struct slot *user, *item;
+    int64_t type;
+    bool seen = false, has_id = e->event_id && *e->event_id;
+    enum pal_status st = PAL_OK;
+    if (has_id)
+        st = ids_seen(a->s, &a->state, e->event_id, &seen, err);
+    if (seen)
+        a->repeated++;
+    if (st != PAL_OK || seen)
+        return st;
+    st = names_user(a->s, &a->state, e->user_id, true, &user, err);
+    if (st == PAL_OK)
+        st = names_item(a->s, &a->state, e->item_id, true, &item, err);
+    if (st == PAL_OK)
+        st = names_type(a->s, e->type, &type, err);
+    int64_t place = a->state.next_place;
+    if (st == PAL_OK)
+        st = sql_run(a->c, SQL_EVENT_PUT, err, "iiiidiitt", place, user->number, item->number, type,
+                     (double)e->value, e->time_ms, user->last, e->event_id, e->recommendation_id);
+    if (st == PAL_OK && has_id)
+        st = ids_add(a->s, e->event_id, place, err);
+    if (st == PAL_OK)
+        st = names_touch(a->s, user, err);
+    if (st != PAL_OK)
+        return st;
+    user->last = place;
+    user->events++;
+    a->state.next_place++;
+    a->state.events++;
+    return PAL_OK;
+}
+
+static enum pal_status apply_item(struct apply *a, const struct item_row *i, struct pal_error *err)
+{
+    struct slot *item;
+    enum pal_status st = names_item(a->s, &a->state, i->item_id, true, &item, err);
+    if (st == PAL_OK)
+        st = sql_run(a->c, SQL_ITEM_PUT, err, "ttttiii", i->title, i->categories, i->attributes,
+                     i->image_url, (int64_t)i->available, i->created_ms, item->number);
+    if (st != PAL_OK)
+        return st;
+    a->state.items += item->last == ITEM_DELETED;
+    item->last = ITEM_PUT;
+    return PAL_OK;
+}
+
+/* Its row stays, empty, because events name it by number. */
+static enum pal_status apply_item_delete(struct apply *a, const char *id, struct pal_error *err)
+{
+    struct slot *item;
+    enum pal_status st = names_item(a->s, &a->state, id, false, &item, err);
+    if (st != PAL_OK || item->number == 0 || item->last == ITEM_DELETED)
+        return st;
+    st = sql_run(a->c, SQL_ITEM_DELETE, err, "i", item->number);
+    if (st != PAL_OK)
+        return st;
+    a->state.items--;
+    item->last = ITEM_DELETED;
+    return PAL_OK;
+}
+
+static enum pal_status apply_user(struct apply *a, const struct user_row *u, struct pal_error *err)
+{
+    struct slot *user;
+    enum pal_status st = names_user(a->s, &a->state, u->user_id, true, &user, err);
+    return st == PAL_OK
+               ? sql_run(a->c, SQL_USER_PUT, err, "tii", u->attributes, u->created_ms, user->number)
+               : st;
+}
+
+/* Deletes the event at `place` and says which one came before it. */
+static enum pal_status delete_event(struct apply *a, int64_t user, int64_t *place,
+                                    struct pal_error *err)
+{
+    sqlite3_stmt *q;
+    bool row = false;
+    int64_t prev = 0;
+    enum pal_status st = sql_start(a->c, SQL_EVENT_LINK, &q, err, "ii", *place, user);
+    if (st == PAL_OK)
+        st = sql_next(a->c, q, &row, err);
+    if (st == PAL_OK && !row)
+        return sql_fail(a->c, SQLITE_CORRUPT, err);
+    if (st != PAL_OK)
+        return st;
+    prev = sqlite3_column_int64(q, 0);
+    if (*sql_text(q, 1))
+        st = ids_remove(a->s, sql_text(q, 1), *place, err);
+    sql_end(q);
+    if (st == PAL_OK && prev >= *place)
+        st = sql_fail(a->c, SQLITE_CORRUPT, err);
+    if (st == PAL_OK)
+        st = sql_run(a->c, SQL_EVENT_DELETE, err, "i", *place);
+    a->state.events--;
+    *place = prev;
+    return st;
+}
+
+static enum pal_status apply_user_delete(struct apply *a, const char *id, struct pal_error *err)
+{
+    struct slot *user;
+    enum pal_status st = sql_run(a->c, SQL_SERVED_ERASE, err, "t", id);
+    if (st == PAL_OK) {
+        a->state.served -= sqlite3_changes(a->c->db);
+        a->deleted = true;
+        st = names_user(a->s, &a->state, id, false, &user, err);
+    }
+    if (st != PAL_OK || user->number == 0)
+        return st;
+    for (int64_t place = user->last; place > 0 && st == PAL_OK;)
+        st = delete_event(a, user->number, &place, err);
+    if (st == PAL_OK)
+        st = sql_run(a->c, SQL_HEAD_DELETE, err, "i", user->number);
+    if (st == PAL_OK)
+        st = sql_run(a->c, SQL_USER_DELETE, err, "i", user->number);
+    user->number = user->last = user->events = 0;
+    a->state.users--;
+    return st;
+}
+
+static enum pal_status apply_served(struct apply *a, const struct served_row *x,
+                                    struct pal_error *err)
+{
+    a->state.served++;
+    return sql_run(a->c, SQL_SERVED_PUT, err, "ttit", x->recommendation_id, x->user_id, x->time_ms,
+                   x->list);
+}
+
+/* Notes stay: they are the site's settings and reports, not what somebody did. But those about
+ * imports say what is in the tables that are empty now. */
+static enum pal_status apply_clear(struct apply *a, struct pal_error *err)
+{
+    enum pal_status st =
+        sql_script(a->c,
+                   "DELETE FROM events; DELETE FROM heads; DELETE FROM users; DELETE FROM items;"
+                   "DELETE FROM types; DELETE FROM served; DELETE FROM notes WHERE name GLOB "
+                   "'import:*'",
+                   err);
+    names_done(&a->s->users);
+    names_done(&a->s->items);
+    a->s->types.count = 0;
+    a->state.items = a->state.users = a->state.events = a->state.served = 0;
+    a->deleted = true;
+    return st == PAL_OK ? ids_clear(a->s, &a->state, err) : st;
+}
+
+static enum pal_status apply_one(struct apply *a, const struct record *r, struct pal_error *err)
+{
+    switch (r->kind) {
+    case RECORD_EVENT:
+        return apply_event(a, &r->event, err);
+    case RECORD_ITEM:
+        return apply_item(a, &r->item, err);
+    case RECORD_ITEM_DELETE:
+        return apply_item_delete(a, r->id, err);
+    case RECORD_USER:
+        return apply_user(a, &r->user, err);
+    case RECORD_USER_DELETE:
+        return apply_user_delete(a, r->id, err);
+    case RECORD_SERVED:
+        return apply_served(a, &r->served, err);
+    case RECORD_CLEAR:
+        return apply_clear(a, err);
+    }
+    return pal_fail(err, PAL_EUSAGE, "kind %d: no such kind of record", (int)r->kind);
+}
+
+static enum pal_status write_state(struct conn *c, const struct state *state, struct pal_error *err)
+{
+    return sql_run(c, SQL_STATE_PUT, err, "iiiiiiiii", (int64_t)state->position, state->next_place,
+                   state->items, state->users, state->events, state->served, state->ids_through,
+                   state->ids_table, state->ids_count);
+}
+
+static enum pal_status apply_all(struct apply *a, const struct store_change *changes, size_t count,
+                                 uint64_t seq, struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    for (size_t i = 0; i < count && st == PAL_OK; i++)
+        if (changes[i].seq == 0 || changes[i].seq > a->state.position)
+            st = apply_one(a, &changes[i].record, err);
+    if (seq > a->state.position)
+        a->state.position = seq;
+    if (st == PAL_OK)
+        st = names_flush(a->s, err);
+    if (st == PAL_OK)
+        st = ids_flush(a->s, &a->state, err);
+    return st == PAL_OK ? write_state(a->c, &a->state, err) : st;
+}
+
+/* What is in memory may be ahead of the file, or of what it became after a failure. */
+static enum pal_status refresh(struct sqlite_store *s, struct pal_error *err)
+{
+    bool crowded = s->users.texts.count > NAMES_MOST;
+    if (s->stale || crowded)
+        names_done(&s->users);
+    if (s->stale || s->items.texts.count > NAMES_MOST)
+        names_done(&s->items);
+    if (!s->stale)
+        return PAL_OK;
+    ids_done(&s->ids);
+    enum pal_status st = state_read(s->writer, &s->state, err);
+    if (st == PAL_OK)
+        st = types_read(s->writer, &s->types, err);
+    s->stale = st != PAL_OK;
+    return st;
+}
+
+static enum pal_status writable(const struct sqlite_store *s, struct pal_error *err)
+{
+    return s->writer ? PAL_OK
+                     : pal_fail(err, PAL_EUSAGE, "%s was opened for reading only", s->path);
+}
+
+/* Ends the transaction one way or the other. */
+static enum pal_status end(struct sqlite_store *s, enum pal_status st, struct pal_error *err)
+{
+    if (st == PAL_OK)
+        st = sql_run(s->writer, SQL_COMMIT, err, "");
+    if (st != PAL_OK) {
+        s->stale = true;
+        if (!sqlite3_get_autocommit(s->writer->db))
+            sqlite3_exec(s->writer->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return st;
+}
+
+enum pal_status sqlite_apply(struct store *base, const struct store_change *changes, size_t count,
+                             uint64_t seq, size_t *repeated, struct pal_error *err)
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    enum pal_status st = writable(s, err);
+    if (st != PAL_OK)
+        return st;
+    pthread_mutex_lock(&s->write_mutex);
+    struct apply a = {.s = s, .c = s->writer};
+    st = refresh(s, err);
+    if (st == PAL_OK)
+        st = sql_run(s->writer, SQL_BEGIN_WRITE, err, "");
+    if (st == PAL_OK) {
+        a.state = s->state;
+        st = end(s, apply_all(&a, changes, count, seq, err), err);
+    }
+    if (st == PAL_OK) {
+        s->state = a.state;
+        if (a.deleted)
+            s->erase_wanted = true;
+        sqlite_erase(s);
+    }
+    pthread_mutex_unlock(&s->write_mutex);
+    if (st == PAL_OK && repeated)
+        *repeated = a.repeated;
+    return st;
+}
+
+enum pal_status sqlite_put_note(struct store *base, const char *name, const char *text,
+                                struct pal_error *err)
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    enum pal_status st = writable(s, err);
+    if (st != PAL_OK)
+        return st;
+    pthread_mutex_lock(&s->write_mutex);
+    st = sql_run(s->writer, SQL_NOTE_PUT, err, "tt", name, text);
+    pthread_mutex_unlock(&s->write_mutex);
+    return st;
+}
+
+enum pal_status sqlite_forget_served(struct store *base, int64_t before_ms, uint64_t *deleted,
+                                     struct pal_error *err)
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    enum pal_status st = writable(s, err);
+    int64_t gone = 0;
+    if (st != PAL_OK)
+        return st;
+    pthread_mutex_lock(&s->write_mutex);
+    st = refresh(s, err);
+    if (st == PAL_OK)
+        st = sql_run(s->writer, SQL_BEGIN_WRITE, err, "");
+    if (st == PAL_OK) {
+        struct state state = s->state;
+        st = sql_run(s->writer, SQL_SERVED_FORGET, err, "i", before_ms);
+        gone = sqlite3_changes64(s->writer->db);
+        state.served -= gone;
+        if (st == PAL_OK)
+            st = write_state(s->writer, &state, err);
+        st = end(s, st, err);
+        if (st == PAL_OK)
+            s->state = state;
+    }
+    pthread_mutex_unlock(&s->write_mutex);
+    if (st == PAL_OK && deleted)
+        *deleted = (uint64_t)gone;
+    return st;
+}

@@ -1,0 +1,158 @@
+/* See store.h: finds the kind of database by the URL and passes everything on to it. */
+#include "store/backend.h"
+
+#include "base/str.h"
+
+#include <string.h>
+
+static const struct store_ops *const kinds[] = {&store_sqlite};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+/* The kind that a URL names, and what stands behind the colon. */
+static enum pal_status find_kind(const char *url, const struct store_ops **ops, const char **place,
+                                 struct pal_error *err)
+{
+    struct str shapes = {0};
+    for (size_t i = 0; i < KINDS; i++) {
+        size_t len = strlen(kinds[i]->scheme);
+        if (strncmp(url, kinds[i]->scheme, len) == 0 && url[len] == ':' && url[len + 1]) {
+            *ops = kinds[i];
+            *place = url + len + 1;
+            str_done(&shapes);
+            return PAL_OK;
+        }
+        str_fmt(&shapes, "%s%s", i ? ", " : "", kinds[i]->shape);
+    }
+    enum pal_status st =
+        str_ok(&shapes) ? pal_fail(err, PAL_EUNSUPPORTED,
+                                   "store '%s': this build has no such kind of store; it has: %s",
+                                   url, str_text(&shapes))
+                        : pal_no_memory(err);
+    str_done(&shapes);
+    return st;
+}
+
+enum pal_status store_open(const char *url, bool read_only, struct store **out,
+                           struct pal_error *err)
+{
+    const struct store_ops *ops;
+    const char *place;
+    enum pal_status st = find_kind(url, &ops, &place, err);
+    return st == PAL_OK ? ops->open(place, read_only, out, err) : st;
+}
+
+void store_close(struct store *s)
+{
+    if (s)
+        s->ops->close(s);
+}
+
+const char *store_path(const struct store *s)
+{
+    return s->ops->path ? s->ops->path(s) : NULL;
+}
+
+enum pal_status store_apply(struct store *s, const struct store_change *changes, size_t count,
+                            uint64_t seq, size_t *repeated, struct pal_error *err)
+{
+    return s->ops->apply(s, changes, count, seq, repeated, err);
+}
+
+enum pal_status store_position(struct store *s, uint64_t *seq, struct pal_error *err)
+{
+    return s->ops->position(s, seq, err);
+}
+
+enum pal_status store_user_events(struct store *s, const char *user_id, uint64_t before,
+                                  size_t most, store_event_fn *fn, void *ctx, struct pal_error *err)
+{
+    return s->ops->user_events(s, user_id, before, most, fn, ctx, err);
+}
+
+enum pal_status store_user_count(struct store *s, const char *user_id, uint64_t *events,
+                                 struct pal_error *err)
+{
+    return s->ops->user_count(s, user_id, events, err);
+}
+
+enum pal_status store_events(struct store *s, uint64_t after, store_event_fn *fn, void *ctx,
+                             struct pal_error *err)
+{
+    return s->ops->events(s, after, fn, ctx, err);
+}
+
+enum pal_status store_items(struct store *s, store_item_fn *fn, void *ctx, struct pal_error *err)
+{
+    return s->ops->items(s, NULL, fn, ctx, err);
+}
+
+enum pal_status store_item(struct store *s, const char *item_id, store_item_fn *fn, void *ctx,
+                           struct pal_error *err)
+{
+    return s->ops->items(s, item_id, fn, ctx, err);
+}
+
+enum pal_status store_users(struct store *s, store_user_fn *fn, void *ctx, struct pal_error *err)
+{
+    return s->ops->users(s, NULL, fn, ctx, err);
+}
+
+enum pal_status store_user(struct store *s, const char *user_id, store_user_fn *fn, void *ctx,
+                           struct pal_error *err)
+{
+    return s->ops->users(s, user_id, fn, ctx, err);
+}
+
+enum pal_status store_served(struct store *s, const char *user_id, size_t most, store_served_fn *fn,
+                             void *ctx, struct pal_error *err)
+{
+    return s->ops->served(s, user_id, most, fn, ctx, err);
+}
+
+enum pal_status store_types(struct store *s, struct event_types *out, struct pal_error *err)
+{
+    return s->ops->types(s, out, err);
+}
+
+enum pal_status store_counts(struct store *s, struct store_counts *out, struct pal_error *err)
+{
+    return s->ops->counts(s, out, err);
+}
+
+enum pal_status store_dataset(struct store *s, const struct store_change *more, size_t count,
+                              const struct run *run, struct dataset **out, uint64_t *position,
+                              struct pal_error *err)
+{
+    return s->ops->dataset(s, more, count, run, out, position, err);
+}
+
+enum pal_status store_put_note(struct store *s, const char *name, const char *text,
+                               struct pal_error *err)
+{
+    return s->ops->put_note(s, name, text, err);
+}
+
+enum pal_status store_note(struct store *s, const char *name, char **out, struct pal_error *err)
+{
+    return s->ops->note(s, name, out, err);
+}
+
+enum pal_status store_backup(struct store *s, const char *path, const struct run *run,
+                             struct pal_error *err)
+{
+    return s->ops->backup(s, path, run, err);
+}
+
+enum pal_status store_restore(const char *url, const char *backup, struct pal_error *err)
+{
+    const struct store_ops *ops;
+    const char *place;
+    enum pal_status st = find_kind(url, &ops, &place, err);
+    return st == PAL_OK ? ops->restore(place, backup, err) : st;
+}
+
+enum pal_status store_forget_served(struct store *s, int64_t before_ms, uint64_t *deleted,
+                                    struct pal_error *err)
+{
+    return s->ops->forget_served(s, before_ms, deleted, err);
+}
