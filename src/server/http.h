@@ -31,6 +31,10 @@ struct http_route {
     enum http_right right;
     http_handler *handler;
     size_t body_most; /* bytes; 0 = a body is refused (except an empty one) */
+    /* What a body may be, "application/json" and so on with commas between; NULL =
+     * application/json. Another type, or none, is 415: a page of another site can then not send one
+     * unasked. */
+    const char *body_types;
 };
 
 struct http_options {
@@ -40,12 +44,14 @@ struct http_options {
     const char *cors; /* origins that may call, "https://a.example,https://b.example" or "*" */
     bool insecure;    /* listen beyond loopback without keys */
     int64_t threads;  /* 0 = one per core */
-    int64_t connections_most, connections_per_ip;
+    int64_t connections_most, connections_per_ip; /* per_ip 0 = no limit of its own */
     int64_t header_bytes_most, url_bytes_most;
-    int64_t request_seconds; /* for a whole request to come in, from its first byte */
-    int64_t idle_seconds;    /* a kept-alive connection without one */
-    int64_t stop_seconds;    /* how long stopping waits for requests under way */
-    bool access_log;         /* one JSON line per request */
+    int64_t body_memory_most; /* bytes of all bodies held at once; past that 503 */
+    int64_t request_seconds;  /* for a whole request to come in, from its line on */
+    int64_t answer_seconds;   /* for an answer to be taken, and a second for each 32 KiB of it */
+    int64_t idle_seconds;     /* a kept-alive connection without a request */
+    int64_t stop_seconds;     /* how long stopping waits for requests under way */
+    bool access_log;          /* one JSON line per request */
 };
 extern const struct opt_table http_option_table; /* http.threads=…; not listen, keys, tls, cors */
 
@@ -62,12 +68,22 @@ MUST_USE enum pal_status http_start(const struct http_options *o, const struct h
 /* The port that it listens on. */
 unsigned http_port(const struct http_server *s);
 
-/* Accepts nothing new, finishes what it began (up to stop_seconds), stops. */
+/* Accepts nothing new, finishes what it began (up to stop_seconds), stops and frees; NULL is fine.
+ * A request that is not answered by then gets 503; its handler may still answer afterwards, which
+ * does nothing, but the server's ctx must live until it has. */
 void http_stop(struct http_server *s);
 
-/* ---- What a handler sees; valid until it has answered ---- */
+/* ---- What a handler sees; valid until it has answered ----
+ *
+ * A request belongs to whoever works on it: one thread at a time. All but http_header may be called
+ * from any thread; http_header only before the handler returns (copy what is needed later). */
 
-struct arena *http_arena(struct http_request *r);                 /* the request's memory */
+struct arena *http_arena(struct http_request *r); /* the request's memory */
+
+/* An empty text with the memory of the connection's last answer, now the caller's: filled and given
+ * to http_json, an answer needs no allocation. */
+struct str http_spare(struct http_request *r);
+void *http_context(struct http_request *r);                       /* http_start's ctx */
 const char *http_param(struct http_request *r, const char *name); /* of the pattern, decoded */
 const char *http_query(struct http_request *r, const char *name); /* decoded; NULL = not given */
 
@@ -99,10 +115,12 @@ void http_static(struct http_request *r, const char *content_type, const char *e
  * "detail":…,"request_id":…}. code is a stable word ("item_not_found"). */
 void http_problem(struct http_request *r, unsigned status, const char *code, const char *detail);
 
-/* The problem that fits a status: EUSAGE 400, ENOTFOUND 404, EFULL 503 with Retry-After, … */
+/* The problem that fits a status: EUSAGE and EFORMAT 400 "bad_request", ENOTFOUND 404 "not_found",
+ * EUNSUPPORTED 501 "unsupported", EFULL 503 "busy" with Retry-After, ENOMEM 503 "out_of_memory",
+ * the others 500 "failed". */
 void http_error(struct http_request *r, enum pal_status st, const struct pal_error *err);
 
-/* Adds a header to the answer; before answering. */
+/* Adds a header to the answer; before answering. Copies both. */
 void http_set_header(struct http_request *r, const char *name, const char *value);
 
 /* ---- Counting ---- */

@@ -1,0 +1,78 @@
+/* One JSON line per request. Of the target only the path: a query may say what nobody should keep.
+ * Of a key its name, never its secret. */
+#include "server/http_inner.h"
+
+#include "base/emit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static void put_time(struct emit *e)
+{
+    struct timespec now;
+    struct tm tm;
+    char day[32], text[48];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text, sizeof text, "%s.%03dZ", day, (int)(now.tv_nsec / 1000000));
+    emit_string(e, "time", text);
+}
+
+static void put_path(struct emit *e, struct http_request *r)
+{
+    const struct call *c = &r->call;
+    char *path = c->target && c->path_end
+                     ? arena_text(&r->arena, c->target, (size_t)(c->path_end - c->target))
+                     : NULL;
+    emit_string(e, "path", path);
+}
+
+void http_log_request(struct http_request *r, int64_t duration_ns)
+{
+    const struct call *c = &r->call;
+    if (!r->server->log)
+        return;
+    struct emit e = {.text = r->log, .compact = true};
+    str_clear(&e.text);
+    emit_open(&e, NULL, '{');
+    put_time(&e);
+    emit_string(&e, "level", c->status >= 500 ? "error" : c->status >= 400 ? "warning" : "info");
+    emit_string(&e, "event", "request");
+    emit_string(&e, "request_id", c->id);
+    emit_string(&e, "method", c->method_name);
+    emit_string(&e, "route", c->match.route ? c->match.route->pattern : NULL);
+    put_path(&e, r);
+    emit_uint(&e, "status", c->sent ? c->status : 0);
+    emit_uint(&e, "bytes_in", c->body_bytes);
+    emit_uint(&e, "bytes", c->answer_len);
+    emit_float(&e, "duration_ms", (float)((double)duration_ns * 1e-6));
+    emit_string(&e, "key", c->key_name);
+    emit_close(&e, '}');
+    size_t len = e.text.len;
+    if (len && e.text.text[len - 1] == '\n')
+        len--;
+    if (str_ok(&e.text))
+        r->server->log(r->server->log_ctx, str_text(&e.text), len);
+    r->log = e.text;
+}
+
+void http_log_say(struct http_server *s, const char *level, const char *message)
+{
+    struct emit e = {.compact = true};
+    if (!s->log)
+        return;
+    emit_open(&e, NULL, '{');
+    put_time(&e);
+    emit_string(&e, "level", level);
+    emit_string(&e, "event", "http");
+    emit_string(&e, "message", message);
+    emit_close(&e, '}');
+    size_t len = e.text.len;
+    if (len && e.text.text[len - 1] == '\n')
+        len--;
+    if (str_ok(&e.text))
+        s->log(s->log_ctx, str_text(&e.text), len);
+    str_done(&e.text);
+}

@@ -1,0 +1,234 @@
+/* Connections and their deadlines. libmicrohttpd's own timeout begins anew with each byte, so that
+ * a client that sends one a second stays for ever. Here a connection has one deadline for all of
+ * what it is about to do (send a request, take an answer, begin the next), and a thread that looks
+ * at all of them a few times a second and shuts down the sockets of those who are late;
+ * libmicrohttpd then finds the connection ended and does the rest.
+ *
+ * A socket is shut down only under the lock and while its connection is in the list. Connections
+ * leave the list, under the lock, before libmicrohttpd closes their socket: so the descriptor can't
+ * belong to another by then. */
+#include "server/http_inner.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { TICK_MS = 200, ANSWER_BYTES_PER_SECOND = 32 << 10 };
+
+int64_t clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void watch_phase(struct http_request *r, enum phase phase, uint64_t bytes)
+{
+    const struct http_options *o = &r->server->o;
+    int64_t seconds = 0;
+    if (phase == PHASE_FRESH || phase == PHASE_REQUEST)
+        seconds = o->request_seconds;
+    else if (phase == PHASE_ANSWER)
+        seconds = o->answer_seconds + (int64_t)(bytes / ANSWER_BYTES_PER_SECOND);
+    else if (phase == PHASE_IDLE)
+        seconds = o->idle_seconds;
+    atomic_store_explicit(&r->phase, phase, memory_order_relaxed);
+    atomic_store_explicit(&r->deadline_ms, seconds ? clock_ms() + seconds * 1000 : 0,
+                          memory_order_relaxed);
+    if (phase == PHASE_IDLE && atomic_load(&r->server->stopping))
+        shutdown(r->fd, SHUT_RD); /* our own connection's thread: the socket is open */
+}
+
+/* ---- The list ---- */
+
+/* Each of libmicrohttpd's threads has a daemon of its own, which numbers them. Under the lock. */
+static size_t worker_of(struct http_server *s, struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
+    const struct MHD_Daemon *daemon = info ? info->daemon : NULL;
+    size_t i = 0;
+    while (i < s->worker_count && s->workers[i] != daemon)
+        i++;
+    if (i == s->worker_count && i < WORKERS_MOST)
+        s->workers[s->worker_count++] = daemon;
+    return i;
+}
+
+static void connected(struct http_server *s, struct MHD_Connection *mhd, void **context)
+{
+    struct http_request *r = mem_zero(1, sizeof *r);
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *context = r;
+    if (!r)
+        return; /* its requests are refused */
+    r->server = s;
+    r->mhd = mhd;
+    r->fd = fd->connect_fd;
+    atomic_init(&r->owners, 1);
+    atomic_init(&r->state, ANSWERED);
+    rng_init(&r->ids, s->id_seed, atomic_fetch_add(&s->connections_so_far, 1));
+    counters_connections(s->counters, 1);
+    watch_phase(r, PHASE_FRESH, 0);
+    pthread_mutex_lock(&s->lock);
+    r->worker = worker_of(s, mhd);
+    r->next = s->requests;
+    if (r->next)
+        r->next->before = r;
+    s->requests = r;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void request_release(struct http_request *r)
+{
+    if (atomic_fetch_sub(&r->owners, 1) > 1)
+        return;
+    arena_done(&r->arena);
+    str_done(&r->body);
+    str_done(&r->out);
+    str_done(&r->log);
+    mem_free(r);
+}
+
+static void disconnected(struct http_server *s, struct http_request *r)
+{
+    if (!r)
+        return;
+    counters_connections(s->counters, -1);
+    pthread_mutex_lock(&s->lock);
+    if (r->next)
+        r->next->before = r->before;
+    if (r->before)
+        r->before->next = r->next;
+    else
+        s->requests = r->next;
+    if (!s->requests)
+        pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    request_release(r);
+}
+
+void watch_connected(void *server, struct MHD_Connection *mhd, void **context,
+                     enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        connected(server, mhd, context);
+    else
+        disconnected(server, *context);
+}
+
+/* ---- The watcher ---- */
+
+static void add_ms(struct timespec *t, int64_t ms)
+{
+    int64_t ns = t->tv_nsec + ms % 1000 * 1000000;
+    t->tv_sec += ms / 1000 + ns / 1000000000;
+    t->tv_nsec = ns % 1000000000;
+}
+
+static void drop_late(struct http_server *s)
+{
+    int64_t now = clock_ms();
+    for (struct http_request *r = s->requests; r; r = r->next) {
+        int64_t deadline = atomic_load_explicit(&r->deadline_ms, memory_order_relaxed);
+        int phase = atomic_load_explicit(&r->phase, memory_order_relaxed);
+        if (!deadline || now < deadline ||
+            !atomic_compare_exchange_strong(&r->deadline_ms, &deadline, 0))
+            continue;
+        shutdown(r->fd, SHUT_RDWR);
+        counters_dropped(s->counters, phase == PHASE_ANSWER ? DROPPED_ANSWER
+                                      : phase == PHASE_IDLE ? DROPPED_IDLE
+                                                            : DROPPED_REQUEST);
+    }
+}
+
+static void *watch(void *server)
+{
+    struct http_server *s = server;
+    pthread_mutex_lock(&s->lock);
+    while (!s->watch_ends) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        add_ms(&until, TICK_MS);
+        pthread_cond_timedwait(&s->changed, &s->lock, &until);
+        drop_late(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+enum pal_status watch_start(struct http_server *s, struct pal_error *err)
+{
+    int failed = pthread_create(&s->watcher, NULL, watch, s);
+    if (failed)
+        return pal_fail(err, PAL_ENOMEM, "can't start a thread: %s", strerror(failed));
+    s->watching = true;
+    return PAL_OK;
+}
+
+void watch_stop(struct http_server *s)
+{
+    if (!s->watching)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->watch_ends = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->watcher, NULL);
+    s->watching = false;
+}
+
+/* ---- Stopping ---- */
+
+/* What a client has sent already is still read; after that its connection ends. */
+void watch_hang_up_idle(struct http_server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    for (struct http_request *r = s->requests; r; r = r->next) {
+        int phase = atomic_load(&r->phase);
+        if (phase == PHASE_IDLE || phase == PHASE_FRESH)
+            shutdown(r->fd, SHUT_RD);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool watch_wait_empty(struct http_server *s, int64_t seconds)
+{
+    struct timespec until;
+    int late = 0;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    add_ms(&until, seconds * 1000);
+    pthread_mutex_lock(&s->lock);
+    while (s->requests && !late)
+        late = pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    bool empty = !s->requests;
+    pthread_mutex_unlock(&s->lock);
+    return empty;
+}
+
+/* One owner more before the handler can know of it. */
+void watch_abandon(struct http_request *r)
+{
+    int old = SUSPENDED;
+    struct http_server *s = r->server;
+    atomic_fetch_add(&r->owners, 1);
+    if (atomic_compare_exchange_strong(&r->state, &old, ABANDONED)) {
+        MHD_resume_connection(r->mhd);
+        atomic_fetch_sub(&s->suspended, 1);
+    } else
+        request_release(r);
+}
+
+void watch_abandon_all(struct http_server *s)
+{
+    const struct timespec moment = {0, 1000000};
+    pthread_mutex_lock(&s->lock);
+    for (struct http_request *r = s->requests; r; r = r->next)
+        if (atomic_load(&r->state) == SUSPENDED)
+            watch_abandon(r);
+    pthread_mutex_unlock(&s->lock);
+    while (atomic_load(&s->suspended)) /* others are between two lines of hand_over or suspend */
+        nanosleep(&moment, NULL);
+}
