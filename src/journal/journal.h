@@ -24,6 +24,7 @@ struct journal;
 struct journal_options {
     int64_t segment_bytes; /* begin a new file past so many bytes */
     int64_t most_bytes;    /* of all segments; past it journal_submit fails with PAL_EFULL */
+    int64_t queue_bytes;   /* submitted and not yet committed, in memory; likewise */
     int64_t group_most;    /* records in one commit, at most */
     int64_t group_wait_us; /* how long the writer waits for more before it commits; 0 = not */
     bool sync;             /* false: acknowledge without fdatasync. For measuring only */
@@ -49,9 +50,10 @@ struct journal_recovery {
 
 /* Opens or makes the folder `dir`. A torn or damaged tail of the newest segment is cut off and
  * reported in *found; damage anywhere before that is PAL_ECORRUPT: records behind it were
- * acknowledged. `least_next`: numbers given from now on are at least this (the store may have
- * drained records of a folder that was deleted since). PAL_EIO with a clear sentence if another
- * process has it open. */
+ * acknowledged. `least_next`: everything below this number has reached its destination (the store's
+ * position + 1; 0 = nothing has). Segments that hold nothing else are not looked at and deleted,
+ * and numbers given from now on are at least this, should the folder be new. PAL_EIO with a clear
+ * sentence if another process has it open. Reads all that is not drained: about 1 s a GiB. */
 MUST_USE enum pal_status journal_open(const char *dir, const struct journal_options *o,
                                       uint64_t least_next, struct journal_recovery *found,
                                       struct journal **out, struct pal_error *err);
@@ -61,13 +63,19 @@ void journal_close(struct journal *j);
 
 /* Called once per journal_submit, from the writer thread, in the order of sequence numbers: quick,
  * and without calling journal_submit's waiting sister. st != PAL_OK: the records are not durable
- * (the disk failed or is full) and err says why; the journal tries again with the next ones. */
+ * (the disk failed or is full), err says why, and first is 0; the journal tries again with the next
+ * ones. (Only if the process ends in that moment may a refused record be found on disk later: a
+ * client's event_id makes its second try harmless.) */
 typedef void journal_done_fn(void *ctx, enum pal_status st, uint64_t first, size_t count,
                              const struct pal_error *err);
 
 /* Hands over copies of the records (count >= 1), which get consecutive numbers, and returns at
- * once. done may be NULL. PAL_EFULL when the journal holds most_bytes already: the drain is behind.
- * On failure done is not called. */
+ * once. done may be NULL. PAL_EFULL when the journal would hold more than most_bytes, because the
+ * drain is behind, or the queue more than queue_bytes, because the disk is; PAL_EUSAGE for an empty
+ * or too large record, or more at once than could ever be taken (queue_bytes or half of
+ * most_bytes). On failure nothing was queued and done is not called. After a crash a submission
+ * that was not acknowledged is there in whole, in part (its first records) or not at all. About 100
+ * ns and the copy. */
 MUST_USE enum pal_status journal_submit(struct journal *j, const struct journal_record *records,
                                         size_t count, journal_done_fn *done, void *ctx,
                                         struct pal_error *err);
@@ -84,18 +92,20 @@ struct journal_entry {
     size_t size;
 };
 
-/* Reads committed records in order. Not shared between threads. */
+/* Reads committed records in order, from number `from` on, or from the oldest one that is still
+ * there. It is freed before the journal is closed. Not shared between threads. */
 struct journal_reader;
 MUST_USE enum pal_status journal_reader_new(struct journal *j, uint64_t from,
                                             struct journal_reader **out, struct pal_error *err);
 void journal_reader_free(struct journal_reader *r); /* NULL is fine */
 
 /* Up to `most` further records into entries; *count receives how many. Waits up to wait_ms for the
- * first one; 0 of them after that, or when journal_wake was called. */
+ * first one; 0 of them after that, or when journal_wake was called since the last journal_read
+ * began. PAL_ECORRUPT if a committed record can't be read back. */
 MUST_USE enum pal_status journal_read(struct journal_reader *r, struct journal_entry *entries,
                                       size_t most, unsigned wait_ms, size_t *count,
                                       struct pal_error *err);
-void journal_wake(struct journal *j); /* ends every journal_read that waits */
+void journal_wake(struct journal *j); /* ends every journal_read that waits, or the next one */
 
 /* Everything up to and including `seq` has reached its destination for good: segments that hold
  * nothing else are deleted. */
@@ -117,8 +127,10 @@ struct journal_status {
 void journal_status(struct journal *j, struct journal_status *out);
 
 /* Walks the committed records from `from` on of a folder that another process may be writing to,
- * without a lock; stops quietly at the first record that is not whole. A status from fn other than
- * PAL_OK ends it. */
+ * without a lock; stops quietly at the first record that is not whole. Segments that were drained
+ * and deleted meanwhile are left out: read the journal first and its destination after that, and
+ * nothing is missed. The last records may be such that nobody was told of yet. No folder: no
+ * records. A status from fn other than PAL_OK ends it. */
 typedef enum pal_status journal_scan_fn(void *ctx, const struct journal_entry *e,
                                         struct pal_error *err);
 MUST_USE enum pal_status journal_scan(const char *dir, uint64_t from, journal_scan_fn *fn,

@@ -1,0 +1,270 @@
+/* The writer thread: takes what was submitted, writes it, syncs once, tells everybody.
+ *
+ * Submitters fill one batch while the writer commits the other; the longer a sync takes, the more
+ * are in the next one. Numbers are given here and not on submission, so that a commit that fails
+ * leaves no gap.
+ *
+ * A commit that fails is cut off the segment again and its submitters are told. Then the segment is
+ * sealed: after a failed write or sync nobody knows which of its pages reached the disk, so the
+ * next commit goes to a fresh file, whose head says where the old one ends. */
+#include "journal/inside.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    AHEAD = 4 << 20, /* allocated at once */
+    KEEP = 4 << 20,  /* a batch's memory beyond this is given back when it is idle */
+};
+
+/* A part of the back batch that is committed together. */
+struct commit {
+    const struct ticket *tickets;
+    size_t tickets_count;
+    uint8_t *bytes;
+    size_t size, records;
+    uint64_t first;
+    uint64_t sync_ns;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Whether the commit goes into a new file: there is none, it is long enough, or all that it holds
+ * is drained and it is long enough to be worth deleting. */
+static bool wants_segment(struct journal *j, size_t size)
+{
+    if (j->fd < 0)
+        return true;
+    uint64_t most = (uint64_t)j->o.segment_bytes;
+    pthread_mutex_lock(&j->lock);
+    bool rotate = j->rotate, drained = j->drained + 1 >= j->next;
+    j->rotate = false;
+    pthread_mutex_unlock(&j->lock);
+    if (j->size == SEGMENT_HEAD)
+        return false;
+    return rotate || j->size + size > most || (drained && j->size > most / 4);
+}
+
+static void reserve(struct journal *j, uint64_t end)
+{
+    while (!j->no_reserve && j->reserved < end) {
+        if (j->sys->reserve(j->fd, (off_t)j->reserved, AHEAD)) {
+            /* A full disk refuses, too: the write then says so. */
+            if (errno != ENOSPC && errno != EINTR)
+                j->no_reserve = true;
+            return;
+        }
+        j->reserved += AHEAD;
+    }
+}
+
+static enum pal_status cannot(const struct journal *j, struct pal_error *err)
+{
+    int e = errno;
+    return pal_fail(err, PAL_EIO, "cannot write to the journal %s: %s%s", j->dir, strerror(e),
+                    e == ENOSPC || e == EDQUOT ? "; make space, and it goes on by itself" : "");
+}
+
+static enum pal_status write_all(struct journal *j, const uint8_t *p, size_t size, uint64_t at,
+                                 struct pal_error *err)
+{
+    while (size) {
+        ssize_t n = j->sys->write(j->fd, p, size, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n == 0)
+            errno = ENOSPC;
+        if (n <= 0)
+            return cannot(j, err);
+        p += n;
+        size -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return PAL_OK;
+}
+
+/* Writes and syncs one commit; the segment's size is moved only by succeed(). */
+static enum pal_status write_commit(struct journal *j, struct commit *c, struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    if (wants_segment(j, c->size)) {
+        st = segment_begin(j, j->next, err);
+        if (st != PAL_OK)
+            return st;
+        journal_sweep(j);
+    }
+    c->first = j->next;
+    uint8_t *p = c->bytes;
+    for (size_t i = 0; i < c->records; i++)
+        p += record_seal(p, j->head.salt, (uint32_t)i, c->first + i);
+    reserve(j, j->size + c->size);
+    st = write_all(j, c->bytes, c->size, j->size, err);
+    if (st != PAL_OK || !j->o.sync)
+        return st;
+    uint64_t begin = now_ns();
+    if (j->sys->sync(j->fd))
+        return cannot(j, err);
+    c->sync_ns = now_ns() - begin;
+    return PAL_OK;
+}
+
+static void succeed(struct journal *j, const struct commit *c, uint64_t ns)
+{
+    j->size += c->size;
+    j->ends = c->first + c->records;
+    if (j->reserved < j->size)
+        j->reserved = j->size;
+    pthread_mutex_lock(&j->lock);
+    j->segments[j->segment_count - 1].size = j->size;
+    j->segments[j->segment_count - 1].next = j->ends;
+    j->disk_bytes += c->size;
+    j->queued -= c->size;
+    j->next = j->ends;
+    j->commits++;
+    j->records += c->records;
+    j->commit_ns += ns;
+    j->sync_ns += c->sync_ns;
+    j->last_commit_ns = ns;
+    j->failing = false;
+    pthread_cond_broadcast(&j->committed);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* What the failed commit left is cut off. A segment without any record goes: the next one has its
+ * name. */
+static void drop_tail(struct journal *j)
+{
+    char path[PATH_MAX];
+    struct pal_error ignored;
+    if (j->fd < 0)
+        return;
+    j->reserved = UINT64_MAX; /* more than its size: seal cuts */
+    segment_seal(j);
+    if (j->size > SEGMENT_HEAD)
+        return;
+    if (segment_path(path, j->dir, j->head.first, &ignored) == PAL_OK)
+        unlink(path);
+    pthread_mutex_lock(&j->lock);
+    j->segment_count--;
+    j->disk_bytes -= SEGMENT_HEAD;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void fail(struct journal *j, const struct commit *c, const struct pal_error *err)
+{
+    drop_tail(j);
+    pthread_mutex_lock(&j->lock);
+    j->queued -= c->size;
+    j->failing = true;
+    j->error = *err;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void commit(struct journal *j, struct commit *c)
+{
+    struct pal_error err = {.status = PAL_OK};
+    uint64_t begin = now_ns();
+    enum pal_status st = write_commit(j, c, &err);
+    if (st == PAL_OK)
+        succeed(j, c, now_ns() - begin);
+    else
+        fail(j, c, &err);
+    uint64_t first = c->first;
+    for (size_t i = 0; i < c->tickets_count; i++) {
+        const struct ticket *t = &c->tickets[i];
+        if (t->done)
+            t->done(t->ctx, st, st == PAL_OK ? first : 0, t->count, st == PAL_OK ? NULL : &err);
+        first += t->count;
+    }
+}
+
+/* Commits the back batch in parts of at most group_most records, each of whole submissions. */
+static void commit_batch(struct journal *j)
+{
+    struct batch *b = &j->back;
+    size_t at = 0, most = (size_t)j->o.group_most;
+    for (size_t i = 0; i < b->count;) {
+        struct commit c = {.tickets = b->tickets + i, .bytes = b->bytes + at};
+        do {
+            c.records += b->tickets[i].count;
+            c.size += b->tickets[i].bytes;
+            c.tickets_count++;
+            i++;
+        } while (i < b->count && c.records + b->tickets[i].count <= most &&
+                 c.size + b->tickets[i].bytes <= (size_t)j->o.segment_bytes);
+        commit(j, &c);
+        at += c.size;
+    }
+    b->used = b->count = b->records = 0;
+    if (b->cap > KEEP) {
+        mem_free(b->bytes);
+        b->bytes = NULL;
+        b->cap = 0;
+    }
+}
+
+/* Waits group_wait_us for more, or until a group is full. Called with the lock held. */
+static void linger(struct journal *j)
+{
+    struct timespec until;
+    if (j->o.group_wait_us == 0)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += j->o.group_wait_us * 1000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (!j->stop && j->front.records < (size_t)j->o.group_most)
+        if (pthread_cond_timedwait(&j->submitted, &j->lock, &until))
+            return;
+}
+
+/* A rotation without a record to write: the fresh segment holds the numbers' place, so that the old
+ * one can go at once. If that fails the next commit tries again. */
+static void rotate(struct journal *j)
+{
+    struct pal_error ignored;
+    bool begun = j->fd >= 0 && j->size == SEGMENT_HEAD;
+    if (!begun)
+        begun = segment_begin(j, j->next, &ignored) == PAL_OK;
+    if (!begun)
+        segment_seal(j);
+    pthread_mutex_lock(&j->lock);
+    j->rotate = false;
+    pthread_mutex_unlock(&j->lock);
+    journal_sweep(j);
+}
+
+void *journal_write_loop(void *journal)
+{
+    struct journal *j = journal;
+    pthread_mutex_lock(&j->lock);
+    for (;;) {
+        while (!j->front.count && !j->stop && !j->rotate)
+            pthread_cond_wait(&j->submitted, &j->lock);
+        if (!j->front.count && j->stop)
+            break;
+        if (j->front.count) {
+            linger(j);
+            struct batch full = j->front;
+            j->front = j->back;
+            j->back = full;
+        }
+        pthread_mutex_unlock(&j->lock);
+        if (j->back.count)
+            commit_batch(j);
+        else
+            rotate(j);
+        pthread_mutex_lock(&j->lock);
+    }
+    pthread_mutex_unlock(&j->lock);
+    return NULL;
+}
