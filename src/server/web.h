@@ -1,0 +1,31 @@
+/* The page that is served at "/", as bytes in the binary: the files below web/ and the chart
+ * library, made into a table by tools/embed when palate is built. Nothing of it is read from disk.
+ *
+ * All of it is constant: any thread may use it at any time. */
+#ifndef SERVER_WEB_H
+#define SERVER_WEB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct web_asset {
+    const char *path;         /* "/" for the page itself, else "/assets/NAME" */
+    const char *content_type; /* with its charset */
+    const char *etag;         /* quoted, a hash of the content */
+    bool gzip;                /* data is compressed: to be sent with Content-Encoding: gzip */
+    const unsigned char *data;
+    size_t len;
+};
+extern const struct web_asset web_assets[]; /* (web_asset_count) sorted by path */
+extern const size_t web_asset_count;
+
+/* What the page keeps to, to be sent along with it as Content-Security-Policy: scripts and styles
+ * from its own server only and none of them inline; pictures of items may come from elsewhere. */
+#define WEB_POLICY                                                                                 \
+    "default-src 'self'; img-src 'self' data: https:; object-src 'none'; base-uri 'none'; "        \
+    "form-action 'none'; frame-ancestors 'none'"
+
+/* The asset at this path, NULL if there is none. O(log count). */
+const struct web_asset *web_asset_find(const char *path);
+
+#endif

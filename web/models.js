@@ -1,0 +1,458 @@
+/* Models: the versions there are, the learning loop with its runs, and simulations. */
+import {connection, get, post} from './api.js';
+import {axis, chartFigure, dropCharts, seriesColour} from './charts.js';
+import {
+    ago,
+    announce,
+    bytes,
+    count,
+    decimal,
+    duration,
+    h,
+    moment,
+    percent,
+    replace
+} from './dom.js';
+import {busy, table, trouble} from './parts.js';
+
+const BUSY_MS = 700,
+    IDLE_MS = 5000;
+
+export default function models(place) {
+    const ui = {
+        loop: h('div', {}, busy('Asking…')),
+        versions: h('div', {}, busy('Asking…')),
+        runs: h('div', {}),
+        simulations: h('div', {class: 'panels'}),
+        message: h('div', {'aria-live': 'polite'})
+    };
+    const state = {closed: false, timer: 0, running: null, seen: null};
+    replace(
+        place,
+        h(
+            'div',
+            {class: 'head'},
+            h(
+                'div',
+                {},
+                h('h1', {tabindex: '-1'}, 'Models'),
+                h(
+                    'p',
+                    {class: 'under'},
+                    'Trained beside the server, measured on what was held out, published only when not worse.'
+                )
+            )
+        ),
+        ui.message,
+        h(
+            'section',
+            {class: 'panel', 'aria-labelledby': 'loop'},
+            h('h2', {id: 'loop'}, 'Learning'),
+            ui.loop
+        ),
+        h(
+            'section',
+            {'aria-labelledby': 'versions'},
+            h('h2', {id: 'versions'}, 'Versions'),
+            ui.versions
+        ),
+        h('section', {'aria-labelledby': 'runs'}, h('h2', {id: 'runs'}, 'Runs'), ui.runs),
+        h(
+            'section',
+            {'aria-labelledby': 'simulations'},
+            h('h2', {id: 'simulations'}, 'Simulations'),
+            ui.simulations
+        )
+    );
+    const again = () => {
+        showVersions(state, ui);
+        showSimulations(state, ui);
+        clearTimeout(state.timer);
+        follow(state, ui);
+    };
+    connection.addEventListener('back', again);
+    again();
+    return () => {
+        state.closed = true;
+        clearTimeout(state.timer);
+        connection.removeEventListener('back', again);
+        dropCharts();
+    };
+}
+
+/* ---- The loop ---- */
+
+async function follow(state, ui) {
+    let train;
+    try {
+        train = document.hidden ? null : await get('/v1/train');
+    } catch (problem) {
+        if (!state.closed)
+            replace(
+                ui.loop,
+                trouble(problem, () => follow(state, ui))
+            );
+        return;
+    }
+    if (state.closed) return;
+    if (train) {
+        showLoop(state, ui, train);
+        const text = JSON.stringify(train.runs);
+        if (text !== state.seen) {
+            state.seen = text;
+            showRuns(ui, train.runs);
+        }
+        const running = train.state === 'running';
+        if (state.running && !running) ended(state, ui, train.runs[0]);
+        state.running = running;
+    }
+    state.timer = setTimeout(() => follow(state, ui), state.running ? BUSY_MS : IDLE_MS);
+}
+
+function ended(state, ui, run) {
+    announce(`Training has ended: ${verdict(run)}.`);
+    showVersions(state, ui);
+}
+
+function showLoop(state, ui, train) {
+    const run = train.runs[0],
+        running = train.state === 'running' && run;
+    const hadFocus = ui.loop.contains(document.activeElement);
+    if (!ui.button) {
+        ui.button = h(
+            'button',
+            {type: 'button', class: 'primary', onclick: () => start(state, ui)},
+            'Train now'
+        );
+        ui.bar = h('progress', {max: 1, 'aria-labelledby': 'stage'});
+        ui.stage = h('p', {id: 'stage', class: 'stage'});
+        ui.last = h('p', {class: 'muted'});
+    }
+    if (!ui.loop.contains(ui.button))
+        replace(
+            ui.loop,
+            h(
+                'div',
+                {class: 'loop'},
+                ui.button,
+                h('div', {class: 'loop-state'}, ui.stage, ui.bar, ui.last)
+            )
+        );
+    ui.button.setAttribute('aria-disabled', running ? 'true' : 'false');
+    ui.bar.hidden = !running;
+    if (running) {
+        if (run.share === null || run.share < 0) ui.bar.removeAttribute('value');
+        else ui.bar.value = run.share;
+        ui.stage.textContent =
+            `Run ${run.run}: ${run.stage || 'starting'}${run.model ? ` ${run.model}` : ''}` +
+            (run.share === null || run.share < 0 ? '' : ` · ${Math.round(100 * run.share)} %`);
+        ui.last.textContent = `began ${ago(run.began_at)}${run.events ? ` · ${count(run.events)} events` : ''}`;
+    } else {
+        ui.stage.textContent = run
+            ? `Run ${run.run}: ${verdict(run)}`
+            : 'Nothing was trained since the server began.';
+        ui.last.textContent = [
+            run && run.ended_at ? `ended ${ago(run.ended_at)}` : '',
+            train.next_at ? `the next begins ${moment(train.next_at)}` : 'none is planned'
+        ]
+            .filter(Boolean)
+            .join(' · ');
+    }
+    if (hadFocus) ui.button.focus();
+}
+
+async function start(state, ui) {
+    if (ui.button.getAttribute('aria-disabled') === 'true') return;
+    ui.button.setAttribute('aria-disabled', 'true');
+    try {
+        const {run} = await post('/v1/train');
+        announce(`Training run ${run} has begun.`);
+        replace(ui.message);
+        state.running = true;
+    } catch (problem) {
+        if (problem.code !== 'already_training') replace(ui.message, trouble(problem));
+    }
+    clearTimeout(state.timer);
+    follow(state, ui);
+}
+
+const OUTCOMES = {
+    running: 'running',
+    published: 'published',
+    held_back: 'held back',
+    failed: 'failed',
+    stopped: 'stopped'
+};
+
+function verdict(run) {
+    const what = OUTCOMES[run.outcome] || run.outcome;
+    const metric =
+        run.metric === null || run.metric === undefined
+            ? ''
+            : `, ${run.metric_name} ${decimal(run.metric)}` +
+              (run.live_metric ? ` against ${decimal(run.live_metric)}` : '');
+    return `${what}${run.version ? ` as version ${run.version}` : ''}${metric}${run.message ? `: ${run.message}` : ''}`;
+}
+
+function showRuns(ui, runs) {
+    if (!runs.length) {
+        replace(ui.runs, h('p', {class: 'muted'}, 'None since the server began.'));
+        return;
+    }
+    replace(
+        ui.runs,
+        table(
+            'Training runs',
+            [
+                'Run',
+                'Began',
+                'By',
+                'Outcome',
+                'Version',
+                'Metric',
+                'Live then',
+                'Events',
+                'Took',
+                'Memory'
+            ],
+            runs.map(run => [
+                String(run.run),
+                h(
+                    'time',
+                    {datetime: new Date(run.began_at).toISOString(), title: moment(run.began_at)},
+                    ago(run.began_at)
+                ),
+                run.cause,
+                h(
+                    'span',
+                    {class: `outcome ${run.outcome}`, title: run.message || null},
+                    OUTCOMES[run.outcome] || run.outcome
+                ),
+                run.version ? String(run.version) : '–',
+                run.metric === null ? '–' : `${run.metric_name} ${decimal(run.metric)}`,
+                decimal(run.live_metric),
+                count(run.events),
+                run.ended_at ? duration((run.ended_at - run.began_at) / 1000) : '…',
+                run.peak_bytes ? bytes(run.peak_bytes) : '–'
+            ]),
+            [5, 6, 7, 8, 9]
+        )
+    );
+}
+
+/* ---- Versions ---- */
+
+async function showVersions(state, ui) {
+    let answer;
+    try {
+        answer = await get('/v1/models');
+    } catch (problem) {
+        if (!state.closed)
+            replace(
+                ui.versions,
+                trouble(problem, () => showVersions(state, ui))
+            );
+        return;
+    }
+    if (state.closed) return;
+    replace(
+        ui.versions,
+        answer.versions.length
+            ? h(
+                  'div',
+                  {class: 'versions'},
+                  answer.versions.map(version => versionPanel(state, ui, version))
+              )
+            : h(
+                  'div',
+                  {class: 'notice'},
+                  h('h3', {}, 'No model yet'),
+                  h(
+                      'p',
+                      {},
+                      'The wall works without: by likeness of categories and by what gets liked. Press “Train now” once there are some events.'
+                  )
+              )
+    );
+}
+
+function versionPanel(state, ui, version) {
+    const metrics = [...new Set(version.models.flatMap(model => Object.keys(model.metrics || {})))];
+    const button = version.live
+        ? null
+        : h(
+              'button',
+              {
+                  type: 'button',
+                  class: 'quiet',
+                  'aria-label': `Activate version ${version.version}`,
+                  onclick: () => activate(state, ui, version.version)
+              },
+              'Activate'
+          );
+    return h(
+        'article',
+        {
+            class: `panel version${version.live ? ' live' : ''}`,
+            'aria-label': `Version ${version.version}`
+        },
+        h(
+            'header',
+            {class: 'version-head'},
+            h('h3', {}, `Version ${version.version}`),
+            version.live
+                ? h(
+                      'span',
+                      {class: 'live-mark'},
+                      version.loaded === false ? 'live, not loaded' : 'live'
+                  )
+                : null,
+            button
+        ),
+        h(
+            'p',
+            {class: 'muted'},
+            [
+                version.created_at ? moment(version.created_at) : '',
+                version.data,
+                version.interactions ? `${count(version.interactions)} interactions` : '',
+                version.items ? `${count(version.items)} items` : '',
+                version.split ? `split ${version.split}` : ''
+            ]
+                .filter(Boolean)
+                .join(' · ')
+        ),
+        gateText(version.gate),
+        version.models.length
+            ? table(
+                  `Models of version ${version.version}`,
+                  ['Model', 'Options', ...metrics, 'Took'],
+                  version.models.map(model => [
+                      h('b', {}, model.model),
+                      h('span', {class: 'options'}, optionText(model.options)),
+                      ...metrics.map(name => decimal((model.metrics || {})[name])),
+                      duration(model.train_seconds)
+                  ]),
+                  [...metrics.map((_, i) => i + 2), metrics.length + 2]
+              )
+            : null
+    );
+}
+
+/* The gate's own words, whatever fields it has. */
+function gateText(gate) {
+    if (!gate) return null;
+    const good = gate.published ?? gate.passed ?? gate.verdict !== 'held_back';
+    const words = Object.entries(gate)
+        .filter(([, value]) => value !== null && typeof value !== 'object')
+        .map(
+            ([name, value]) =>
+                `${name.replace(/_/g, ' ')} ${typeof value === 'number' && !Number.isInteger(value) ? decimal(value) : value}`
+        );
+    return h(
+        'p',
+        {class: `gate ${good ? 'good' : 'bad'}`},
+        h('b', {}, 'Gate: '),
+        words.join(' · ')
+    );
+}
+
+function optionText(options) {
+    return (
+        Object.entries(options || {})
+            .map(([name, value]) => `${name} ${value}`)
+            .join(', ') || '–'
+    );
+}
+
+async function activate(state, ui, version) {
+    try {
+        await post(`/v1/models/${version}/activate`);
+        announce(`Version ${version} is live.`);
+        replace(ui.message);
+        await showVersions(state, ui);
+        const heading = document.getElementById('versions');
+        heading.tabIndex = -1;
+        heading.focus();
+    } catch (problem) {
+        replace(ui.message, trouble(problem));
+    }
+}
+
+/* ---- Simulations ---- */
+
+const LOOKS = {default: 0, oracle: 2, random: 3, popular: 1};
+
+async function showSimulations(state, ui) {
+    let list;
+    try {
+        list = (await get('/v1/simulations')).simulations;
+    } catch (problem) {
+        if (!state.closed)
+            replace(
+                ui.simulations,
+                trouble(problem, () => showSimulations(state, ui))
+            );
+        return;
+    }
+    if (state.closed) return;
+    dropCharts();
+    replace(
+        ui.simulations,
+        list.length
+            ? list.slice(0, 6).map(simulation)
+            : h(
+                  'div',
+                  {class: 'notice wide'},
+                  h(
+                      'p',
+                      {},
+                      'None was run against this server. A world with hidden tastes asks and clicks, and reports the share of likes: '
+                  ),
+                  h(
+                      'pre',
+                      {tabindex: '0', 'aria-label': 'The command'},
+                      h('code', {}, `palate simulate --url ${location.origin}`)
+                  )
+              )
+    );
+}
+
+function simulation(report) {
+    const names = Object.keys(report.series);
+    const last = names.map(name => `${name} ${percent(report.series[name].at(-1), 0)}`).join(', ');
+    return chartFigure({
+        title: `${report.world || 'A world'}, ${moment(report.at)}`,
+        says: `Share of likes by round; at the end ${last}.`,
+        wide: true,
+        numbers: {
+            head: ['Round', ...names],
+            rows: report.rounds.map((round, i) => [
+                String(round),
+                ...names.map(name => percent(report.series[name][i]))
+            ])
+        },
+        make: () => ({
+            type: 'line',
+            data: {
+                labels: report.rounds,
+                datasets: names.map((name, i) => ({
+                    label: name,
+                    data: report.series[name].map(share => 100 * share),
+                    borderColor: seriesColour(LOOKS[name] ?? i),
+                    backgroundColor: seriesColour(LOOKS[name] ?? i),
+                    borderWidth: name === 'default' ? 3 : 2,
+                    pointRadius: 0,
+                    tension: 0.25,
+                    borderDash: name === 'oracle' ? [6, 4] : []
+                }))
+            },
+            options: {
+                scales: {
+                    x: axis('round', {grid: {display: false}}),
+                    y: axis('% liked', {beginAtZero: true, suggestedMax: 100})
+                }
+            }
+        })
+    });
+}
