@@ -309,22 +309,6 @@ static enum pal_status answer_by_blend(struct list *l, struct pal_error *err)
     return PAL_OK;
 }
 
-/* Keeps the strongest parts that speak for the item; part is by place in the model's history. */
-static void keep_reasons(struct recommendation *x, const struct joined *j, const struct history *h,
-                         const float *part)
-{
-    for (size_t i = 0; i < h->n; i++) {
-        if (!(part[i] > 0) || !(h->weight[i] > 0))
-            continue;
-        size_t at = x->reason_count < REASONS ? x->reason_count++ : REASONS;
-        for (; at > 0 && part[i] > x->reason[at - 1].part; at--)
-            if (at < REASONS)
-                x->reason[at] = x->reason[at - 1];
-        if (at < REASONS)
-            x->reason[at] = (struct reason){joined_to_catalog(j, h->item[i]), part[i]};
-    }
-}
-
 static enum pal_status explain(const struct list *l, struct pal_error *err)
 {
     float *part = arena_alloc(l->tmp, l->q->history.n, sizeof *part);
@@ -345,7 +329,9 @@ static enum pal_status explain(const struct list *l, struct pal_error *err)
                 continue;
             st = model_explain(j->model, &h, item, part, l->tmp, err);
             if (st == PAL_OK)
-                keep_reasons(x, j, &h, part);
+                x->reason_count = reasons_pick(part, h.item, h.weight, h.n, x->reason);
+            for (size_t k = 0; k < x->reason_count; k++)
+                x->reason[k].item = joined_to_catalog(j, x->reason[k].item);
         }
     }
     return st;

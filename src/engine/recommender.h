@@ -7,6 +7,7 @@
 #define ENGINE_RECOMMENDER_H
 
 #include "data/weights.h"
+#include "engine/reason.h"
 #include "model/model.h"
 
 struct recommender;
@@ -44,13 +45,6 @@ struct model *recommender_own(struct recommender *r, size_t i);
  * from now on, `like` what it holds by then. Not while anybody asks. */
 MUST_USE enum pal_status recommender_rebase(struct recommender *r, const struct items *like,
                                             const struct items *items, struct pal_error *err);
-
-struct reason {
-    uint32_t item; /* of the history, by catalog number */
-    float part;    /* what it adds to the score */
-};
-
-enum { REASONS = 3 };
 
 struct recommendation {
     uint32_t item;      /* by catalog number */
