@@ -1,0 +1,434 @@
+/* The best k of a Thompson draw without drawing everything.
+ *
+ * A full draw would give each item i a variate X_i from its posterior and keep the k largest. Take
+ * a threshold τ above which E = Σ P(X_i > τ), a little more than k, are expected. Which items are
+ * above τ is a matter of independent coins with chances p_i = P(X_i > τ); the view has them sorted
+ * into levels with p_i in (2^-(l+1), 2^-l]. In a level the items that pass a coin of 2^-l are found
+ * by skipping ahead geometrically, as far as ln(u) / ln(1 - 2^-l), and each of them is kept with
+ * chance p_i / 2^-l: that is exactly a coin of p_i for everyone, at the cost of at most 2 E visits.
+ * Items without evidence share one chance and are skipped through in the same way. Whoever is kept
+ * gets his variate from his posterior's tail beyond τ. Then the k largest of these are the k
+ * largest of all, if there are k (and allowed): exactly the distribution of a full draw.
+ *
+ * If not, the next lower threshold τ' is taken. An item that was not above τ lies in (τ', τ] with
+ * chance (p' - p) / (1 - p), which p' bounds, so the same levels serve. Below the last threshold,
+ * or in a catalog too small for any, each remaining item is drawn by itself.
+ *
+ * Posteriors are those of the view, at most a horizon old; items counted since it was made (up to
+ * FRESH) are drawn by themselves from their posterior as of now. Left out are only chances below
+ * 2^-40: at a million items all together less than one draw in a million.
+ *
+ * An item's propensity π is the chance that its variate X passes the k-th best of the others, T,
+ * which doesn't depend on X. T is the k-th best of all where the item is not among the first k, the
+ * (k+1)-th where it is; of both the view has quantiles from draws made in advance. With p and p'
+ * the means of P(X > T) over either, π = (1 - π) p + π p', so π = p / (1 + p - p'). Where items had
+ * to be passed over, the place of the last one that was looked at stands for the k-th. Past DEPTH
+ * places the k-th of the draw itself must do for T. */
+#include "engine/bandit_inside.h"
+
+#include "base/mem.h"
+#include "math/beta.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NODES = 6 }; /* of the interpolation of P(X > T) */
+
+struct drawing {
+    const struct bandit *b;
+    const struct view *v;
+    uint32_t count;
+    size_t k;
+    int64_t now_ms;
+    struct rng *rng;
+    bandit_allow_fn *allow;
+    void *ctx;
+    struct drawn *hit; /* (hits, room for cap) whatever lies above the threshold so far */
+    size_t hits, cap;
+    uint32_t *decided; /* (settled) their numbers from earlier thresholds, ascending */
+    size_t settled;
+    double above; /* what has not been hit is not above this */
+    struct drawn *out;
+    size_t found, asked;
+    size_t freshes;
+    struct drawn fresh[FRESH]; /* last: not zeroed */
+};
+
+/* ---- what is known about an item ---- */
+
+static bool posterior(const struct drawing *d, uint32_t number, int64_t now_ms, double *alpha,
+                      double *beta)
+{
+    struct evidence e = bandit_evidence(d->b, number);
+    return bandit_beta(d->b, &e, now_ms, alpha, beta);
+}
+
+static const struct drawn *find_fresh(const struct drawing *d, uint32_t number)
+{
+    for (size_t i = 0; i < d->freshes; i++)
+        if (d->fresh[i].number == number)
+            return &d->fresh[i];
+    return NULL;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static bool is_decided(const struct drawing *d, uint32_t number)
+{
+    return d->settled > 0 &&
+           bsearch(&number, d->decided, d->settled, sizeof number, by_number) != NULL;
+}
+
+/* Takes down what was counted since the view was made, each item once, and draws it. */
+static void draw_fresh(struct drawing *d)
+{
+    struct bandit *b = (struct bandit *)(uintptr_t)d->b;
+    uint32_t last_round = 0;
+    bool mixed = false; /* two rounds may both have an item */
+    for (size_t i = 0; i < FRESH; i++) {
+        uint64_t entry = atomic_load_explicit(&b->fresh[i], memory_order_acquire);
+        uint32_t round = (uint32_t)(entry >> 32), number = (uint32_t)entry;
+        if (round < d->v->round || number >= d->count)
+            continue;
+        mixed |= last_round != 0 && round != last_round;
+        last_round = round;
+        if (mixed && find_fresh(d, number))
+            continue;
+        double alpha, beta;
+        posterior(d, number, d->now_ms, &alpha, &beta);
+        d->fresh[d->freshes++] = (struct drawn){beta_logit(alpha, beta, d->rng), number};
+    }
+}
+
+/* ---- hits ---- */
+
+static int put_hit(struct drawing *d, double y, uint32_t number)
+{
+    if (mem_grow(&d->hit, &d->cap, d->hits + 1, sizeof *d->hit))
+        return -1;
+    d->hit[d->hits++] = (struct drawn){y, number};
+    return 0;
+}
+
+/* A variate of the posterior in (floor, d->above], where p is P(above floor). */
+static double draw_between(const struct drawing *d, double alpha, double beta, double floor,
+                           double p)
+{
+    double y;
+    do
+        y = beta_logit_above(alpha, beta, floor, p, d->rng);
+    while (y > d->above);
+    return y;
+}
+
+static int visit_member(struct drawing *d, const struct rung *rung, const struct member *m,
+                        double bound)
+{
+    double coin = rng_real(d->rng) * bound, alpha, beta, below;
+    if (coin >= m->chance || m->number >= d->count || find_fresh(d, m->number))
+        return 0;
+    posterior(d, m->number, d->v->time_ms, &alpha, &beta);
+    if (d->above < INFINITY) {
+        double passed = beta_above(alpha, beta, d->above, &below);
+        if (!(coin * below < m->chance - passed) || is_decided(d, m->number))
+            return 0;
+    }
+    return put_hit(d, draw_between(d, alpha, beta, rung->y, m->chance), m->number);
+}
+
+static int visit_level(struct drawing *d, const struct rung *rung, size_t l)
+{
+    const struct member *m = rung->member + rung->start[l];
+    double n = (double)(rung->start[l + 1] - rung->start[l]), bound = ldexp(1, -(int)l);
+    for (double at = 0; at < n; at++) {
+        if (l > 0)
+            at += floor(log(1 - rng_real(d->rng)) * d->v->stride[l]);
+        if (at < n && visit_member(d, rung, &m[(size_t)at], bound))
+            return -1;
+    }
+    return 0;
+}
+
+/* The items without evidence: those of the view, and all numbers from its span on. */
+static int visit_priors(struct drawing *d, const struct rung *rung)
+{
+    const struct view *v = d->v;
+    double alpha = d->b->o.prior_alpha, beta = d->b->o.prior_beta, chance = rung->prior_chance;
+    double below = 1, passed = 0;
+    if (d->above < INFINITY)
+        passed = beta_above(alpha, beta, d->above, &below);
+    double coin = below > 0 ? (chance - passed) / below : 0;
+    double extra = d->count > v->span ? d->count - v->span : 0, n = (double)v->priors + extra;
+    double stride = coin < 1 ? 1 / log1p(-coin) : 0;
+    for (double at = 0; coin > 0 && at < n; at++) {
+        if (coin < 1)
+            at += floor(log(1 - rng_real(d->rng)) * stride);
+        if (at >= n)
+            break;
+        size_t place = (size_t)at;
+        uint32_t number =
+            place < v->priors ? v->prior[place] : v->span + (uint32_t)(place - v->priors);
+        if (number >= d->count || find_fresh(d, number) || is_decided(d, number))
+            continue;
+        if (put_hit(d, draw_between(d, alpha, beta, rung->y, chance), number))
+            return -1;
+    }
+    return 0;
+}
+
+static int visit_fresh(struct drawing *d, double floor)
+{
+    for (size_t i = 0; i < d->freshes; i++)
+        if (d->fresh[i].y > floor && d->fresh[i].y <= d->above &&
+            put_hit(d, d->fresh[i].y, d->fresh[i].number))
+            return -1;
+    return 0;
+}
+
+static int visit_rung(struct drawing *d, const struct rung *rung)
+{
+    for (size_t l = 0; l < LEVELS; l++)
+        if (visit_level(d, rung, l))
+            return -1;
+    return visit_priors(d, rung) || visit_fresh(d, rung->y) ? -1 : 0;
+}
+
+/* Everything that is left. */
+static int visit_all(struct drawing *d)
+{
+    if (mem_grow(&d->hit, &d->cap, d->hits + d->count, sizeof *d->hit))
+        return -1;
+    for (uint32_t i = 0; i < d->count; i++) {
+        double alpha, beta, y;
+        if (find_fresh(d, i) || is_decided(d, i))
+            continue;
+        posterior(d, i, d->v->time_ms, &alpha, &beta);
+        do
+            y = beta_logit(alpha, beta, d->rng);
+        while (y > d->above);
+        d->hit[d->hits++] = (struct drawn){y, i};
+    }
+    return visit_fresh(d, -INFINITY);
+}
+
+/* ---- from hits to answers ---- */
+
+static bool before(struct drawn a, struct drawn b)
+{
+    return a.y > b.y || (a.y == b.y && a.number < b.number);
+}
+
+static void sift_down(struct drawn *heap, size_t n, size_t i)
+{
+    struct drawn x = heap[i];
+    for (size_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && before(heap[child + 1], heap[child]))
+            child++;
+        if (!before(heap[child], x))
+            break;
+        heap[i] = heap[child];
+    }
+    heap[i] = x;
+}
+
+/* Takes hits from `first` on, best first, until k are found; the others stay in no order. */
+static void take(struct drawing *d, size_t first)
+{
+    struct drawn *heap = d->hit + first;
+    size_t n = d->hits - first;
+    for (size_t i = n / 2; i-- > 0;)
+        sift_down(heap, n, i);
+    while (n > 0 && d->found < d->k) {
+        struct drawn best = heap[0];
+        heap[0] = heap[--n];
+        heap[n] = best;
+        if (n > 0)
+            sift_down(heap, n, 0);
+        d->asked++;
+        if (!d->allow || d->allow(d->ctx, best.number))
+            d->out[d->found++] = best;
+    }
+}
+
+/* Makes the numbers of all hits findable. */
+static int settle(struct drawing *d)
+{
+    uint32_t *decided = mem_resize(d->decided, d->hits, sizeof *decided);
+    if (!decided)
+        return -1;
+    d->decided = decided;
+    for (size_t i = 0; i < d->hits; i++)
+        decided[i] = d->hit[i].number;
+    d->settled = d->hits;
+    qsort(decided, d->settled, sizeof *decided, by_number);
+    return 0;
+}
+
+/* The first rung that will probably do. */
+static size_t first_rung(const struct drawing *d)
+{
+    const struct view *v = d->v;
+    double extra = d->count > v->span ? d->count - v->span : 0, k = (double)d->k;
+    for (size_t r = 0; r < v->rungs; r++)
+        if (v->rung[r].expected + extra * v->rung[r].prior_chance >= k + 3 * sqrt(k) + 3)
+            return r;
+    return v->rungs;
+}
+
+/* The buffers of hits are kept for the next draw; free_buffers frees them. */
+static enum pal_status draw(struct drawing *d, struct pal_error *err)
+{
+    int failed = 0;
+    d->above = INFINITY;
+    d->hits = d->settled = d->found = d->asked = 0;
+    for (size_t r = first_rung(d); d->found < d->k && r <= d->v->rungs && !failed; r++) {
+        size_t first = d->hits;
+        failed = first > 0 ? settle(d) : 0;
+        if (!failed && r < d->v->rungs)
+            failed = visit_rung(d, &d->v->rung[r]);
+        else if (!failed)
+            failed = visit_all(d);
+        if (failed)
+            break;
+        take(d, first);
+        d->above = r < d->v->rungs ? d->v->rung[r].y : d->above;
+    }
+    return failed ? pal_no_memory(err) : PAL_OK;
+}
+
+static void begin(struct drawing *d, const struct bandit *b, const struct view *v, struct rng *rng)
+{
+    memset(d, 0, offsetof(struct drawing, fresh));
+    d->b = b;
+    d->v = v;
+    d->rng = rng;
+}
+
+static void free_buffers(struct drawing *d)
+{
+    mem_free(d->hit);
+    mem_free(d->decided);
+}
+
+enum pal_status bandit_simulate(const struct bandit *b, const struct view *v, size_t k, size_t n,
+                                struct rng *rng, struct drawn *out, struct pal_error *err)
+{
+    struct drawing d;
+    enum pal_status st = PAL_OK;
+    begin(&d, b, v, rng);
+    d.count = v->span;
+    d.k = k;
+    for (size_t i = 0; i < n && st == PAL_OK; i++) {
+        d.out = out + i * k;
+        st = draw(&d, err);
+    }
+    free_buffers(&d);
+    return st;
+}
+
+/* ---- propensities ---- */
+
+/* P(X > y) for y between `low` and `high`: ln P at NODES places, parabolas between. */
+struct curve {
+    double low, step, value[NODES];
+};
+
+static void fit_curve(struct curve *c, double alpha, double beta, double low, double high)
+{
+    c->low = low;
+    c->step = fmax((high - low) / (NODES - 1), 1e-9);
+    for (int i = 0; i < NODES; i++)
+        c->value[i] = log(fmax(beta_above(alpha, beta, low + i * c->step, NULL), 1e-300));
+}
+
+/* The mean of P(X > T) over the quantiles of a place. */
+static double mean_above(const struct curve *c, const double *quantile)
+{
+    double sum = 0;
+    for (size_t q = 0; q < QUANTILES; q++) {
+        double at = fmin(fmax((quantile[q] - c->low) / c->step, 0), NODES - 1);
+        int node = (int)(at + 0.5);
+        node = node < 1 ? 1 : node > NODES - 2 ? NODES - 2 : node;
+        const double *v = c->value + node;
+        double x = at - node, curved = (v[1] - 2 * v[0] + v[-1]) / 2;
+        sum += exp(v[0] + x * ((v[1] - v[-1]) / 2 + x * curved));
+    }
+    return fmin(sum / QUANTILES, 1);
+}
+
+static double propensity(const struct drawing *d, uint32_t number, double last_y)
+{
+    const struct view *v = d->v;
+    double alpha, beta;
+    bool fresh = find_fresh(d, number) != NULL;
+    posterior(d, number, fresh ? d->now_ms : v->time_ms, &alpha, &beta);
+    if (d->found < d->k || d->asked >= d->count)
+        return 1; /* whoever is allowed is in */
+    if (d->asked > DEPTH || d->asked > v->rows)
+        return beta_above(alpha, beta, last_y, NULL);
+    const double *place = v->place + (d->asked - 1) * QUANTILES;
+    const double *next = d->asked < v->rows ? place + QUANTILES : place;
+    struct curve curve;
+    fit_curve(&curve, alpha, beta, next[0], place[QUANTILES - 1]);
+    double out = mean_above(&curve, place), in = mean_above(&curve, next);
+    return out / (1 + out - in);
+}
+
+static void write_picks(const struct drawing *d, struct bandit_pick *out)
+{
+    double prior = -1; /* the same for all without evidence, where there are many */
+    for (size_t i = 0; i < d->found; i++) {
+        const struct drawn *x = &d->out[i];
+        double alpha, beta, p;
+        bool evident = posterior(d, x->number, d->now_ms, &alpha, &beta);
+        bool shared = !evident && d->v->priors > 1000;
+        p = shared && prior >= 0 ? prior : propensity(d, x->number, d->out[d->found - 1].y);
+        prior = shared ? p : prior;
+        /* above 0, so that a weight of 1 / propensity is always finite */
+        out[i] = (struct bandit_pick){x->number, (float)beta_from_logit(x->y),
+                                      (float)fmax(fmin(p, 1), 1e-9)};
+    }
+}
+
+enum pal_status bandit_draw(const struct bandit *b, uint32_t count, size_t k, int64_t now_ms,
+                            struct rng *rng, bandit_allow_fn *allow, void *ctx,
+                            struct bandit_pick *out, size_t *drawn, struct pal_error *err)
+{
+    struct drawing d;
+    struct view *v;
+    k = k < count ? k : count;
+    if (k == 0) {
+        *drawn = 0;
+        return PAL_OK;
+    }
+    struct drawn *best = mem_alloc(k, sizeof *best);
+    if (!best)
+        return pal_no_memory(err);
+    enum pal_status st = bandit_pin(b, count, now_ms, &v, err);
+    if (st != PAL_OK)
+        goto done;
+    begin(&d, b, v, rng);
+    d.count = count;
+    d.k = k;
+    d.now_ms = now_ms;
+    d.allow = allow;
+    d.ctx = ctx;
+    d.out = best;
+    draw_fresh(&d);
+    st = draw(&d, err);
+    if (st == PAL_OK) {
+        write_picks(&d, out);
+        *drawn = d.found;
+    }
+    free_buffers(&d);
+    bandit_unpin(b, v);
+done:
+    mem_free(best);
+    return st;
+}
