@@ -1,0 +1,129 @@
+/* Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): each slot takes the candidate
+ * with the greatest (1 - d) relevance - d likeness, where likeness is that to the most alike item
+ * of the list so far. Relevance is the blend's sum as a share of the greatest; likeness the share
+ * of categories that two items have in common (Jaccard's). Only the best candidates take part:
+ * what stands far down would be there for its difference alone. */
+#include "engine/pipeline_inside.h"
+
+#include <string.h>
+
+enum { POOL_LEAST = 50, POOL_FACTOR = 4 };
+
+struct contender {
+    uint32_t place;  /* among the candidates */
+    float relevance; /* 0 to 1 */
+    float likeness;  /* to the most alike in the list */
+    uint32_t count;  /* of its categories, */
+    uint64_t bits;   /* as bits by number % 64: no bit in common, no category in common */
+    const uint32_t *category;
+    bool gone;
+};
+
+static float jaccard(const struct contender *x, const struct contender *y)
+{
+    uint32_t common = 0;
+    if (!(x->bits & y->bits))
+        return 0;
+    for (uint32_t i = 0, j = 0; i < x->count && j < y->count;) {
+        uint32_t a = x->category[i], b = y->category[j];
+        common += a == b;
+        i += a <= b;
+        j += b <= a;
+    }
+    return (float)common / (float)(x->count + y->count - common);
+}
+
+bool cap_allows(const struct ask *a, uint32_t item)
+{
+    uint32_t n;
+    if (!a->used)
+        return true;
+    const uint32_t *category = catalog_categories(a->in->catalog, item, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (a->used[category[i]] >= a->in->options->category_cap)
+            return false;
+    return true;
+}
+
+void list_put(struct ask *a, uint32_t item, float score, const char *source, float propensity)
+{
+    a->list[a->count++] = (struct pipeline_item){
+        .item = item, .score = score, .source = source, .propensity = propensity};
+    take(a, item);
+    if (a->used) {
+        uint32_t n;
+        const uint32_t *category = catalog_categories(a->in->catalog, item, &n);
+        for (uint32_t i = 0; i < n; i++)
+            a->used[category[i]]++;
+    }
+}
+
+static void put_candidate(struct ask *a, const struct candidate *c)
+{
+    list_put(a, c->item, a->in->model ? c->score : c->blend, c->name, c->chance);
+}
+
+static struct contender *open_pool(const struct ask *a, const uint32_t *place, size_t n)
+{
+    struct contender *pool = arena_alloc(a->tmp, n, sizeof *pool);
+    float greatest = n ? a->candidate[place[0]].blend : 1;
+    for (size_t i = 0; pool && i < n; i++) {
+        const struct candidate *c = &a->candidate[place[i]];
+        struct contender *x = &pool[i];
+        *x = (struct contender){.place = place[i], .relevance = c->blend / greatest};
+        x->category = catalog_categories(a->in->catalog, c->item, &x->count);
+        for (uint32_t j = 0; j < x->count; j++)
+            x->bits |= (uint64_t)1 << (x->category[j] % 64);
+    }
+    return pool;
+}
+
+/* The contender for the next slot, or NULL if the cap stops all that are left. */
+static struct contender *next(const struct ask *a, struct contender *pool, size_t n, float d)
+{
+    struct contender *best = NULL;
+    float most = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct contender *x = &pool[i];
+        float worth = (1 - d) * x->relevance - d * x->likeness;
+        if (!x->gone && (!best || worth > most) && cap_allows(a, a->candidate[x->place].item)) {
+            best = x;
+            most = worth;
+        }
+    }
+    return best;
+}
+
+enum pal_status list_diversify(struct ask *a, double diversity, struct pal_error *err)
+{
+    int64_t cap = a->in->model ? 0 : a->in->options->category_cap;
+    size_t pool_most = POOL_FACTOR * a->n > POOL_LEAST ? POOL_FACTOR * a->n : POOL_LEAST, n;
+    uint32_t *place;
+    if (cap > 0) {
+        a->used =
+            arena_zero(a->tmp, catalog_category_names(a->in->catalog)->count, sizeof *a->used);
+        if (!a->used)
+            return pal_no_memory(err);
+        pool_most = a->candidates;
+    }
+    bool plain = diversity <= 0 && cap == 0;
+    enum pal_status st = blend_order(a, plain ? a->n : pool_most, &place, &n, err);
+    if (st != PAL_OK)
+        return st;
+    for (size_t i = 0; plain && i < n; i++)
+        put_candidate(a, &a->candidate[place[i]]);
+    if (plain)
+        return PAL_OK;
+    struct contender *pool = open_pool(a, place, n), *x;
+    if (!pool)
+        return pal_no_memory(err);
+    while (a->count < a->n && (x = next(a, pool, n, (float)diversity))) {
+        put_candidate(a, &a->candidate[x->place]);
+        x->gone = true;
+        for (size_t i = 0; i < n; i++) {
+            float like = pool[i].gone ? 0 : jaccard(x, &pool[i]);
+            pool[i].likeness = like > pool[i].likeness ? like : pool[i].likeness;
+        }
+    }
+    return PAL_OK;
+}

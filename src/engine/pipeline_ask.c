@@ -1,0 +1,189 @@
+/* A request's own state: above all a bit for every item that must not come. It begins as a copy of
+ * the catalog's availability (catalog / 8 bytes); the seen, the excluded and whatever is in the
+ * list already are added. A model is asked with the same as bytes by its own numbers, so that it
+ * never names what may not be shown and no list comes back short. */
+#include "engine/pipeline_inside.h"
+
+#include <string.h>
+
+enum { ONLY_SOURCE = 100 }; /* the quota of a source that is asked alone */
+
+static enum pal_status check(const struct pipeline_input *in, struct pal_error *err)
+{
+    if (in->n < 1 || in->n > PIPELINE_N_MOST)
+        return pal_fail(err, PAL_EUSAGE, "n is %zu: from 1 to %d items can be asked for", in->n,
+                        PIPELINE_N_MOST);
+    return PAL_OK;
+}
+
+static void take_all(struct ask *a, const uint32_t *item, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (item[i] < a->items)
+            take(a, item[i]);
+}
+
+enum pal_status ask_open(struct ask *a, const struct pipeline_input *in, bool seen,
+                         struct arena *tmp, struct pal_error *err)
+{
+    enum pal_status st = check(in, err);
+    if (st != PAL_OK)
+        return st;
+    uint32_t items = catalog_count(in->catalog);
+    size_t words = ((size_t)items + 63) / 64;
+    *a = (struct ask){.in = in,
+                      .tmp = tmp,
+                      .items = items,
+                      .n = in->n < items ? in->n : items,
+                      .filtered = true,
+                      .unseen = seen && !in->options->again};
+    a->taken = arena_alloc(tmp, words, sizeof *a->taken);
+    a->list = arena_alloc(tmp, a->n, sizeof *a->list);
+    if (!a->taken || !a->list)
+        return pal_no_memory(err);
+    if (words)
+        memcpy(a->taken, catalog_unavailable(in->catalog), words * sizeof *a->taken);
+    if (a->unseen)
+        take_all(a, in->seen, in->seen_count);
+    take_all(a, in->exclude, in->exclude_count);
+    for (size_t i = 0; i < in->history.n; i++)
+        a->liked |= in->history.weight[i] > 0;
+    if (in->filter) {
+        a->filtered = false;
+        st = filter_bind(in->filter, in->catalog, tmp, err);
+    }
+    return st;
+}
+
+void ask_filter(struct ask *a)
+{
+    size_t words = ((size_t)a->items + 63) / 64;
+    for (size_t w = 0; w < words && !a->filtered; w++)
+        for (uint64_t open = ~a->taken[w]; open; open &= open - 1) {
+            uint32_t item = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(open);
+            if (!filter_match(a->in->filter, a->in->catalog, item))
+                take(a, item);
+        }
+    a->filtered = true;
+}
+
+bool ask_allows(void *ask, uint32_t item)
+{
+    const struct ask *a = ask;
+    return item < a->items && !is_taken(a, item) &&
+           (a->filtered || filter_match(a->in->filter, a->in->catalog, item));
+}
+
+size_t ask_free(struct ask *a, size_t most)
+{
+    size_t words = ((size_t)a->items + 63) / 64, count = 0;
+    ask_filter(a);
+    for (size_t w = 0; w < words && count < most; w++)
+        count += (size_t)__builtin_popcountll(~a->taken[w]);
+    return count < most ? count : most;
+}
+
+const struct source *ask_source(const struct ask *a, const char *name)
+{
+    for (size_t i = 0; i < a->in->source_count; i++)
+        if (strcmp(a->in->sources[i].model->ops->name, name) == 0)
+            return &a->in->sources[i];
+    return NULL;
+}
+
+enum pal_status ask_history(const struct ask *a, const struct source *s, struct history *out,
+                            bool *liked, struct pal_error *err)
+{
+    const struct history *h = &a->in->history;
+    uint32_t *item = arena_alloc(a->tmp, h->n, sizeof *item);
+    float *weight = arena_alloc(a->tmp, h->n, sizeof *weight);
+    size_t n = 0;
+    if (!item || !weight)
+        return pal_no_memory(err);
+    *liked = false;
+    for (size_t i = 0; i < h->n; i++) {
+        uint32_t number = source_number(s, h->item[i]);
+        if (number == INTERN_NONE)
+            continue;
+        item[n] = number;
+        weight[n++] = h->weight[i];
+        *liked |= h->weight[i] > 0;
+    }
+    *out = (struct history){.n = n, .item = item, .weight = weight, .now_s = h->now_s};
+    return PAL_OK;
+}
+
+static void skip_all(const struct ask *a, const struct source *s, const uint32_t *item, size_t n,
+                     uint8_t *skip)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t number = item[i] < a->items ? source_number(s, item[i]) : INTERN_NONE;
+        if (number != INTERN_NONE)
+            skip[number] = 1;
+    }
+}
+
+enum pal_status ask_skip(struct ask *a, const struct source *s, uint8_t **out,
+                         struct pal_error *err)
+{
+    const struct pipeline_input *in = a->in;
+    uint32_t n = model_items(s->model);
+    uint8_t *skip = arena_alloc(a->tmp, n, 1);
+    if (!skip)
+        return pal_no_memory(err);
+    ask_filter(a);
+    if (s->skip && !in->filter && a->count == 0) {
+        memcpy(skip, s->skip, n);
+        if (a->unseen)
+            skip_all(a, s, in->seen, in->seen_count, skip);
+        skip_all(a, s, in->exclude, in->exclude_count, skip);
+    } else {
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t item = source_item(s, i);
+            skip[i] = item >= a->items || is_taken(a, item);
+        }
+    }
+    *out = skip;
+    return PAL_OK;
+}
+
+float ask_worth(const struct ask *a, uint32_t item)
+{
+    double alpha, beta;
+    if (!a->in->bandit)
+        return 0;
+    bandit_posterior(a->in->bandit, item, a->in->now_ms, &alpha, &beta);
+    return (float)(alpha / (alpha + beta));
+}
+
+enum pal_status ask_no_model(const struct ask *a, struct pal_error *err)
+{
+    struct str names = {0};
+    for (size_t i = 0; i < a->in->source_count; i++)
+        str_fmt(&names, "%s, ", a->in->sources[i].model->ops->name);
+    enum pal_status st = pal_fail(err, PAL_ENOTFOUND,
+                                  "there is no model '%.40s' here, only %sbandit, popular, "
+                                  "trending and random",
+                                  a->in->model, str_text(&names));
+    str_done(&names);
+    return st;
+}
+
+enum pal_status ask_sources(const struct ask *a, struct quota *out, size_t *count,
+                            struct pal_error *err)
+{
+    const struct pipeline_input *in = a->in;
+    if (!in->model)
+        return a->liked ? quotas_parse(in->options->sources, "sources", out, count, err)
+                        : quotas_parse(in->options->newcomers, "newcomers", out, count, err);
+    const struct source *s = ask_source(a, in->model);
+    struct quota q = {.kind = FROM_MODEL};
+    if (!quota_named(in->model, strlen(in->model), &q) && s)
+        q.name = s->model->ops->name;
+    if (!s && q.kind == FROM_MODEL)
+        return ask_no_model(a, err);
+    q.most = ONLY_SOURCE;
+    *out = q;
+    *count = 1;
+    return PAL_OK;
+}
