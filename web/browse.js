@@ -129,7 +129,6 @@ function wholeFilter(state) {
 
 async function load(state, ui) {
     const turn = ++state.turn;
-    state.items = [];
     state.next = null;
     state.loading = true;
     if (!ui.wall.children.length) replace(ui.wall, waiting(18));
@@ -156,9 +155,9 @@ async function load(state, ui) {
                         h('p', {}, 'Try fewer words, fewer categories, or an emptier filter.')
                     )
         );
-        state.total = answer.total;
-        state.next = answer.next;
+        Object.assign(state, {items: [], total: answer.total, next: answer.next});
         add(state, ui, answer.items);
+        finish(state, ui);
         announce(
             answer.items.length
                 ? `${answer.items.length}${answer.next ? ' or more' : ''} found.`
@@ -170,17 +169,19 @@ async function load(state, ui) {
         if (turn === state.turn) {
             state.loading = false;
             ui.wall.removeAttribute('aria-busy');
-            finish(state, ui);
         }
     }
 }
 
+/* A filter that can't be read leaves what is shown as it is. */
 function complain(state, ui, problem) {
     if (!(problem instanceof Problem)) throw problem;
+    replace(ui.end);
     if (problem.status === 400 && state.filter) {
         ui.field.complain(problem.message);
         return;
     }
+    state.items = [];
     replace(ui.wall);
     replace(
         ui.message,

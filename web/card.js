@@ -2,7 +2,7 @@
  * with the arrow keys; Tab goes to the current card and its buttons and then on. */
 import {announce, h, icon, percent} from './dom.js';
 import {posterAddress} from './poster.js';
-import {act, naming, sourceMeaning, sourceName, verdictOn} from './taste.js';
+import {act, kindsOf, naming, sourceMeaning, sourceName, verdictOn} from './taste.js';
 
 export function itemAddress(id) {
     return '#/item/' + encodeURIComponent(id);
@@ -88,7 +88,7 @@ export function reasonOf(item) {
 /* A card of a wall. part: what of a listed item to show: its source and reason. */
 export function card(item, {onact, reasons} = {}) {
     const {title, year} = naming(item);
-    const known = (item.categories || []).slice(0, 2).join(', ');
+    const known = kindsOf(item).slice(0, 2).join(', ');
     const why = reasons && reasonOf(item);
     return h(
         'li',
@@ -100,7 +100,7 @@ export function card(item, {onact, reasons} = {}) {
             item.available === false ? h('span', {class: 'flag gone'}, 'Not available') : null,
             item.explored ? h('span', {class: 'flag'}, icon('spark'), 'A try') : null,
             h('span', {class: 'card-title'}, title),
-            h('span', {class: 'card-meta'}, [year, known].filter(Boolean).join(' · ') || ' ')
+            h('span', {class: 'card-meta'}, [year, known].filter(Boolean).join(' · ') || '\u00a0')
         ),
         reasons
             ? h(

@@ -31,9 +31,9 @@ export function seriesColour(n) {
     return colour(`series-${(n % 6) + 1}`);
 }
 
-/* A figure with a chart. make(): what Chart.js wants as {type, data, options}, asked again when the
+/* A figure with a chart; level: of its heading. make(): what Chart.js wants as {type, data, options}, asked again when the
  * colours change. says: what it shows. numbers: {head, rows} of the table. */
-export function chartFigure({title, says, make, numbers, wide, high}) {
+export function chartFigure({title, says, make, numbers, wide, high, level = 2}) {
     const canvas = h('canvas', {role: 'img', 'aria-label': `${title}. ${says}`});
     const box = h('div', {class: `chart-box${high ? ' high' : ''}`}, canvas);
     const details = h(
@@ -47,7 +47,7 @@ export function chartFigure({title, says, make, numbers, wide, high}) {
     const figure = h(
         'figure',
         {class: `panel${wide ? ' wide' : ''}`},
-        h('figcaption', {}, h('h3', {}, title), h('p', {class: 'muted'}, says)),
+        h('figcaption', {}, h(`h${level}`, {}, title), h('p', {class: 'muted'}, says)),
         box,
         numbers ? details : null
     );

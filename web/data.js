@@ -107,7 +107,7 @@ function longTail({ranks, counts, long_tail_share: share}) {
             `Events by item, from the most popular on; both scales are logarithmic.` +
             (share === undefined || share === null
                 ? ''
-                : ` The less popular half of the events' items holds ${percent(share)} of all events.`),
+                : ` Beyond the most popular fifth of the items lie ${percent(share)} of the events.`),
         numbers: {
             head: ['Rank', 'Events'],
             rows: points.map(point => [count(point.x), count(point.y)])
@@ -261,7 +261,7 @@ function heatMap({names, counts}) {
         h(
             'figcaption',
             {},
-            h('h3', {}, 'Which categories go together'),
+            h('h2', {}, 'Which categories go together'),
             h(
                 'p',
                 {class: 'muted'},

@@ -33,7 +33,7 @@ async function load(place, id, setTitle, state) {
         return;
     }
     if (state.closed) return;
-    const {title, year} = naming(item);
+    const {title, year, also} = naming(item);
     setTitle(title);
     const acts = h(
         'div',
@@ -76,6 +76,7 @@ async function load(place, id, setTitle, state) {
                     title,
                     year ? h('span', {class: 'year'}, ` ${year}`) : null
                 ),
+                also ? h('p', {class: 'muted'}, `Also: ${also}`) : null,
                 item.available
                     ? null
                     : h('p', {class: 'complaint'}, 'Not available: it is not recommended.'),

@@ -109,6 +109,7 @@ who.addEventListener('click', () => {
     const input = h('input', {
         id: 'user-id',
         type: 'text',
+        autofocus: true,
         list: 'users',
         required: true,
         maxlength: 256,
@@ -240,6 +241,7 @@ setKeyAsker(
             let key = null;
             const input = h('input', {
                 id: 'key',
+                autofocus: true,
                 type: 'password',
                 required: true,
                 autocomplete: 'current-password',

@@ -339,30 +339,29 @@ function versionPanel(state, ui, version) {
     );
 }
 
-/* The gate's own words, whatever fields it has. */
+/* What the gate decided, and on what grounds. */
 function gateText(gate) {
     if (!gate) return null;
-    const good = gate.published ?? gate.passed ?? gate.verdict !== 'held_back';
-    const words = Object.entries(gate)
-        .filter(([, value]) => value !== null && typeof value !== 'object')
-        .map(
-            ([name, value]) =>
-                `${name.replace(/_/g, ' ')} ${typeof value === 'number' && !Number.isInteger(value) ? decimal(value) : value}`
-        );
+    const good = gate.published !== false;
+    const against = Number.isFinite(gate.live_value)
+        ? ` against ${decimal(gate.live_value)} of version ${gate.live_version}`
+        : '';
+    const measured = gate.metric && Number.isFinite(gate.value);
     return h(
         'p',
         {class: `gate ${good ? 'good' : 'bad'}`},
-        h('b', {}, 'Gate: '),
-        words.join(' · ')
+        h('b', {}, good ? 'Passed the gate' : 'Held back by the gate'),
+        measured ? `: ${gate.metric} ${decimal(gate.value)}${against}` : '',
+        gate.message ? ` · ${gate.message}` : ''
     );
 }
 
 function optionText(options) {
-    return (
-        Object.entries(options || {})
-            .map(([name, value]) => `${name} ${value}`)
-            .join(', ') || '–'
-    );
+    const words = Object.entries(options || {}).map(([name, value]) => {
+        const short = typeof value === 'number' ? Number(value.toPrecision(4)) : value;
+        return `${name} ${typeof short === 'object' ? JSON.stringify(short) : short}`;
+    });
+    return words.join(', ') || '–';
 }
 
 async function activate(state, ui, version) {
@@ -425,6 +424,7 @@ function simulation(report) {
         title: `${report.world || 'A world'}, ${moment(report.at)}`,
         says: `Share of likes by round; at the end ${last}.`,
         wide: true,
+        level: 3,
         numbers: {
             head: ['Round', ...names],
             rows: report.rounds.map((round, i) => [

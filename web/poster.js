@@ -2,7 +2,7 @@
  * so the same item always looks the same. It is an SVG in a data: address, which the browser draws
  * once and keeps as a picture. */
 import {MOTIFS, PALETTES, moodOf} from './motifs.js';
-import {naming} from './taste.js';
+import {kindsOf, naming} from './taste.js';
 
 const kept = new Map();
 const KEPT_MOST = 600;
@@ -163,7 +163,7 @@ function letters(lines, face, size, x, y, fill, anchor) {
 
 function draw(item) {
     const r = chance(hash(item.item_id + '\n' + (item.title || '')));
-    const categories = item.categories || [];
+    const categories = kindsOf(item);
     const {title, year} = naming(item);
     const mood = moodOf(r.chance(0.65) ? categories : r.shuffle(categories));
     const colours = PALETTES[r.pick(mood.palettes)];

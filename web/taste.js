@@ -81,19 +81,31 @@ export async function lookUp(id) {
     }
 }
 
-/* {title, year} as people write them: "Matrix, The (1999)" is The Matrix of 1999. */
+/* {title, year, also} as people write them: "Matrix, The (1999)" is The Matrix of 1999, and
+ * "City of Lost Children, The (Cité des enfants perdus, La) (1995)" is known by another name, too. */
 export function naming(item) {
     let title = item.title || item.item_id;
     let year = item.attributes && item.attributes.year;
+    let also = '';
     const dated = /^(.*\S)\s*\((\d{4})\)$/.exec(title);
     if (dated) {
         title = dated[1];
         year = year || dated[2];
+        const named = /^(.*\S) \(([^()]*)\)$/.exec(title);
+        if (named) [title, also] = [named[1], upright(named[2])];
     }
-    const article = /^(.*), (The|A|An|Der|Die|Das|Le|La|Les|L'|El|Il)(?= \(|$)(.*)$/.exec(title);
-    if (article)
-        title = article[2] + (article[2].endsWith("'") ? '' : ' ') + article[1] + article[3];
-    return {title, year: year ? String(year) : ''};
+    return {title: upright(title), year: year ? String(year) : '', also};
+}
+
+function upright(title) {
+    const article = /^(.*), (The|A|An|Der|Die|Das|Le|La|Les|L'|El|Il)$/.exec(title);
+    if (!article) return title;
+    return article[2] + (article[2].endsWith("'") ? '' : ' ') + article[1];
+}
+
+/* Categories for showing: not those that say that there is none, "(no genres listed)". */
+export function kindsOf(item) {
+    return (item.categories || []).filter(name => !name.startsWith('('));
 }
 
 /* ---- What the user did ---- */

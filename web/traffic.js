@@ -61,7 +61,9 @@ export default function traffic(place) {
             replace(ui.state, trouble(problem, look));
             if (!problem.away && problem.status < 500) return;
         }
-        if (!state.closed) state.timer = setTimeout(look, EVERY_MS);
+        /* The first rates need two looks: they come soon. */
+        if (!state.closed)
+            state.timer = setTimeout(look, samples.length < 4 ? EVERY_MS / 4 : EVERY_MS);
     };
     const onSeen = () => {
         if (!document.hidden) look();

@@ -431,11 +431,16 @@ function lateRow({item, type, timestamp, value}) {
             {
                 type: 'button',
                 class: 'turn',
-                'aria-label': `${other === 'like' ? 'Like' : 'Dislike'} ${title} instead`,
                 onclick: event => send(item, other, event.currentTarget)
             },
             icon(other),
-            h('span', {}, `${other === 'like' ? 'Like' : 'Dislike'} instead`)
+            h(
+                'span',
+                {},
+                other === 'like' ? 'Like ' : 'Dislike ',
+                h('span', {class: 'unseen'}, `${title} `),
+                'instead'
+            )
         )
     );
 }
