@@ -10,7 +10,7 @@
 
 enum { HISTORY_SHOWN = 5 };
 
-enum pal_status live_open(struct job *job, struct live *out, struct pal_error *err)
+enum pal_status answer_open(struct job *job, struct live *out, struct pal_error *err)
 {
     struct registry_version v;
     memset(out, 0, sizeof *out);

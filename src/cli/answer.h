@@ -14,7 +14,7 @@ struct live {
     char path[PATH_MAX];
     struct recommender *recommender;
 };
-MUST_USE enum pal_status live_open(struct job *job, struct live *out, struct pal_error *err);
+MUST_USE enum pal_status answer_open(struct job *job, struct live *out, struct pal_error *err);
 void live_done(struct live *l); /* an all-zero struct is fine */
 
 /* A user's history by the rules `weights`, in the catalog's numbers. Arrays live in tmp. */

@@ -106,7 +106,7 @@ enum pal_status recommend_run(struct job *job, struct pal_error *err)
                         "for whom? Give either --user ID or --history 'TITLE,TITLE'");
     enum pal_status st = job_threads(job, err);
     if (!st)
-        st = live_open(job, &live, err);
+        st = answer_open(job, &live, err);
     if (!st)
         st = history(job, &live, &h, err);
     if (!st)

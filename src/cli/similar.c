@@ -41,7 +41,7 @@ enum pal_status similar_run(struct job *job, struct pal_error *err)
     if (!job->operand_count)
         return pal_fail(err, PAL_EUSAGE, "similar to what? palate similar 'TITLE'");
     a.items = arena_zero(&job->arena, n, sizeof *a.items);
-    enum pal_status st = a.items ? live_open(job, &live, err) : pal_no_memory(err);
+    enum pal_status st = a.items ? answer_open(job, &live, err) : pal_no_memory(err);
     if (!st)
         st = find_item(recommender_items(live.recommender), job->operands[0], &item, err);
     if (!st)

@@ -70,7 +70,8 @@ static const struct layout {
     [RECORD_USER] = {"user", user_texts, 2, 8},
     [RECORD_USER_DELETE] = {"user to delete", user_id, 1, 0},
     [RECORD_SERVED] = {"served list", served_texts, 3, 8},
-    [RECORD_CLEAR] = {"order to forget everything", NULL, 0, 0},
+    /* a byte, since a journal keeps no record of nothing */
+    [RECORD_CLEAR] = {"order to forget everything", NULL, 0, 1},
 };
 enum { KINDS = sizeof layouts / sizeof layouts[0] };
 
@@ -129,6 +130,8 @@ void record_encode(const struct record *r, struct str *out)
     }
     if (r->kind == RECORD_ITEM)
         put_number(out, r->item.available, 1);
+    if (r->kind == RECORD_CLEAR)
+        put_number(out, 0, 1);
     for (size_t i = 0; i < layout->count; i++) {
         const char *text = *text_at(r, &layout->texts[i]);
         str_add(out, text ? text : "", text ? strlen(text) + 1 : 1);
@@ -173,6 +176,8 @@ static enum pal_status decode_numbers(const struct layout *layout, const unsigne
             return damaged(layout, "available", "is neither yes nor no", err);
         r->item.available = p[8];
     }
+    if (r->kind == RECORD_CLEAR && *p)
+        return damaged(layout, "its byte", "is not 0", err);
     return PAL_OK;
 }
 
