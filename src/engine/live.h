@@ -18,7 +18,6 @@
 
 struct live;
 
-/* What an event type means beside its weight. */
 struct live_options {
     const char *store;   /* "sqlite:palate.db" */
     const char *journal; /* folder; NULL = beside the store: "palate.db-journal.d" */
@@ -26,15 +25,17 @@ struct live_options {
     const char *weights; /* data/weights.h; NULL = the default */
     const char *seen;    /* types that mark an item seen: "like,dislike,purchase,rating", "*" = all,
                             "" = none */
-    const char *rewards; /* types that the bandit learns from: "like,dislike" */
+    const char *rewards; /* types that the bandit learns from: "like,dislike,purchase,rating" */
     int64_t profile_bytes;  /* of cached profiles, at most */
     int64_t profile_events; /* of a user's latest events that count, at most */
+    int64_t profile_seen;   /* items that a user is remembered to have seen, at most */
     int64_t drain_most;     /* records in one transaction of the drain */
     int64_t served_days;    /* how long served lists are kept; 0 = they are not */
     bool served;            /* keep lists that were served at all */
 };
 extern const struct opt_table live_option_table; /* live.profile_bytes=…; not store, models */
 
+/* Texts in it are borrowed until live_close. */
 struct live_config {
     struct live_options live;
     struct pipeline_options engine;
@@ -48,11 +49,14 @@ typedef void live_log_fn(void *ctx, enum live_level level, const char *message);
 
 /* Opens store and journal, recovers, and is ready to answer when it returns; popularity and the
  * bandit are counted from the store in the background. A live version that is damaged: the newest
- * one that is not takes its place, and log says so; none is no error. */
+ * one that is not takes its place, and log says so; none is no error. If the store and the journal
+ * are empty and there is a version, the items of its catalog are written as if somebody had put
+ * them. */
 MUST_USE enum pal_status live_open(const struct live_config *config, live_log_fn *log,
                                    void *log_ctx, struct live **out, struct pal_error *err);
 
-/* Commits and drains what it can within wait_ms, and closes. NULL is fine. */
+/* Commits what was submitted, drains what it can within wait_ms, and closes; what the store has not
+ * taken by then stays in the journal for the next start. NULL is fine. */
 void live_close(struct live *l, unsigned wait_ms);
 
 /* ---- Writing ---- */
@@ -62,7 +66,9 @@ typedef void live_done_fn(void *ctx, enum pal_status st, const struct pal_error 
 
 /* Checks the records (all or none) and submits them. PAL_EUSAGE "record 3: …" for a bad one,
  * PAL_EFULL when the journal is; then done is not called. A time of 0 in an event, item or user
- * becomes now. An event whose event_id came before is accepted and changes nothing. */
+ * becomes now. An event whose event_id came before is accepted and changes nothing: neither memory,
+ * if that was among the last 131,072 ids, nor ever the store. done may be NULL; with count 0 it is
+ * called at once. */
 MUST_USE enum pal_status live_write(struct live *l, struct record *records, size_t count,
                                     live_done_fn *done, void *ctx, struct pal_error *err);
 
@@ -119,12 +125,14 @@ MUST_USE enum pal_status live_recommend(struct live *l, const struct live_reques
                                         struct arena *tmp, struct live_answer *out,
                                         struct pal_error *err);
 
-/* Orders ids (count) for the user or past of q; unknown ones come last. q->n is not looked at. */
+/* Orders ids (count) for the user or past of q; unknown ones come last, with source "unknown". q->n
+ * is not looked at. */
 MUST_USE enum pal_status live_rank(struct live *l, const struct live_request *q,
                                    const char *const *ids, size_t count, struct arena *tmp,
                                    struct live_answer *out, struct pal_error *err);
 
-/* PAL_ENOTFOUND for an unknown item. */
+/* PAL_ENOTFOUND for an unknown item, or a q->model that is not there. Nothing is like an item of
+ * which nothing is known. */
 MUST_USE enum pal_status live_similar(struct live *l, const char *item_id,
                                       const struct live_request *q, struct arena *tmp,
                                       struct live_answer *out, struct pal_error *err);
@@ -201,7 +209,11 @@ struct live_status {
         uint64_t items;
     } served[SOURCES_MOST + 4]; /* items by source */
     size_t served_sources;
-    uint64_t events_since_training; /* for the learning loop */
+    uint64_t events_since_training; /* for the learning loop: durable ones since the live version
+                                       was made, or in all */
+    uint64_t profile_failures;      /* profiles that the store could not be asked for */
+    uint64_t events_repeated;       /* event ids that had come before */
+    uint64_t served_lost;           /* served lists that the journal did not take */
 };
 void live_status(struct live *l, struct live_status *out);
 

@@ -1,0 +1,258 @@
+/* See drain.h. */
+#include "engine/live_inside.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    LINGER_MS = 25, /* what comes within that of the first goes with it, unless somebody waits */
+    BACKOFF_MS = 50,
+    BACKOFF_MOST_MS = 2000,
+    FORGET_EVERY_MS = 3600 * 1000,
+    DAY_MS = 86400000,
+};
+
+static uint64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static struct timespec in_ms(unsigned ms)
+{
+    uint64_t ns = clock_ns() + (uint64_t)ms * 1000000u;
+    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
+                             .tv_nsec = (long)(ns % 1000000000u)};
+}
+
+/* Waits until there is something to do: at once for who waits, else a little after the first. */
+static bool wait_for_work(struct drain *d)
+{
+    struct timespec until;
+    pthread_mutex_lock(&d->lock);
+    atomic_store(&d->idle, true);
+    while (!d->stop && atomic_load(&d->committed) <= atomic_load(&d->position))
+        pthread_cond_wait(&d->work, &d->lock);
+    atomic_store(&d->idle, false);
+    until = in_ms(LINGER_MS);
+    while (!d->stop && !d->waiting &&
+           atomic_load(&d->committed) - atomic_load(&d->position) < d->most)
+        if (pthread_cond_timedwait(&d->work, &d->lock, &until))
+            break;
+    bool go_on = !d->stop;
+    pthread_mutex_unlock(&d->lock);
+    return go_on;
+}
+
+/* Notes a failure, said once, and waits; false when it is time to stop. */
+static bool back_off(struct live *l, unsigned *ms, const struct pal_error *err)
+{
+    struct drain *d = &l->drain;
+    struct timespec until = in_ms(*ms);
+    pthread_mutex_lock(&d->lock);
+    bool first = !d->failing;
+    d->failing = true;
+    d->error = *err;
+    pthread_cond_broadcast(&d->moved);
+    pthread_mutex_unlock(&d->lock);
+    if (first)
+        live_say(l, LIVE_WARNING,
+                 "the store takes nothing now; what comes is kept in the journal and answers go "
+                 "on: %s",
+                 err->message);
+    pthread_mutex_lock(&d->lock);
+    while (!d->stop)
+        if (pthread_cond_timedwait(&d->work, &d->lock, &until))
+            break;
+    bool go_on = !d->stop;
+    pthread_mutex_unlock(&d->lock);
+    *ms = *ms * 2 < BACKOFF_MOST_MS ? *ms * 2 : BACKOFF_MOST_MS;
+    return go_on;
+}
+
+static void recovered(struct live *l)
+{
+    struct drain *d = &l->drain;
+    pthread_mutex_lock(&d->lock);
+    bool was = d->failing;
+    d->failing = false;
+    pthread_mutex_unlock(&d->lock);
+    if (was)
+        live_say(l, LIVE_INFO, "the store takes events again");
+}
+
+/* Entries as changes; *cleared: one of them forgets everything. Returns how many. */
+static size_t decode(struct live *l, size_t count, bool *cleared, size_t *events)
+{
+    struct drain *d = &l->drain;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct journal_entry *e = &d->entries[i];
+        struct pal_error err;
+        d->changes[n].seq = e->seq;
+        if (record_decode(e->kind, e->data, e->size, &d->changes[n].record, &err) != PAL_OK) {
+            /* whole by its checksum, so another version of palate wrote it */
+            live_say(l, LIVE_ERROR, "record %llu of the journal is passed over: %s",
+                     (unsigned long long)e->seq, err.message);
+            continue;
+        }
+        *cleared = *cleared || d->changes[n].record.kind == RECORD_CLEAR;
+        *events += d->changes[n].record.kind == RECORD_EVENT;
+        n++;
+    }
+    return n;
+}
+
+/* A file that was moved or deleted can still be written to, and nobody would ever see it again. */
+static enum pal_status check_file(const struct live *l, struct pal_error *err)
+{
+    struct stat now;
+    const char *path = store_path(l->store);
+    if (!path || (stat(path, &now) == 0 && now.st_ino == l->drain.file.st_ino &&
+                  now.st_dev == l->drain.file.st_dev))
+        return PAL_OK;
+    return pal_fail(err, PAL_EIO,
+                    "%s is not the file any more that it was: put it back, or start again", path);
+}
+
+/* One transaction, tried until it is in or it is time to stop. */
+static bool carry(struct live *l, size_t count)
+{
+    struct drain *d = &l->drain;
+    uint64_t last = d->entries[count - 1].seq, began = clock_ns();
+    bool cleared = false;
+    size_t events = 0, n = decode(l, count, &cleared, &events);
+    unsigned wait = BACKOFF_MS;
+    struct pal_error err;
+    for (;;) {
+        profiles_draining(l->profiles, last);
+        enum pal_status st = check_file(l, &err);
+        if (st == PAL_OK)
+            st = store_apply(l->store, d->changes, n, last, NULL, &err);
+        profiles_drained(l->profiles, last, st == PAL_OK);
+        if (st == PAL_OK)
+            break;
+        if (!back_off(l, &wait, &err))
+            return false;
+    }
+    recovered(l);
+    journal_drained(l->journal, last);
+    if (cleared)
+        live_forget_models(l);
+    atomic_fetch_add(&d->records, n);
+    atomic_fetch_add(&d->events, events);
+    atomic_fetch_add(&d->ns, clock_ns() - began);
+    pthread_mutex_lock(&d->lock);
+    atomic_store(&d->position, last);
+    pthread_cond_broadcast(&d->moved);
+    pthread_mutex_unlock(&d->lock);
+    return true;
+}
+
+/* Served lists past their days; from this thread, since it alone writes to the store. */
+static void forget_served(struct live *l)
+{
+    struct pal_error err;
+    int64_t now = live_now_ms();
+    if (l->config.live.served_days <= 0 || now < l->drain.forget_ms)
+        return;
+    l->drain.forget_ms = now + FORGET_EVERY_MS;
+    if (store_forget_served(l->store, now - l->config.live.served_days * DAY_MS, NULL, &err) !=
+        PAL_OK)
+        live_say(l, LIVE_WARNING, "old served lists could not be deleted: %s", err.message);
+}
+
+static void *drain_loop(void *arg)
+{
+    struct live *l = arg;
+    struct drain *d = &l->drain;
+    struct pal_error err;
+    unsigned wait = BACKOFF_MS;
+    while (wait_for_work(d)) {
+        size_t count = 0;
+        if (journal_read(d->reader, d->entries, d->most, 0, &count, &err) != PAL_OK) {
+            if (!back_off(l, &wait, &err))
+                break;
+            continue;
+        }
+        wait = BACKOFF_MS;
+        if (count && !carry(l, count))
+            break;
+        forget_served(l);
+    }
+    return NULL;
+}
+
+enum pal_status drain_start(struct live *l, uint64_t position, struct pal_error *err)
+{
+    struct drain *d = &l->drain;
+    d->most = (size_t)l->config.live.drain_most;
+    atomic_store(&d->position, position);
+    d->entries = mem_alloc(d->most, sizeof *d->entries);
+    d->changes = mem_alloc(d->most, sizeof *d->changes);
+    if (!d->entries || !d->changes)
+        return pal_no_memory(err);
+    enum pal_status st = journal_reader_new(l->journal, position + 1, &d->reader, err);
+    const char *path = store_path(l->store);
+    if (st == PAL_OK && path && stat(path, &d->file))
+        st = pal_fail(err, PAL_EIO, "cannot look at %s: %s", path, strerror(errno));
+    if (st != PAL_OK)
+        return st;
+    if (pthread_create(&d->thread, NULL, drain_loop, l))
+        return pal_fail(err, PAL_ENOMEM, "no thread could be started for the drain");
+    d->running = true;
+    return PAL_OK;
+}
+
+void drain_stop(struct live *l)
+{
+    struct drain *d = &l->drain;
+    if (d->running) {
+        pthread_mutex_lock(&d->lock);
+        d->stop = true;
+        pthread_cond_broadcast(&d->work);
+        pthread_mutex_unlock(&d->lock);
+        pthread_join(d->thread, NULL);
+        d->running = false;
+    }
+    journal_reader_free(d->reader);
+    mem_free(d->entries);
+    mem_free(d->changes);
+    d->reader = NULL;
+    d->entries = NULL;
+    d->changes = NULL;
+}
+
+void drain_committed(struct drain *d, uint64_t seq)
+{
+    atomic_store(&d->committed, seq);
+    if (!atomic_load(&d->idle))
+        return;
+    pthread_mutex_lock(&d->lock);
+    pthread_cond_signal(&d->work);
+    pthread_mutex_unlock(&d->lock);
+}
+
+enum pal_status drain_wait(struct drain *d, uint64_t seq, unsigned wait_ms, struct pal_error *err)
+{
+    struct timespec until = in_ms(wait_ms);
+    enum pal_status st = PAL_OK;
+    pthread_mutex_lock(&d->lock);
+    d->waiting++;
+    pthread_cond_signal(&d->work);
+    bool late = false;
+    while (atomic_load(&d->position) < seq && !late)
+        late = pthread_cond_timedwait(&d->moved, &d->lock, &until) != 0;
+    d->waiting--;
+    if (atomic_load(&d->position) < seq)
+        st = d->failing
+                 ? pal_fail(err, PAL_EIO, "the store is behind the journal: %s", d->error.message)
+                 : pal_fail(err, PAL_EIO, "the store is %llu records behind the journal: try again",
+                            (unsigned long long)(seq - atomic_load(&d->position)));
+    pthread_mutex_unlock(&d->lock);
+    return st;
+}

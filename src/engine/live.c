@@ -1,0 +1,367 @@
+/* See live.h and live_inside.h. Opening, closing, status. */
+#include "engine/live_inside.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { REPLAY_AT_ONCE = 1024 };
+
+#define FIELD(name) offsetof(struct live_options, name)
+static const struct opt rows[] = {
+    {"journal", OPT_TEXT, FIELD(journal), NULL, 0, 0, OPT_LINEAR, "FOLDER",
+     "where what was accepted is kept until the store has it (default: beside the store)"},
+    {"weights", OPT_TEXT, FIELD(weights), NULL, 0, 0, OPT_LINEAR, "RULES",
+     "what an event is worth (default: like:1,dislike:-1,view:0.1,…)"},
+    {"seen", OPT_TEXT, FIELD(seen), "like,dislike,purchase,rating", 0, 0, OPT_LINEAR, "TYPES",
+     "event types after which an item is not recommended again; * = all"},
+    {"rewards", OPT_TEXT, FIELD(rewards), "like,dislike,purchase,rating", 0, 0, OPT_LINEAR, "TYPES",
+     "event types that the bandit learns from; * = all"},
+    {"profile_bytes", OPT_INT, FIELD(profile_bytes), "268435456", 1 << 16, 1e13, OPT_LOG2, NULL,
+     "memory for users' profiles"},
+    {"profile_events", OPT_INT, FIELD(profile_events), "500", 1, 1e6, OPT_LOG2, NULL,
+     "a user's latest events that count"},
+    {"profile_seen", OPT_INT, FIELD(profile_seen), "5000", 0, 1e6, OPT_LOG2, NULL,
+     "items that a user is remembered to have seen"},
+    {"drain_most", OPT_INT, FIELD(drain_most), "10000", 1, 1e6, OPT_LOG2, NULL,
+     "records that the store takes in one transaction"},
+    {"served", OPT_BOOL, FIELD(served), "true", 0, 0, OPT_LINEAR, NULL,
+     "keep the lists that were served to users"},
+    {"served_days", OPT_INT, FIELD(served_days), "30", 0, 36500, OPT_LINEAR, NULL,
+     "days that served lists are kept; 0 = for ever"},
+};
+#undef FIELD
+const struct opt_table live_option_table = {rows, sizeof rows / sizeof *rows};
+
+void live_say(struct live *l, enum live_level level, const char *fmt, ...)
+{
+    char message[1024];
+    va_list args;
+    if (!l->log)
+        return;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    l->log(l->log_ctx, level, message);
+}
+
+int64_t live_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- Opening ---- */
+
+static void init_locks(struct live *l)
+{
+    pthread_rwlockattr_t fair;
+    pthread_condattr_t monotonic;
+    pthread_rwlockattr_init(&fair);
+    /* or a stream of requests would keep the journal's writer out for ever */
+    pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&l->world, &fair);
+    pthread_rwlockattr_destroy(&fair);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&l->build, NULL);
+    pthread_mutex_init(&l->drain.lock, NULL);
+    pthread_cond_init(&l->drain.work, &monotonic);
+    pthread_cond_init(&l->drain.moved, &monotonic);
+    pthread_mutex_init(&l->keeper.lock, NULL);
+    pthread_cond_init(&l->keeper.wake, &monotonic);
+    pthread_mutex_init(&l->served.lock, NULL);
+    pthread_mutex_init(&l->served.order, NULL);
+    pthread_mutex_init(&l->writes_lock, NULL);
+    pthread_cond_init(&l->writes_done, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+static void free_locks(struct live *l)
+{
+    pthread_rwlock_destroy(&l->world);
+    pthread_mutex_destroy(&l->build);
+    pthread_mutex_destroy(&l->drain.lock);
+    pthread_cond_destroy(&l->drain.work);
+    pthread_cond_destroy(&l->drain.moved);
+    pthread_mutex_destroy(&l->keeper.lock);
+    pthread_cond_destroy(&l->keeper.wake);
+    pthread_mutex_destroy(&l->served.lock);
+    pthread_mutex_destroy(&l->served.order);
+    pthread_mutex_destroy(&l->writes_lock);
+    pthread_cond_destroy(&l->writes_done);
+}
+
+/* What stands alone: no files yet. */
+static enum pal_status make_parts(struct live *l, struct pal_error *err)
+{
+    const struct live_options *o = &l->config.live;
+    enum pal_status st = pipeline_check(&l->config.engine, err);
+    if (st == PAL_OK)
+        st = catalog_new(&l->catalog, err);
+    if (st == PAL_OK)
+        st = snapshot_new(NULL, NULL, 0, NULL, NULL, &l->snapshot, err);
+    if (st == PAL_OK)
+        st = bandit_new(&l->config.bandit, &l->bandit, err);
+    if (st == PAL_OK)
+        st = recent_new(&l->recent, err);
+    if (st == PAL_OK && (!o->store || !o->models))
+        st = pal_fail(err, PAL_EUSAGE, "say where the store and the models are");
+    return st;
+}
+
+/* A store_item_fn. */
+static enum pal_status take_item(void *ctx, const struct item_row *row, struct pal_error *err)
+{
+    struct live *l = ctx;
+    uint32_t number;
+    enum pal_status st = catalog_put(l->catalog, row, &number, err);
+    if (st == PAL_OK)
+        title_keys_set(&l->titles, number, row->title);
+    return st;
+}
+
+static enum pal_status read_store(struct live *l, uint64_t *position, struct pal_error *err)
+{
+    struct event_types types;
+    uint8_t number;
+    const struct profile_limits limits = {
+        l->config.live.profile_bytes, l->config.live.profile_events, l->config.live.profile_seen};
+    enum pal_status st = store_open(l->config.live.store, false, &l->store, err);
+    if (st == PAL_OK)
+        st = store_position(l->store, position, err);
+    if (st == PAL_OK)
+        st = profiles_new(&limits, *position, &l->profiles, err);
+    if (st == PAL_OK)
+        st = store_items(l->store, take_item, l, err);
+    if (st == PAL_OK)
+        st = store_types(l->store, &types, err);
+    for (size_t i = 0; st == PAL_OK && i < types.count; i++)
+        st = kinds_add(&l->kinds, types.name[i], &number, err);
+    return st;
+}
+
+static enum pal_status open_journal(struct live *l, uint64_t position,
+                                    struct journal_recovery *found, struct pal_error *err)
+{
+    struct str dir = {0};
+    const char *path = store_path(l->store);
+    if (l->config.live.journal)
+        str_put(&dir, l->config.live.journal);
+    else if (path)
+        str_fmt(&dir, "%s-journal.d", path);
+    else
+        return pal_fail(err, PAL_EUSAGE, "say in which folder the journal is to be kept");
+    enum pal_status st = str_ok(&dir) ? PAL_OK : pal_no_memory(err);
+    if (st == PAL_OK)
+        st =
+            journal_open(str_text(&dir), &l->config.journal, position + 1, found, &l->journal, err);
+    if (st == PAL_OK && found->cut_bytes)
+        live_say(l, LIVE_WARNING,
+                 "the last %" PRIu64 " bytes of %s were not written whole, so nobody was told that "
+                 "they are safe: they are cut off",
+                 found->cut_bytes, found->cut_file);
+    str_done(&dir);
+    return st;
+}
+
+static void replay_one(struct live *l, const struct journal_entry *e)
+{
+    struct record r;
+    struct pal_error err;
+    uint8_t type = 0;
+    enum pal_status st = record_decode(e->kind, e->data, e->size, &r, &err);
+    if (st == PAL_OK && r.kind == RECORD_EVENT)
+        st = kinds_add(&l->kinds, r.event.type, &type, &err);
+    if (st == PAL_OK)
+        live_apply(l, &r, &type, 1, e->seq);
+    else
+        live_say(l, LIVE_ERROR, "record %" PRIu64 " of the journal is not shown: %s", e->seq,
+                 err.message);
+}
+
+/* Shows to memory what the journal has and the store has not. */
+static enum pal_status replay(struct live *l, uint64_t position, struct pal_error *err)
+{
+    struct journal_reader *reader = NULL;
+    struct journal_entry *entries = mem_alloc(REPLAY_AT_ONCE, sizeof *entries);
+    enum pal_status st = entries ? PAL_OK : pal_no_memory(err);
+    size_t count = 1;
+    if (st == PAL_OK)
+        st = journal_reader_new(l->journal, position + 1, &reader, err);
+    while (st == PAL_OK && count) {
+        st = journal_read(reader, entries, REPLAY_AT_ONCE, 0, &count, err);
+        for (size_t i = 0; st == PAL_OK && i < count; i++)
+            replay_one(l, &entries[i]);
+    }
+    journal_reader_free(reader);
+    mem_free(entries);
+    return st;
+}
+
+static enum pal_status start(struct live *l, struct pal_error *err)
+{
+    struct journal_recovery found;
+    struct journal_status journal;
+    uint64_t position = 0;
+    enum pal_status st = make_parts(l, err);
+    if (st == PAL_OK)
+        st = read_store(l, &position, err);
+    if (st == PAL_OK)
+        st = open_journal(l, position, &found, err);
+    if (st == PAL_OK)
+        st = replay(l, position, err);
+    if (st != PAL_OK)
+        return st;
+    journal_status(l->journal, &journal);
+    atomic_store(&l->drain.committed, journal.committed);
+    if (catalog_count(l->catalog) > 0)
+        atomic_fetch_add(&l->items_put, 1);
+    live_first_models(l);
+    st = live_count(l, err); /* before the drain: what the store has now is not counted yet */
+    if (st == PAL_OK)
+        st = drain_start(l, position, err);
+    if (st == PAL_OK)
+        st = keeper_start(l, err);
+    return st;
+}
+
+enum pal_status live_open(const struct live_config *config, live_log_fn *log, void *log_ctx,
+                          struct live **out, struct pal_error *err)
+{
+    struct live *l = mem_zero(1, sizeof *l);
+    if (!l)
+        return pal_no_memory(err);
+    l->config = *config;
+    l->log = log;
+    l->log_ctx = log_ctx;
+    l->seed = (uint64_t)live_now_ms();
+    enum pal_status st =
+        kinds_init(&l->kinds, config->live.weights, config->live.seen, config->live.rewards, err);
+    if (st != PAL_OK) {
+        mem_free(l);
+        return st;
+    }
+    init_locks(l);
+    st = start(l, err);
+    if (st != PAL_OK) {
+        live_close(l, 0);
+        return st;
+    }
+    *out = l;
+    return PAL_OK;
+}
+
+/* ---- Closing ---- */
+
+/* Lets the store have what it takes within wait_ms. */
+static void finish(struct live *l, unsigned wait_ms)
+{
+    struct pal_error err;
+    int64_t until = live_now_ms() + wait_ms;
+    served_flush(l, false);
+    if (!live_settle(l, wait_ms))
+        live_say(l, LIVE_WARNING, "the journal has not answered every write yet");
+    int64_t left = until - live_now_ms();
+    left = left < 0 ? 0 : left > wait_ms ? wait_ms : left;
+    if (l->drain.running && live_drain(l, (unsigned)left, &err) != PAL_OK)
+        live_say(l, LIVE_WARNING, "%s; the rest is in the journal, for the next start",
+                 err.message);
+}
+
+void live_close(struct live *l, unsigned wait_ms)
+{
+    if (!l)
+        return;
+    atomic_store(&l->stop, true);
+    if (l->counting)
+        pthread_join(l->counter, NULL);
+    keeper_stop(l);
+    if (l->journal)
+        finish(l, wait_ms);
+    drain_stop(l);
+    journal_close(l->journal);
+    store_close(l->store);
+    profiles_free(l->profiles);
+    snapshot_free(l->snapshot);
+    catalog_free(l->catalog);
+    title_keys_done(&l->titles);
+    bandit_free(l->bandit);
+    recent_free(l->recent);
+    str_done(&l->served.bytes);
+    mem_free(l->served.size);
+    kinds_done(&l->kinds);
+    free_locks(l);
+    mem_free(l);
+}
+
+/* ---- Status ---- */
+
+static void status_of_world(struct live *l, struct live_status *out)
+{
+    live_read_lock(l);
+    const struct model_set *base = l->snapshot->base;
+    out->items = catalog_count(l->catalog);
+    out->items_available = catalog_available_count(l->catalog);
+    out->catalog_bytes =
+        catalog_bytes(l->catalog) + l->titles.bytes + l->titles.cap * sizeof *l->titles.key;
+    if (base) {
+        out->model_version = base->version;
+        out->model_created_ms = base->created_ms;
+        out->model_loaded_ms = base->loaded_ms;
+        out->model_items = base->items;
+        out->model_bytes = base->bytes;
+    }
+    live_unlock(l);
+}
+
+static void status_of_drain(struct live *l, struct live_status *out)
+{
+    struct drain *d = &l->drain;
+    out->store_position = atomic_load(&d->position);
+    out->drained_records = atomic_load(&d->records);
+    out->drain_ns = atomic_load(&d->ns);
+    uint64_t drained = atomic_load(&d->events), seen = atomic_load(&l->events_seen);
+    out->pending_events = seen > drained ? seen - drained : 0;
+    pthread_mutex_lock(&d->lock);
+    out->store_failing = d->failing;
+    out->store_error = d->error;
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void status_of_profiles(struct live *l, struct live_status *out)
+{
+    struct profiles_status p;
+    profiles_status(l->profiles, &p);
+    out->profiles = p.cached;
+    out->profile_bytes = p.bytes;
+    out->profile_hits = p.hits;
+    out->profile_misses = p.misses;
+    out->profile_evictions = p.evictions;
+    out->profile_failures = p.failures;
+}
+
+void live_status(struct live *l, struct live_status *out)
+{
+    *out = (struct live_status){0};
+    journal_status(l->journal, &out->journal);
+    status_of_drain(l, out);
+    status_of_profiles(l, out);
+    status_of_world(l, out);
+    kinds_types(&l->kinds, &out->types);
+    for (size_t i = 0; i < out->types.count; i++)
+        out->events_by_type[i] = atomic_load(&l->kinds.events[i]);
+    for (size_t i = 0; i < LIVE_SOURCES && atomic_load(&l->sources[i].name); i++) {
+        out->served[i].source = atomic_load(&l->sources[i].name);
+        out->served[i].items = atomic_load(&l->sources[i].items);
+        out->served_sources++;
+    }
+    out->events_since_training = atomic_load(&l->events_new);
+    out->events_repeated = atomic_load(&l->repeated);
+    out->served_lost = atomic_load(&l->served.lost);
+}

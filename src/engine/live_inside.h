@@ -1,0 +1,173 @@
+/* The inside of struct live (see live.h), for the files live*.c and those whose structs it holds.
+ *
+ * Locks, in the order in which they may be taken:
+ *
+ *     build      making snapshots: one thread at a time. Held over loading and fitting
+ *     world      catalog, titles and snapshot: read by requests, written to by the journal's
+ *                writer (items) and whoever swaps a snapshot. Writers go first
+ *     a shard of profiles, a block of the bandit, kinds, recent: each for a moment
+ *
+ * drain, keeper and served have locks of their own, under which nothing else is taken. */
+#ifndef ENGINE_LIVE_INSIDE_H
+#define ENGINE_LIVE_INSIDE_H
+
+#include "engine/drain.h"
+#include "engine/kinds.h"
+#include "engine/live.h"
+#include "engine/profiles.h"
+#include "engine/recent.h"
+#include "engine/snapshot.h"
+#include "engine/title_keys.h"
+
+/* Lists that were served, until housekeeping hands them to the journal. */
+struct served_queue {
+    pthread_mutex_t lock;
+    struct str bytes;
+    size_t *size; /* (count) of each record in bytes */
+    size_t count, cap;
+    atomic_ullong lost;
+    pthread_mutex_t order; /* taken before lock: who hands lists or erasures to the journal */
+    atomic_uint erasing;   /* erasures on their way through the journal: no list may follow them
+                              that was served before */
+};
+
+/* The thread that looks after what is not urgent. */
+struct keeper {
+    bool running;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+};
+
+enum { LIVE_SOURCES = SOURCES_MOST + 4 };
+
+struct live {
+    struct live_config config;
+    live_log_fn *log;
+    void *log_ctx;
+
+    struct kinds kinds;
+    struct recent *recent;
+    struct store *store;
+    struct journal *journal;
+    struct profiles *profiles;
+    struct bandit *bandit;
+
+    pthread_rwlock_t world;
+    struct catalog *catalog; /* the journal's writer, who alone changes it, may read without */
+    struct title_keys titles;
+    struct snapshot *snapshot; /* never NULL */
+    uint64_t epoch;            /* grows when everything is forgotten: numbers begin anew */
+    uint64_t changes;          /* grows with every item put or removed */
+
+    pthread_mutex_t build;
+    struct snapshot *retired; /* under world: what the writer took away, for the keeper to free */
+    uint64_t fitted;          /* under build: `items_put` as of the live content model */
+    uint64_t joined;          /* under build: items that there were when the snapshot was joined */
+    int64_t fit_after_ms;     /* under build: not before */
+    atomic_ullong items_put;  /* changes of items' texts */
+
+    struct drain drain;
+    struct keeper keeper;
+    struct served_queue served;
+
+    pthread_t counter; /* counts the store's events for bandit and popularity */
+    bool counting;     /* it was started */
+    atomic_bool stop;
+
+    pthread_mutex_t writes_lock;
+    pthread_cond_t writes_done;
+    size_t writes; /* submitted, not called back */
+
+    atomic_ullong requests; /* seeds each one's random numbers */
+    uint64_t seed;
+    atomic_ullong events_seen; /* since start, what the journal held then included */
+    atomic_ullong events_new;  /* since the version was trained, as far as is known */
+    atomic_ullong repeated;
+    atomic_bool store_away; /* a profile could not be loaded; said once */
+    struct {
+        _Atomic(const char *) name;
+        atomic_ullong items;
+    } sources[LIVE_SOURCES];
+};
+
+/* Tells the log; cut at 512 bytes. */
+void live_say(struct live *l, enum live_level level, const char *fmt, ...) PRINTF(3, 4);
+
+int64_t live_now_ms(void);
+
+/* ---- live_write.c ---- */
+
+/* Hands over records without looking at them. */
+MUST_USE enum pal_status live_submit(struct live *l, const struct record *records, size_t count,
+                                     const uint8_t *type, live_done_fn *done, void *ctx,
+                                     struct pal_error *err);
+
+/* Something was handed to the journal that calls back; it has. */
+void live_write_began(struct live *l);
+void live_write_ended(struct live *l);
+
+/* Waits until what was submitted by now was called back, or wait_ms. */
+bool live_settle(struct live *l, unsigned wait_ms);
+
+/* ---- live_apply.c: from the journal's writer, or before anybody else is there ---- */
+
+/* Shows durable records to memory; type (count) as kinds_of gave them. */
+void live_apply(struct live *l, const struct record *records, const uint8_t *type, size_t count,
+                uint64_t first);
+
+/* Waits for those who read and keeps others off for as long as it takes; live_unlock ends it. */
+void live_read_lock(struct live *l);
+void live_unlock(struct live *l);
+
+/* ---- live_served.c ---- */
+
+/* Remembers what was served to a user, items (n) by number, and counts what of the list before it
+ * was ignored. While the numbers hold: under world. */
+void served_compare(struct live *l, const char *user_id, const uint32_t *items, size_t n,
+                    int64_t now_ms);
+
+/* Keeps a list for the journal; under world, so that erasing a user finds all of theirs. */
+void served_note(struct live *l, const char *user_id, const struct live_answer *a, int64_t now_ms,
+                 struct arena *tmp);
+
+/* Lists of this user (NULL = of anybody) that the journal does not have yet are forgotten. */
+void served_forget(struct live *l, const char *user_id);
+
+/* Hands the lists to the journal, unless an erasure is on its way (a little later then); wait:
+ * until they are durable (or lost). */
+void served_flush(struct live *l, bool wait);
+
+/* ---- live_answer.c ---- */
+
+/* An item's fields (only id and title without details), copied; under world. */
+MUST_USE enum pal_status live_copy_item(const struct catalog *c, uint32_t number, bool details,
+                                        struct arena *tmp, struct item_row *out,
+                                        struct pal_error *err);
+
+/* ---- live_models.c ---- */
+
+/* Loads what is live in the registry or, if that is damaged, the newest that is not. */
+void live_first_models(struct live *l);
+
+/* Fits a content model to the catalog as it is, if there is a reason to. */
+void live_fit_content(struct live *l);
+
+/* Joins the models with items that have come since. */
+void live_join_again(struct live *l);
+
+/* After a clear: the versions that exist by now are not loaded by themselves at a later start. */
+void live_forget_models(struct live *l);
+
+/* ---- live_count.c ---- */
+
+/* Counts what the store has by now for bandit and popularity, in a thread. */
+MUST_USE enum pal_status live_count(struct live *l, struct pal_error *err);
+
+/* ---- housekeeping.c ---- */
+
+MUST_USE enum pal_status keeper_start(struct live *l, struct pal_error *err);
+void keeper_stop(struct live *l);
+
+#endif

@@ -1,0 +1,93 @@
+/* Users' profiles in memory: those asked for lately, under a ceiling of bytes, and of everybody
+ * else what is durable but not in the store yet.
+ *
+ * A profile that is not here is loaded from the store, while the journal's writer goes on adding
+ * events and the drain goes on moving them into the store. Nothing is missed or doubled for that:
+ * while a profile is being loaded new events are kept with it; the drain says before each
+ * transaction up to which number it reaches, and afterwards that it is done. If any event of the
+ * user lies in between, it can't be told whether what was read has it: it is read once more, with
+ * the drain held for that moment.
+ *
+ * Any thread may call anything, but events, erasures and clearing come from one at a time, in
+ * order, and so do the drain's calls. */
+#ifndef ENGINE_PROFILES_H
+#define ENGINE_PROFILES_H
+
+#include "engine/profile.h"
+#include "store/store.h"
+
+struct profiles;
+
+struct profile_limits {
+    int64_t bytes;  /* of cached profiles in all */
+    int64_t events; /* of a user's latest events that count */
+    int64_t seen;   /* items remembered as seen, of a user */
+};
+
+/* position: up to where the store has everything. */
+MUST_USE enum pal_status profiles_new(const struct profile_limits *limits, uint64_t position,
+                                      struct profiles **out, struct pal_error *err);
+void profiles_free(struct profiles *p); /* NULL is fine */
+
+/* ---- From the journal's writer. Want of memory costs the profile, which is then loaded anew ----
+ */
+
+void profiles_event(struct profiles *p, const char *user_id, uint64_t seq,
+                    const struct profile_event *e);
+void profiles_erase(struct profiles *p, const char *user_id, uint64_t seq);
+void profiles_clear(struct profiles *p, uint64_t seq); /* everybody */
+
+/* ---- From the drain ---- */
+
+/* Before a transaction with records up to seq. May wait a moment for a profile being loaded. */
+void profiles_draining(struct profiles *p, uint64_t seq);
+
+/* After it: the store has them, or (ok false) none of them. */
+void profiles_drained(struct profiles *p, uint64_t seq, bool ok);
+
+/* ---- From requests ---- */
+
+struct profile_view { /* lives in the arena it was read into */
+    struct history history;
+    const uint32_t *seen; /* (seen_count) */
+    size_t seen_count;
+};
+
+/* *ready false: profiles_load it, then ask again. */
+MUST_USE enum pal_status profiles_read(struct profiles *p, const char *user_id, int64_t now_ms,
+                                       struct arena *tmp, struct profile_view *out, bool *ready,
+                                       struct pal_error *err);
+
+/* Where profiles are loaded from. */
+struct profile_source {
+    void *ctx;
+    /* As store_user_events, newest first. */
+    enum pal_status (*load)(void *ctx, const char *user_id, size_t most, store_event_fn *fn,
+                            void *fn_ctx, struct pal_error *err);
+    /* Holds item numbers still and the writer's clearing off, until release. */
+    void (*hold)(void *ctx);
+    void (*release)(void *ctx);
+    uint32_t (*item)(void *ctx, const char *item_id); /* while held; INTERN_NONE: pass it over */
+    void (*worth)(void *ctx, const struct event *e, struct profile_event *out); /* all but item */
+};
+
+/* Loads a profile, or waits for whoever is doing so. If the source fails, what is in memory stands
+ * in for it, and loading is tried again after a second. PAL_ENOMEM. */
+MUST_USE enum pal_status profiles_load(struct profiles *p, const char *user_id, int64_t now_ms,
+                                       const struct profile_source *source, struct pal_error *err);
+
+/* See profile_serve; nothing for a profile that has gone meanwhile. */
+size_t profiles_serve(struct profiles *p, const char *user_id, const uint32_t *items, size_t n,
+                      uint32_t *ignored);
+
+struct profiles_status {
+    uint64_t cached, bytes; /* loaded ones */
+    uint64_t waiting_bytes; /* of those kept for the drain's sake */
+    uint64_t hits, misses, evictions;
+    uint64_t again;    /* loads that the drain came across */
+    uint64_t failures; /* loads that the source failed */
+    uint64_t lost;     /* events that memory did not suffice for: they come back from the store */
+};
+void profiles_status(struct profiles *p, struct profiles_status *out);
+
+#endif

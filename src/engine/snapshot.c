@@ -1,0 +1,184 @@
+/* See snapshot.h. */
+#include "engine/snapshot.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { FIND_MOST = 2048 }; /* items looked up in one go */
+
+/* When the model's card says that it was trained, or 0. */
+static int64_t created_ms(const struct model *m)
+{
+    json_t *card = json_loads(str_text(&m->card), 0, NULL);
+    int64_t s = json_integer_value(json_object_get(card, "created_s"));
+    json_decref(card);
+    return s * 1000;
+}
+
+static void add_model(struct model_set *s, struct model *m)
+{
+    int64_t created = created_ms(m);
+    s->model[s->count++] = m;
+    s->items = s->items > model_items(m) ? s->items : model_items(m);
+    s->created_ms = s->created_ms > created ? s->created_ms : created;
+}
+
+static enum pal_status load_model(const char *dir, const char *name, struct model_set *s,
+                                  struct pal_error *err)
+{
+    char path[PATH_MAX], file[VERSION_NAME + 16];
+    struct model *m = NULL;
+    snprintf(file, sizeof file, "%s.safetensors", name);
+    enum pal_status st = file_join(path, sizeof path, dir, file, err);
+    if (st == PAL_OK)
+        st = model_load(path, &m, err);
+    if (st != PAL_OK)
+        return st;
+    if (strcmp(m->ops->name, name) != 0) {
+        st = pal_fail(err, PAL_ECORRUPT, "%s holds a model '%s'", path, m->ops->name);
+        model_free(m);
+        return st;
+    }
+    int64_t size = file_size(path);
+    s->bytes += size > 0 ? (uint64_t)size : 0;
+    add_model(s, m);
+    return PAL_OK;
+}
+
+enum pal_status model_set_load(const char *dir, uint32_t version, int64_t now_ms,
+                               struct model_set **out, struct pal_error *err)
+{
+    struct version_names names;
+    enum pal_status st = version_models(dir, &names, err);
+    if (st != PAL_OK)
+        return st;
+    struct model_set *s = mem_zero(1, sizeof *s);
+    if (!s)
+        return pal_no_memory(err);
+    *s = (struct model_set){.users = 1, .version = version, .loaded_ms = now_ms};
+    for (size_t i = 0; i < names.count && st == PAL_OK; i++)
+        st = load_model(dir, names.name[i], s, err);
+    if (st != PAL_OK) {
+        model_set_drop(s);
+        return st;
+    }
+    *out = s;
+    return PAL_OK;
+}
+
+enum pal_status model_set_of(struct model *m, int64_t now_ms, struct model_set **out,
+                             struct pal_error *err)
+{
+    struct model_set *s = mem_zero(1, sizeof *s);
+    if (!s)
+        return pal_no_memory(err);
+    *s = (struct model_set){.users = 1, .created_ms = now_ms, .loaded_ms = now_ms};
+    s->model[0] = m;
+    s->count = 1;
+    s->items = model_items(m);
+    *out = s;
+    return PAL_OK;
+}
+
+void model_set_drop(struct model_set *s)
+{
+    if (!s || --s->users)
+        return;
+    for (size_t i = 0; i < s->count; i++)
+        model_free(s->model[i]);
+    mem_free(s);
+}
+
+static enum pal_status join(struct source *s, snapshot_find_fn *find, void *ctx, uint32_t *unmapped,
+                            struct pal_error *err)
+{
+    const struct intern *ids = &s->model->ids;
+    uint32_t *number = mem_alloc(ids->count, sizeof *number);
+    uint32_t *back = mem_alloc(s->mapped, sizeof *back);
+    s->to_catalog = number;
+    s->to_model = back;
+    s->skip = mem_alloc(ids->count, 1);
+    if (!number || !back || !s->skip)
+        return pal_no_memory(err);
+    memset(back, 0xff, s->mapped * sizeof *back);
+    for (uint32_t from = 0; from < ids->count; from += FIND_MOST) {
+        uint32_t to = ids->count - from > FIND_MOST ? from + FIND_MOST : ids->count;
+        if (!find(ctx, ids, from, to, number, s->skip))
+            return pal_fail(err, PAL_EINTERRUPTED, "everything was forgotten meanwhile");
+    }
+    for (uint32_t i = 0; i < ids->count; i++) {
+        if (number[i] < s->mapped) {
+            back[number[i]] = i;
+            continue;
+        }
+        number[i] = INTERN_NONE; /* unknown, or newer than what is being joined */
+        s->skip[i] = 1;
+        ++*unmapped;
+    }
+    return PAL_OK;
+}
+
+enum pal_status snapshot_new(struct model_set *base, struct model_set *content, uint32_t mapped,
+                             snapshot_find_fn *find, void *ctx, struct snapshot **out,
+                             struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    struct snapshot *s = mem_zero(1, sizeof *s);
+    if (!s)
+        return pal_no_memory(err);
+    if (base)
+        (s->base = base)->users++;
+    if (content)
+        (s->content = content)->users++;
+    for (size_t i = 0; base && i < base->count && st == PAL_OK; i++) {
+        if (s->count == SOURCES_MOST - 1 ||
+            (content && base->model[i]->ops == content->model[0]->ops))
+            continue;
+        struct source *to = &s->source[s->count++];
+        *to = (struct source){.model = base->model[i], .mapped = mapped};
+        st = join(to, find, ctx, &s->unmapped, err);
+    }
+    if (content && st == PAL_OK) {
+        struct source *to = &s->source[s->count++];
+        *to = (struct source){.model = content->model[0], .mapped = mapped};
+        st = join(to, find, ctx, &s->unmapped, err);
+    }
+    if (st != PAL_OK) {
+        snapshot_free(s);
+        return st;
+    }
+    *out = s;
+    return PAL_OK;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->count; i++)
+        source_close(&s->source[i]);
+    model_set_drop(s->base);
+    model_set_drop(s->content);
+    mem_free(s);
+}
+
+void snapshot_note(struct snapshot *s, const struct catalog *c, uint32_t number)
+{
+    for (size_t i = 0; i < s->count; i++)
+        source_note(&s->source[i], c, number);
+}
+
+void snapshot_note_all(struct snapshot *s, const struct catalog *c)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const struct source *from = &s->source[i];
+        for (uint32_t item = 0; item < model_items(from->model); item++)
+            from->skip[item] = from->to_catalog[item] == INTERN_NONE ||
+                               !catalog_available(c, from->to_catalog[item]);
+    }
+}

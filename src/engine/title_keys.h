@@ -1,0 +1,33 @@
+/* Items' titles as people type them (see names.h), by number: for searching. Locked by the owner.
+ */
+#ifndef ENGINE_TITLE_KEYS_H
+#define ENGINE_TITLE_KEYS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+
+struct title_keys {
+    char **key; /* (count) NULL = none */
+    size_t count, cap;
+    uint64_t bytes;
+};
+
+void title_keys_done(struct title_keys *t);
+
+/* title NULL = none. For want of memory the item is not found by its title. */
+void title_keys_set(struct title_keys *t, uint32_t number, const char *title);
+
+/* The words of what somebody looks for. */
+struct wanted {
+    size_t count;
+    const char **word; /* (count) */
+};
+MUST_USE enum pal_status title_keys_want(const char *search, struct arena *tmp, struct wanted *out,
+                                         struct pal_error *err);
+
+/* Whether the title holds every word. 20 ns a word. */
+bool title_keys_match(const struct title_keys *t, uint32_t number, const struct wanted *w);
+
+#endif

@@ -1,0 +1,494 @@
+/* Profiles against a store made of arrays: what a request reads is at every moment exactly what
+ * happened, whatever the drain is doing, whatever was evicted, with the store away and back again.
+ *
+ * Every event of a user names the next item, 0, 1, 2, …, so that anything missed, doubled or out of
+ * order shows. */
+#include "test.h"
+
+#include "engine/profiles.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+enum { USERS = 6, EVENTS = 40000, ERASE_EVERY = 150, LONG = EVENTS + 1 };
+
+struct happened {
+    uint64_t seq;
+    uint32_t user, item;
+    bool erase;
+};
+
+/* A store: for each user the items in order. */
+struct fake {
+    pthread_mutex_t lock;
+    uint32_t *item[USERS];
+    size_t count[USERS];
+    bool away;
+    struct profiles *during; /* a transaction is put in between reading and answering, once */
+    atomic_int loads;
+};
+
+static void user_name(uint32_t user, char *out)
+{
+    sprintf(out, "user-%u", user);
+}
+
+static void fake_apply(struct fake *f, const struct happened *h)
+{
+    if (h->erase)
+        f->count[h->user] = 0;
+    else
+        f->item[h->user][f->count[h->user]++] = h->item;
+}
+
+static enum pal_status fake_load(void *ctx, const char *user_id, size_t most, store_event_fn *fn,
+                                 void *fn_ctx, struct pal_error *err)
+{
+    struct fake *f = ctx;
+    uint32_t number = (uint32_t)atoi(user_id + 5), user = number % USERS;
+    atomic_fetch_add(&f->loads, 1);
+    pthread_mutex_lock(&f->lock);
+    size_t n = f->away || number >= USERS ? 0 : f->count[user]; /* it knows no others */
+    uint32_t *copy = malloc((n + 1) * sizeof *copy);
+    if (n)
+        memcpy(copy, f->item[user], n * sizeof *copy);
+    bool away = f->away;
+    struct profiles *during = f->during;
+    f->during = NULL;
+    if (during) { /* the drain comes across: what was copied lacks it */
+        profiles_draining(during, 1);
+        fake_apply(f, &(struct happened){.seq = 1, .user = user, .item = 0});
+        profiles_drained(during, 1, true);
+    }
+    pthread_mutex_unlock(&f->lock);
+    enum pal_status st = away ? pal_fail(err, PAL_EIO, "away") : PAL_OK;
+    for (size_t i = n; i-- > 0 && n - i <= most && st == PAL_OK;) {
+        char item[16];
+        sprintf(item, "%u", copy[i]);
+        struct stored_event e = {.place = i + 1,
+                                 .event = {.user_id = user_id,
+                                           .item_id = item,
+                                           .type = "like",
+                                           .value = 1,
+                                           .time_ms = 1000 + copy[i]}};
+        st = fn(fn_ctx, &e, err);
+    }
+    free(copy);
+    return st;
+}
+
+static void no_lock(void *ctx)
+{
+}
+
+static uint32_t fake_item(void *ctx, const char *item_id)
+{
+    return (uint32_t)atoi(item_id);
+}
+
+static void fake_worth(void *ctx, const struct event *e, struct profile_event *out)
+{
+    out->weight = 1;
+    out->marks = true;
+}
+
+static struct profile_source source_of(struct fake *f)
+{
+    return (struct profile_source){f, fake_load, no_lock, no_lock, fake_item, fake_worth};
+}
+
+static void fake_init(struct fake *f)
+{
+    *f = (struct fake){.lock = PTHREAD_MUTEX_INITIALIZER};
+    for (uint32_t u = 0; u < USERS; u++)
+        f->item[u] = malloc(LONG * sizeof(uint32_t));
+}
+
+static void fake_done(struct fake *f)
+{
+    for (uint32_t u = 0; u < USERS; u++)
+        free(f->item[u]);
+}
+
+static struct profiles *new_profiles(int64_t bytes, int64_t events)
+{
+    struct profiles *p = NULL;
+    struct pal_error err;
+    const struct profile_limits limits = {bytes, events, LONG};
+    assert_ok(profiles_new(&limits, 0, &p, &err), &err);
+    return p;
+}
+
+static void like(struct profiles *p, const char *user, uint64_t seq, uint32_t item)
+{
+    profiles_event(p, user, seq, &(struct profile_event){item, 1, 1000 + item, true});
+}
+
+/* What a request at now_ms sees. */
+static struct profile_view see(struct profiles *p, struct fake *f, const char *user, int64_t now_ms,
+                               struct arena *tmp)
+{
+    struct profile_source source = source_of(f);
+    struct profile_view view;
+    struct pal_error err;
+    for (;;) {
+        bool ready;
+        assert_ok(profiles_read(p, user, now_ms, tmp, &view, &ready, &err), &err);
+        if (ready)
+            return view;
+        assert_ok(profiles_load(p, user, now_ms, &source, &err), &err);
+    }
+}
+
+static void assert_items(const struct profile_view *v, uint32_t from, uint32_t to)
+{
+    assert_int_equal(v->history.n, to - from);
+    assert_int_equal(v->seen_count, to - from);
+    for (uint32_t i = from; i < to; i++) {
+        assert_int_equal(v->history.item[i - from], i);
+        assert_true(v->history.weight[i - from] == 1); /* 2 if it were doubled */
+        assert_int_equal(v->seen[i - from], i);
+    }
+}
+
+/* ---- The race ---- */
+
+struct race {
+    struct fake fake;
+    struct profiles *p;
+    struct happened *log;     /* (EVENTS) */
+    atomic_uint written;      /* of log, applied to profiles */
+    atomic_uint next[USERS];  /* the item of a user's next event */
+    atomic_uint first[USERS]; /* the first item since the last erasure */
+    atomic_uchar *erased_at;  /* (USERS, LONG) an erasure came before this item */
+    atomic_uint bad;
+    atomic_ullong reads;
+};
+
+static void *write_events(void *arg)
+{
+    struct race *r = arg;
+    uint64_t x = 7;
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        char user[16];
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        struct happened *h = &r->log[i];
+        h->seq = i + 1;
+        h->user = (uint32_t)(x >> 33) % USERS;
+        h->item = atomic_load(&r->next[h->user]);
+        h->erase = h->item - atomic_load(&r->first[h->user]) >= ERASE_EVERY;
+        user_name(h->user, user);
+        if (h->erase) {
+            atomic_store(&r->erased_at[h->user * LONG + h->item], 1);
+            profiles_erase(r->p, user, h->seq);
+            atomic_store(&r->first[h->user], h->item);
+        } else {
+            like(r->p, user, h->seq, h->item);
+            atomic_store(&r->next[h->user], h->item + 1);
+        }
+        atomic_store(&r->written, i + 1);
+        if (i % 64 == 0)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void *drain_events(void *arg)
+{
+    struct race *r = arg;
+    uint64_t x = 3;
+    for (uint32_t done = 0; done < EVENTS;) {
+        uint32_t to = atomic_load(&r->written);
+        if (to == done) {
+            sched_yield();
+            continue;
+        }
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        if (to - done > 1 + (x >> 40) % 100)
+            to = done + 1 + (uint32_t)((x >> 40) % 100);
+        bool ok = (x >> 50) % 5 > 0;
+        profiles_draining(r->p, to);
+        sched_yield();
+        pthread_mutex_lock(&r->fake.lock);
+        for (uint32_t i = done; ok && i < to; i++)
+            fake_apply(&r->fake, &r->log[i]);
+        pthread_mutex_unlock(&r->fake.lock);
+        sched_yield();
+        profiles_drained(r->p, to, ok);
+        done = ok ? to : done;
+    }
+    return NULL;
+}
+
+/* One look at a user; false if it is not what happened. */
+static bool look(struct race *r, uint32_t user, struct arena *tmp)
+{
+    char name[16];
+    user_name(user, name);
+    uint32_t first = atomic_load(&r->first[user]), next = atomic_load(&r->next[user]);
+    struct profile_view v = see(r->p, &r->fake, name, 0, tmp);
+    if (v.history.n != v.seen_count)
+        return false;
+    for (size_t i = 0; i < v.history.n; i++)
+        if (v.history.item[i] != v.history.item[0] + i || v.history.weight[i] != 1)
+            return false; /* doubled, it would weigh 2 */
+    if (v.history.n ==
+        0) { /* nothing yet, or an erasure since: not before what was there by then */
+        uint32_t last = atomic_load(&r->next[user]);
+        bool erased = next == 0;
+        for (uint32_t i = next; i <= last && !erased; i++)
+            erased = atomic_load(&r->erased_at[user * LONG + i]);
+        return erased;
+    }
+    uint32_t begin = v.history.item[0];
+    bool from_start = begin == 0 || atomic_load(&r->erased_at[user * LONG + begin]);
+    return from_start && begin >= first && begin + v.history.n >= next;
+}
+
+static void *read_profiles(void *arg)
+{
+    struct race *r = arg;
+    struct arena tmp;
+    arena_init(&tmp);
+    for (uint32_t i = 0; atomic_load(&r->written) < EVENTS; i++) {
+        if (!look(r, i % USERS, &tmp))
+            atomic_fetch_add(&r->bad, 1);
+        atomic_fetch_add(&r->reads, 1);
+        for (uint32_t k = 0; k < 16; k++) { /* others, who push them out */
+            char name[16];
+            user_name(USERS + (i * 16 + k) % 100000, name);
+            see(r->p, &r->fake, name, 0, &tmp);
+        }
+        arena_reset(&tmp);
+    }
+    arena_done(&tmp);
+    return NULL;
+}
+
+static void nothing_is_missed_or_doubled(void **state)
+{
+    struct race *r = calloc(1, sizeof *r);
+    pthread_t thread[4];
+    fake_init(&r->fake);
+    r->log = calloc(EVENTS, sizeof *r->log);
+    r->erased_at = calloc(USERS * LONG, sizeof *r->erased_at);
+    r->p = new_profiles(0, LONG); /* nothing is cached for longer than a request takes */
+    pthread_create(&thread[0], NULL, drain_events, r);
+    pthread_create(&thread[1], NULL, read_profiles, r);
+    pthread_create(&thread[2], NULL, read_profiles, r);
+    pthread_create(&thread[3], NULL, write_events, r);
+    for (int i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+    assert_int_equal(atomic_load(&r->bad), 0);
+    assert_true(atomic_load(&r->reads) > 0);
+    assert_true(atomic_load(&r->fake.loads) > 0);
+    struct arena tmp;
+    arena_init(&tmp);
+    for (uint32_t u = 0; u < USERS; u++) {
+        char name[16];
+        user_name(u, name);
+        struct profile_view v = see(r->p, &r->fake, name, 0, &tmp);
+        assert_items(&v, atomic_load(&r->first[u]), atomic_load(&r->next[u]));
+    }
+    struct profiles_status status;
+    profiles_status(r->p, &status);
+    print_message("%llu reads, %llu loads, %llu of them again, %llu evictions\n",
+                  (unsigned long long)atomic_load(&r->reads),
+                  (unsigned long long)atomic_load(&r->fake.loads), (unsigned long long)status.again,
+                  (unsigned long long)status.evictions);
+    arena_done(&tmp);
+    profiles_free(r->p);
+    fake_done(&r->fake);
+    free(r->log);
+    free(r->erased_at);
+    free(r);
+}
+
+/* The same, made to happen: the drain's transaction lies between reading and installing. */
+static void a_transaction_in_between_means_reading_again(void **state)
+{
+    struct fake f;
+    struct arena tmp;
+    fake_init(&f);
+    arena_init(&tmp);
+    struct profiles *p = new_profiles(1 << 20, 100);
+    like(p, "user-2", 1, 0);
+    f.during = p;
+    struct profile_view v = see(p, &f, "user-2", 0, &tmp);
+    assert_items(&v, 0, 1);
+    assert_int_equal(f.loads, 2);
+    struct profiles_status status;
+    profiles_status(p, &status);
+    assert_int_equal(status.again, 1);
+    profiles_free(p);
+    arena_done(&tmp);
+    fake_done(&f);
+}
+
+/* ---- One thing at a time ---- */
+
+static void a_store_that_is_away_is_asked_again(void **state)
+{
+    struct fake f;
+    struct arena tmp;
+    fake_init(&f);
+    arena_init(&tmp);
+    struct profiles *p = new_profiles(1 << 20, 100);
+    fake_apply(&f, &(struct happened){.user = 1, .item = 0});
+    f.away = true;
+    like(p, "user-1", 5, 1);
+    struct profile_view v = see(p, &f, "user-1", 10000, &tmp);
+    assert_items(&v, 1, 2); /* what is in memory */
+    like(p, "user-1", 6, 2);
+    v = see(p, &f, "user-1", 10999, &tmp);
+    assert_items(&v, 1, 3);
+    assert_int_equal(f.loads, 1); /* not at every request */
+    f.away = false;
+    v = see(p, &f, "user-1", 11000, &tmp);
+    assert_items(&v, 0, 3);
+    struct profiles_status status;
+    profiles_status(p, &status);
+    assert_int_equal(status.failures, 1);
+    profiles_free(p);
+    arena_done(&tmp);
+    fake_done(&f);
+}
+
+static void the_ceiling_holds(void **state)
+{
+    enum { MANY = 5000, CEILING = 1 << 18 };
+    struct fake f;
+    struct arena tmp;
+    struct profiles_status status;
+    fake_init(&f);
+    arena_init(&tmp);
+    struct profiles *p = new_profiles(CEILING, 100);
+    for (uint32_t i = 0; i < MANY; i++) {
+        char user[16];
+        user_name(i, user);
+        for (uint32_t e = 0; e < 5; e++)
+            like(p, user, i * 5 + e + 1, e);
+        see(p, &f, user, 0, &tmp);
+        arena_reset(&tmp);
+        profiles_status(p, &status);
+        assert_true(status.bytes <= CEILING);
+    }
+    assert_true(status.evictions > 0 && status.cached > 0);
+    assert_true(status.waiting_bytes > 0);
+    struct profile_view v = see(p, &f, "user-3", 0, &tmp); /* evicted long ago, not drained */
+    assert_items(&v, 0, 5);
+    profiles_draining(p, MANY * 5);
+    profiles_drained(p, MANY * 5, true);
+    profiles_status(p, &status);
+    assert_int_equal(status.waiting_bytes, 0);
+    profiles_free(p);
+    arena_done(&tmp);
+    fake_done(&f);
+}
+
+static void an_erased_user_stays_erased(void **state)
+{
+    struct fake f;
+    struct arena tmp;
+    fake_init(&f);
+    arena_init(&tmp);
+    struct profiles *p = new_profiles(0, 100);
+    for (uint32_t i = 0; i < 3; i++)
+        fake_apply(&f, &(struct happened){.user = 4, .item = i});
+    struct profile_view v = see(p, &f, "user-4", 0, &tmp);
+    assert_items(&v, 0, 3);
+    profiles_erase(p, "user-4", 10); /* the store does not know yet */
+    v = see(p, &f, "user-4", 0, &tmp);
+    assert_items(&v, 0, 0);
+    for (uint32_t i = 0; i < 1000; i++) { /* others push it out */
+        char name[16];
+        user_name(USERS + i, name);
+        see(p, &f, name, 0, &tmp);
+    }
+    v = see(p, &f, "user-4", 0, &tmp);
+    assert_items(&v, 0, 0);
+    like(p, "user-4", 11, 0);
+    v = see(p, &f, "user-4", 0, &tmp);
+    assert_items(&v, 0, 1);
+    profiles_clear(p, 12);
+    v = see(p, &f, "user-4", 0, &tmp);
+    assert_items(&v, 0, 0);
+    profiles_draining(p, 12);
+    f.count[4] = 0;
+    profiles_drained(p, 12, true);
+    like(p, "user-4", 13, 0);
+    v = see(p, &f, "user-4", 0, &tmp);
+    assert_items(&v, 0, 1);
+    profiles_free(p);
+    arena_done(&tmp);
+    fake_done(&f);
+}
+
+static void the_latest_events_count(void **state)
+{
+    struct fake f;
+    struct arena tmp;
+    fake_init(&f);
+    arena_init(&tmp);
+    struct profiles *p = new_profiles(1 << 20, 10);
+    see(p, &f, "user-0", 0, &tmp);
+    for (uint32_t i = 0; i < 100; i++)
+        like(p, "user-0", i + 1, i);
+    struct profile_view v = see(p, &f, "user-0", 0, &tmp);
+    assert_int_equal(v.history.n, 10);
+    assert_int_equal(v.history.item[0], 90);
+    assert_int_equal(v.seen_count, 100);
+    /* one that happened before the others counts as older; one of the other sign replaces */
+    profiles_event(p, "user-0", 101, &(struct profile_event){500, 1, 5, true});
+    profiles_event(p, "user-0", 102, &(struct profile_event){99, -2, 2000, true});
+    v = see(p, &f, "user-0", 0, &tmp);
+    assert_int_equal(v.seen_count, 101);
+    assert_int_equal(v.history.n, 9);
+    assert_int_equal(v.history.item[8], 99);
+    assert_true(v.history.weight[8] == -2);
+    for (size_t i = 0; i < v.history.n; i++)
+        assert_int_not_equal(v.history.item[i], 500);
+    profiles_free(p);
+    arena_done(&tmp);
+    fake_done(&f);
+}
+
+static void what_is_ignored_counts_once(void **state)
+{
+    const uint32_t list[] = {5, 6, 7}, other[] = {8};
+    uint32_t ignored[SERVED_MOST];
+    struct fake f;
+    struct arena tmp;
+    fake_init(&f);
+    arena_init(&tmp);
+    struct profiles *p = new_profiles(1 << 20, 10);
+    assert_int_equal(profiles_serve(p, "user-0", list, 3, ignored), 0); /* not in memory */
+    see(p, &f, "user-0", 0, &tmp);
+    assert_int_equal(profiles_serve(p, "user-0", list, 3, ignored), 0);
+    like(p, "user-0", 1, 6);
+    assert_int_equal(profiles_serve(p, "user-0", other, 1, ignored), 2);
+    assert_int_equal(ignored[0], 5);
+    assert_int_equal(ignored[1], 7);
+    assert_int_equal(profiles_serve(p, "user-0", list, 3, ignored), 1);
+    assert_int_equal(ignored[0], 8);
+    profiles_erase(p, "user-0", 2);
+    assert_int_equal(profiles_serve(p, "user-0", list, 3, ignored), 0);
+    profiles_free(p);
+    arena_done(&tmp);
+    fake_done(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_missed_or_doubled),
+        cmocka_unit_test(a_transaction_in_between_means_reading_again),
+        cmocka_unit_test(a_store_that_is_away_is_asked_again),
+        cmocka_unit_test(the_ceiling_holds),
+        cmocka_unit_test(an_erased_user_stays_erased),
+        cmocka_unit_test(the_latest_events_count),
+        cmocka_unit_test(what_is_ignored_counts_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
