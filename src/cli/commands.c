@@ -63,9 +63,20 @@ static const struct command commands[] = {
             "Trains on all of the data, writes the models and the catalog to a new version in the "
             "folder of models, and makes it the live one, from which palate recommend and palate "
             "similar answer. With --split it holds data out first, measures on them, and then "
-            "trains once more on everything. Interrupted, it leaves nothing behind.\n" USUAL,
-        .options = DATA " model set weights split metrics relevant models memory " WORK " json",
+            "trains once more on everything. Interrupted, it leaves nothing behind.\n"
+            "With --store it learns from what palate serve has collected, its journal included, "
+            "and may run beside it.\n"
+            "With --gate the new version goes live only if it isn't worse than the live one. The "
+            "live version's own files were trained on what is now held out, so its models are "
+            "trained anew, with the options and weights that it recorded, on the same part as the "
+            "new ones; unless all that is held out is later than anything it has seen (--split "
+            "time:90/10): then they are judged as they are. A version counts by its best model. "
+            "Where too little can be held out to judge by, the new version goes live.\n" USUAL,
+        .options = DATA " store journal model set weights split metrics relevant gate keep models "
+                        "memory " WORK " json progress-json",
         .examples = "palate train --data ml-1m\tthe usual models\n"
+                    "palate train --store sqlite:palate.db --gate 0.05 --keep 5\tfrom a server's "
+                    "store, if it is no worse\n"
                     "palate train --data ml-1m --model als,ease --set als.factors=128\tyours\n"
                     "palate train --data ml-1m --split random:80/20\tand say how good they are\n",
         .run = train_run,

@@ -178,9 +178,9 @@ static enum pal_status show_training(struct demo *demo, struct pal_error *err)
     if (!st)
         st = plan_make(demo->job, demo->models, demo->data, 0, &plan, err);
     if (!st)
-        st = publish(demo->job, demo->data, &plan, NULL, models_folder, 0, &p, err);
+        st = publish(demo->job, demo->data, &plan, NULL, NULL, models_folder, 0, &p, err);
     if (!st)
-        publish_say(&demo->job->out, &plan, &p, models_folder);
+        publish_say(&demo->job->out, &plan, &p, NULL, models_folder);
     return st;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/manifest.h"
 
 #include "base/file.h"
+#include "cli/gate.h"
 #include "cli/source.h"
 
 #include <limits.h>
@@ -48,14 +49,15 @@ int64_t manifest_int(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
-/* The path as it is found from any folder. */
-static json_t *whole_path(const char *path)
+json_t *manifest_place(const char *path)
 {
     char buf[PATH_MAX], absolute[PATH_MAX];
     if (source_is_synthetic(path))
         return json_string(path);
-    path = source_look_up(path, buf, sizeof buf);
-    json_t *text = json_string(realpath(path, absolute) ? absolute : path);
+    size_t scheme = source_is_store(path) ? strcspn(path, ":") + 1 : 0;
+    const char *file = scheme ? path + scheme : source_look_up(path, buf, sizeof buf);
+    file = realpath(file, absolute) ? absolute : file;
+    json_t *text = json_sprintf("%.*s%s", (int)scheme, path, file);
     return text ? text : json_string(""); /* a name that is not UTF-8 can't be written down */
 }
 
@@ -63,7 +65,8 @@ static json_t *describe_source(const struct job *job, const char *split)
 {
     const char *list = recorded;
     json_t *source = json_object(), *sets = json_array();
-    int bad = !source || !sets || json_object_set_new(source, "path", whole_path(job->set.data)) ||
+    int bad = !source || !sets ||
+              json_object_set_new(source, "path", manifest_place(job->set.data)) ||
               json_object_set(source, "set", sets);
     for (size_t i = 0; i < job->set_count && !bad; i++)
         if (strncmp(job->sets[i].text, "synth.", 6) == 0)
@@ -78,6 +81,10 @@ static json_t *describe_source(const struct job *job, const char *split)
     }
     if (!bad && split)
         bad = json_object_set_new(source, "split", json_string(split));
+    if (!bad && job->set.journal)
+        bad = json_object_set_new(source, "journal", json_string(job->set.journal));
+    if (!bad && job->position)
+        bad = json_object_set_new(source, "position", json_integer((json_int_t)job->position));
     json_decref(sets);
     if (bad) {
         json_decref(source);
@@ -98,26 +105,32 @@ static enum pal_status write_whole(const char *path, const char *text, struct pa
     return st;
 }
 
-static int add_times(json_t *all, const double *train_s)
+static int add_extra(json_t *all, const struct manifest_extra *x)
 {
     json_t *models = json_object_get(all, "models"), *model;
     size_t i;
     int bad = json_object_set_new(all, "created_s", json_integer((json_int_t)time(NULL)));
     json_array_foreach(models, i, model) bad |=
-        json_object_set_new(model, "train_seconds", json_real(train_s[i]));
+        json_object_set_new(model, "train_seconds", json_real(x->train_s[i]));
+    if (x->newest_s)
+        bad |= json_object_set_new(all, "newest_event_s", json_integer(x->newest_s));
+    if (x->replaces)
+        bad |= json_object_set_new(all, "replaces", json_integer(x->replaces));
+    if (x->gate)
+        bad |= json_object_set_new(all, "gate", gate_json(x->gate));
     return bad;
 }
 
-enum pal_status manifest_complete(const char *dir, const struct job *job, const double *train_s,
-                                  const char *split, struct pal_error *err)
+enum pal_status manifest_complete(const char *dir, const struct job *job,
+                                  const struct manifest_extra *extra, struct pal_error *err)
 {
     char path[PATH_MAX], *text = NULL;
     json_t *all = NULL;
     enum pal_status st = manifest_read(dir, &all, err);
     if (st)
         return st;
-    if (add_times(all, train_s) == 0 &&
-        json_object_set_new(all, "source", describe_source(job, split)) == 0)
+    if (add_extra(all, extra) == 0 &&
+        json_object_set_new(all, "source", describe_source(job, extra->split)) == 0)
         text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
     if (!text)
         st = pal_no_memory(err);
@@ -139,6 +152,9 @@ enum pal_status manifest_use_source(const json_t *manifest, struct job *job, str
         return pal_fail(err, PAL_ENOTFOUND,
                         "this version doesn't say where its data are: give --data PATH");
     enum pal_status st = job_set(job, option_index("data", 4), path, FROM_FILE, file_name, err);
+    if (!st && *manifest_text(source, "journal"))
+        st = job_set(job, option_index("journal", 7), manifest_text(source, "journal"), FROM_FILE,
+                     file_name, err);
     for (int i; (i = option_next(&list)) >= 0 && !st;) {
         const char *value = manifest_text(source, options[i].row.name);
         if (*value && job->origin[i] != FROM_FLAG)

@@ -9,17 +9,29 @@
 /* The whole manifest of the version in folder `dir`; free with json_decref. */
 MUST_USE enum pal_status manifest_read(const char *dir, json_t **out, struct pal_error *err);
 
-/* Adds to a manifest that was just written what differs from run to run and therefore stands in no
- * model file: when it was made and how long each model took (train_s, one for each, in order); and
- * how to find the data again: path, and the options that reading took, and the split by which the
- * metrics were measured (NULL = none were). */
+struct gate;
+
+/* What differs from run to run and therefore stands in no model file. */
+struct manifest_extra {
+    const double *train_s;   /* how long each model took, in order */
+    const char *split;       /* by which the metrics were measured; NULL = none were */
+    uint32_t replaces;       /* the version that was live; 0 = none, or this one isn't */
+    uint32_t newest_s;       /* when the latest event was; 0 = unknown */
+    const struct gate *gate; /* NULL = nobody asked for one */
+};
+
+/* Adds that to a manifest that was just written; when it was made; and how to find the data again:
+ * path, and the options that reading took. */
 MUST_USE enum pal_status manifest_complete(const char *dir, const struct job *job,
-                                           const double *train_s, const char *split,
+                                           const struct manifest_extra *extra,
                                            struct pal_error *err);
 
 /* Makes the job's data options those that the manifest recorded. */
 MUST_USE enum pal_status manifest_use_source(const json_t *manifest, struct job *job,
                                              struct pal_error *err);
+
+/* The data's path as it is found from any folder, as "source" has it; NULL when memory is out. */
+json_t *manifest_place(const char *path);
 
 /* Members of an object, or "" and 0. */
 const char *manifest_text(const json_t *object, const char *key);

@@ -83,9 +83,34 @@ static enum pal_status check_kinds(const struct plan *plan, struct pal_error *er
     return PAL_OK;
 }
 
+static uint32_t newest_event(const struct dataset *d)
+{
+    uint32_t newest = 0;
+    for (uint64_t i = 0; i < interactions_count(&d->all); i++)
+        if (interactions_time(&d->all, i) > newest)
+            newest = interactions_time(&d->all, i);
+    return newest;
+}
+
+static enum pal_status describe(const struct job *job, const struct dataset *d,
+                                const struct trials *trials, const struct gate *gate,
+                                const char *root, const struct published *p, struct pal_error *err)
+{
+    struct registry_version live;
+    struct manifest_extra extra = {
+        .train_s = p->train_s,
+        .split = trials ? trials->split.spec : NULL,
+        .newest_s = newest_event(d),
+        .gate = gate,
+    };
+    if (!(gate && gate->held_back) && registry_current(root, &live, NULL) == PAL_OK)
+        extra.replaces = live.number;
+    return manifest_complete(p->version.path, job, &extra, err);
+}
+
 enum pal_status publish(struct job *job, const struct dataset *d, const struct plan *plan,
-                        const struct trials *trials, const char *root, uint64_t memory,
-                        struct published *out, struct pal_error *err)
+                        const struct trials *trials, const struct gate *gate, const char *root,
+                        uint64_t memory, struct published *out, struct pal_error *err)
 {
     struct version_part parts[PLAN_MOST] = {0};
     memset(out, 0, sizeof *out);
@@ -102,12 +127,11 @@ enum pal_status publish(struct job *job, const struct dataset *d, const struct p
     if (!st)
         st = version_write(out->version.path, &d->items, parts, plan->count, err);
     if (!st)
-        st = manifest_complete(out->version.path, job, out->train_s,
-                               trials ? trials->split.spec : NULL, err);
+        st = describe(job, d, trials, gate, root, out, err);
     if (!st)
         st = run_step(&job->run, "publishing", 0, 0, err);
     if (!st)
-        st = registry_publish(root, &out->version, 1, err);
+        st = registry_publish(root, &out->version, !(gate && gate->held_back), err);
     if (!st)
         measure_files(plan, out);
     else
@@ -119,7 +143,7 @@ enum pal_status publish(struct job *job, const struct dataset *d, const struct p
 }
 
 void publish_say(struct console *c, const struct plan *plan, const struct published *p,
-                 const char *root)
+                 const struct gate *gate, const char *root)
 {
     struct table t = {.indent = 2};
     table_column(&t, "model", LEFT, false);
@@ -143,9 +167,13 @@ void publish_say(struct console *c, const struct plan *plan, const struct publis
         table_clear_head(&t, 3);
     table_print(&t, c);
     table_done(&t);
-    say(c, "  version %u in %s is live", p->version.number, root);
+    bool held_back = gate && gate->held_back;
+    say(c, "  version %u in %s is %s", p->version.number, root,
+        held_back ? "kept, but not live" : "live");
     struct str peak = {0};
     put_bytes(&peak, p->peak_bytes);
     say(c, "; %s of memory at most\n", str_text(&peak));
     str_done(&peak);
+    if (gate)
+        say_paragraph(c, 2, gate->message);
 }

@@ -74,6 +74,12 @@ const struct option options[] = {
          "the least weight with which a held-out event counts as something to be found"),
     REAL("confidence", confidence, "0.95", 0.5, 0.9999, "of the intervals"),
     INT("bootstrap", 0, bootstrap, "1000", 0, 100000, "resamplings for intervals; 0 = none"),
+    REAL("gate", gate, "0", 0, 1,
+         "make the new version live only if it isn't worse than the live one by more than this "
+         "share of the first metric (0.05); what both are measured on is held out by --split"),
+    INT("keep", 0, keep, "0", 0, 1e6,
+        "delete the oldest versions, so that so many are left; the live one, the one that it "
+        "replaced and the new one always are"),
     FLAG("compare", 0, compare, "test whether models differ by more than chance"),
 
     {{"models", OPT_TEXT, AT(models), "models", 0, 0, OPT_LINEAR, "DIR",
@@ -114,6 +120,9 @@ const struct option options[] = {
     FLAG("quiet", 'q', quiet, "no progress on the terminal"),
     FLAG("once", 0, once, "go through once and end, as it does anyway"),
     {{"man", OPT_BOOL, AT(man), "false", 0, 1, OPT_LINEAR, NULL, "print the man page (roff)"},
+     0, LAST, true},
+    {{"progress-json", OPT_BOOL, AT(progress_json), "false", 0, 1, OPT_LINEAR, NULL,
+      "tell progress and outcome as JSON lines, and end with the program that started this one"},
      0, LAST, true},
 };
 /* clang-format on */

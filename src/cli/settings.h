@@ -22,6 +22,8 @@ struct settings {
     double relevant, confidence;
     int64_t bootstrap;
     bool compare;
+    double gate;
+    int64_t keep;
 
     /* answers */
     const char *models, *user, *history, *exclude;
@@ -37,7 +39,7 @@ struct settings {
     const char *config, *memory;
     int64_t seed, threads;
     int kernels;
-    bool json, quiet, once, man;
+    bool json, quiet, once, man, progress_json;
 };
 
 enum part_choice { PART_TEST, PART_VALID };

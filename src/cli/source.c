@@ -120,11 +120,13 @@ enum pal_status source_load(struct job *job, const char *path, struct dataset **
     if (!path || !*path)
         return pal_fail(err, PAL_EUSAGE,
                         "which data? Give --data PATH or set PALATE_DATA; --data synthetic "
-                        "invents some");
+                        "invents some, --data sqlite:palate.db takes what a server collected");
     enum pal_status st = check_sets(job, path, err);
     if (st)
         return st;
     progress_label(&job->progress, "");
+    if (source_is_store(path))
+        return source_load_store(job, path, out, err);
     if (!source_is_synthetic(path))
         return load_path(job, path, out, err);
     uint64_t seed = (uint64_t)job->set.seed;

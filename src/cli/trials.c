@@ -21,8 +21,9 @@ void trials_done(struct trials *t)
 }
 
 /* Trains one variant and judges it; the model is dropped. */
-static enum pal_status run_one(struct job *job, struct trials *t, const struct training *training,
-                               uint64_t memory, struct trial *trial, struct pal_error *err)
+static enum pal_status run_one(struct job *job, const struct trials *t,
+                               const struct training *training, uint64_t memory,
+                               struct trial *trial, struct pal_error *err)
 {
     struct model *m = NULL;
     peak_reset();
@@ -31,39 +32,60 @@ static enum pal_status run_one(struct job *job, struct trials *t, const struct t
     trial->train_s = now_seconds() - began;
     began = now_seconds();
     if (!st)
-        st = evaluate(m, t->data, &t->split, &t->weights, &t->options, &job->run, &trial->result,
-                      err);
+        st = trials_score(job, t, m, &trial->result, err);
     trial->eval_s = now_seconds() - began;
     trial->peak_bytes = peak_bytes();
     model_free(m);
     return st;
 }
 
-static enum pal_status run_all(struct job *job, struct trials *t, const struct plan *plan,
-                               uint64_t memory, struct pal_error *err)
+enum pal_status trials_score(struct job *job, const struct trials *t, const struct model *m,
+                             struct eval_result *out, struct pal_error *err)
+{
+    return evaluate(m, t->data, &t->split, &t->weights, &t->options, &job->run, out, err);
+}
+
+enum pal_status trials_refit(struct job *job, const struct trials *t, const struct plan *plan,
+                             const struct weights *weights, uint64_t memory, struct trial *out,
+                             struct pal_error *err)
 {
     struct training training;
-    t->trials = mem_zero(plan->count, sizeof *t->trials);
-    if (!t->trials)
-        return pal_no_memory(err);
-    enum pal_status st =
-        training_make(t->data, &t->split.train, &t->weights, &job->run, &training, err);
+    size_t done = 0;
+    enum pal_status st = training_make(t->data, &t->split.train, weights ? weights : &t->weights,
+                                       &job->run, &training, err);
     if (st)
         return st;
-    for (; t->count < plan->count && !st; t->count++) {
-        struct trial *trial = &t->trials[t->count];
-        trial->variant = &plan->variants[t->count];
-        trial->against_best.p = NAN;
-        st = run_one(job, t, &training, memory, trial, err);
+    for (; done < plan->count && !st; done += !st) {
+        out[done] = (struct trial){.variant = &plan->variants[done], .against_best.p = NAN};
+        st = run_one(job, t, &training, memory, &out[done], err);
     }
     training_done(&training);
     progress_label(&job->progress, "");
+    for (size_t i = 0; i < done && st; i++)
+        eval_result_done(&out[i].result);
+    return st;
+}
+
+static enum pal_status run_all(struct job *job, struct trials *t, const struct plan *plan,
+                               uint64_t memory, struct pal_error *err)
+{
+    t->trials = mem_zero(plan->count, sizeof *t->trials);
+    if (!t->trials)
+        return pal_no_memory(err);
+    enum pal_status st = trials_refit(job, t, plan, NULL, memory, t->trials, err);
+    if (!st)
+        t->count = plan->count;
     return st;
 }
 
 static bool better(const struct metric *m, double a, double b)
 {
     return !isnan(a) && (isnan(b) || (metric_falls(m) ? a < b : a > b));
+}
+
+bool trials_better(const struct trials *t, double a, double b)
+{
+    return better(&t->metrics[0], a, b);
 }
 
 /* Of two equal ones, the first. */

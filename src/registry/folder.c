@@ -354,6 +354,31 @@ enum pal_status registry_activate(const char *root, uint32_t number, struct pal_
     return st;
 }
 
+/* It is given an unpublished one's name first: nobody sees a half, and what a crash leaves of it is
+ * swept. */
+enum pal_status registry_remove(const char *root, uint32_t number, struct pal_error *err)
+{
+    struct registry_version v, current;
+    char path[PATH_MAX];
+    int lock;
+    enum pal_status st = registry_find(root, number, &v, err);
+    if (st == PAL_OK)
+        st = version_path(path, root, number, UNPUBLISHED, err);
+    if (st == PAL_OK)
+        st = lock_root(root, &lock, err);
+    if (st != PAL_OK)
+        return st;
+    if (registry_current(root, &current, NULL) == PAL_OK && current.number == number)
+        st = pal_fail(err, PAL_EUSAGE, "version %u in %s is live: activate another one first",
+                      number, root);
+    else if (rename(v.path, path))
+        st = fail_errno(err, "delete", v.path);
+    else
+        remove_folder(path);
+    close(lock);
+    return st;
+}
+
 static int by_number(const void *a, const void *b)
 {
     uint32_t x = ((const struct registry_version *)a)->number;

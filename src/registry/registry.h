@@ -51,6 +51,11 @@ MUST_USE enum pal_status registry_find(const char *root, uint32_t number,
 MUST_USE enum pal_status registry_activate(const char *root, uint32_t number,
                                            struct pal_error *err);
 
+/* Deletes a version that is not live (PAL_EUSAGE for the live one), with all its files; who has
+ * them mapped keeps them. PAL_ENOTFOUND if there is none of that number. After the one with the
+ * highest number the next version gets that number again. */
+MUST_USE enum pal_status registry_remove(const char *root, uint32_t number, struct pal_error *err);
+
 /* All whole versions, ascending; *out is the caller's to free with mem_free. A root that does not
  * exist has none. */
 MUST_USE enum pal_status registry_list(const char *root, struct registry_version **out,

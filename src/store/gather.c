@@ -10,12 +10,23 @@
 
 enum { NEVER = -1 };
 
+/* Set in the number of a user of the store who is deleted by a change; the rest is its fate's. */
+#define GONE 0x80000000u
+
 /* What the changes say of an item or a user: indices into `more`. */
 struct fate {
-    int64_t put;  /* the last that put it */
-    int64_t gone; /* the last that deleted it */
-    bool met;     /* it is in the data set */
+    int64_t put;    /* the last that put it */
+    int64_t gone;   /* the last that deleted it */
+    int64_t erased; /* users: the last deletion that was passed while going through the changes */
 };
+
+/* By which event an event_id is held: one of the store's (at IN_STORE) or of the changes; by a user
+ * who is deleted at some time (an index into the fates) or not (INTERN_NONE). */
+struct holder {
+    int64_t at;
+    uint32_t user;
+};
+enum { IN_STORE = -1, FREE = -2 };
 
 /* Ids that changes put or delete. */
 struct fates {
@@ -33,9 +44,9 @@ struct gather {
     uint64_t position;
     bool cleared, has_times;
     struct fates items, users;
-    struct intern event_ids; /* of the changes' events, and which of them are there already */
-    bool *had;
-    size_t had_cap;
+    struct intern event_ids; /* of the changes' events */
+    struct holder *holder;   /* (event_ids.count) */
+    size_t holder_cap;
 };
 
 static bool on_its_way(const struct gather *g, size_t i)
@@ -54,7 +65,7 @@ static enum pal_status fate_add(struct fates *f, const char *id, struct fate **o
     if (st != PAL_OK)
         return st;
     if (i == before)
-        f->fate[i] = (struct fate){NEVER, NEVER, false};
+        f->fate[i] = (struct fate){NEVER, NEVER, NEVER};
     *out = &f->fate[i];
     return PAL_OK;
 }
@@ -68,9 +79,10 @@ static struct fate *fate_of(const struct fates *f, const char *id)
 static enum pal_status note_event_id(struct gather *g, const char *id, struct pal_error *err)
 {
     uint32_t i;
-    if (mem_grow(&g->had, &g->had_cap, (size_t)g->event_ids.count + 1, sizeof *g->had))
+    size_t n = g->event_ids.count;
+    if (mem_grow(&g->holder, &g->holder_cap, n + 1, sizeof *g->holder))
         return pal_no_memory(err);
-    g->had[g->event_ids.count] = false;
+    g->holder[n] = (struct holder){FREE, INTERN_NONE};
     return intern_add(&g->event_ids, id, strlen(id), &i, err);
 }
 
@@ -152,7 +164,7 @@ void gather_free(struct gather *g)
     fates_done(&g->items);
     fates_done(&g->users);
     intern_done(&g->event_ids);
-    mem_free(g->had);
+    mem_free(g->holder);
     mem_free(g);
 }
 
@@ -213,7 +225,6 @@ enum pal_status gather_item(struct gather *g, const struct item_row *row, bool r
     const struct item_row *last = removed ? NULL : row;
     if (f) {
         last = f->put > f->gone ? &g->more[f->put].record.item : NULL;
-        f->met = true;
     }
     return add_item(g, row->item_id, last, number, err);
 }
@@ -222,12 +233,12 @@ enum pal_status gather_user(struct gather *g, const struct user_row *row, uint32
                             struct pal_error *err)
 {
     struct fate *f = fate_of(&g->users, row->user_id);
-    *number = INTERN_NONE;
     if (!f)
         return add_user(g, row->user_id, row->attributes, number, err);
-    if (f->gone != NEVER) /* whoever comes back is somebody new */
+    if (f->gone != NEVER) { /* whoever comes back is somebody new */
+        *number = GONE | (uint32_t)(f - g->users.fate);
         return PAL_OK;
-    f->met = true;
+    }
     return add_user(g, row->user_id, g->more[f->put].record.user.attributes, number, err);
 }
 
@@ -241,13 +252,14 @@ enum pal_status gather_event(struct gather *g, uint32_t user, uint32_t item, uin
                              float value, int64_t time_ms, const char *event_id,
                              struct pal_error *err)
 {
-    if (user == INTERN_NONE || item == INTERN_NONE)
-        return PAL_OK;
+    bool gone = user & GONE;
     if (event_id && *event_id && g->event_ids.count) {
         uint32_t i = intern_find(&g->event_ids, event_id, strlen(event_id));
         if (i != INTERN_NONE)
-            g->had[i] = true;
+            g->holder[i] = (struct holder){IN_STORE, gone ? user & ~GONE : INTERN_NONE};
     }
+    if (gone)
+        return PAL_OK;
     int64_t time_s = time_ms / 1000;
     g->has_times |= time_ms != 0;
     struct row row = {user, item, value, time_s > UINT32_MAX ? UINT32_MAX : (uint32_t)time_s};
@@ -277,6 +289,14 @@ static enum pal_status meet_user(struct gather *g, const char *id, uint32_t *num
                     number, err);
 }
 
+/* Is the event_id that of an event that is there at this point of the changes? */
+static bool held(const struct gather *g, uint32_t id)
+{
+    const struct holder *h = &g->holder[id];
+    return h->at != FREE && (h->user == INTERN_NONE || g->users.fate[h->user].erased == NEVER ||
+                             g->users.fate[h->user].erased < h->at);
+}
+
 /* An event on its way, number i of the changes. */
 static enum pal_status take_event(struct gather *g, size_t i, struct pal_error *err)
 {
@@ -286,13 +306,14 @@ static enum pal_status take_event(struct gather *g, size_t i, struct pal_error *
     uint8_t type;
     if (e->event_id && *e->event_id)
         id = intern_find(&g->event_ids, e->event_id, strlen(e->event_id));
-    if (id != INTERN_NONE && g->had[id])
+    if (id != INTERN_NONE && held(g, id))
         return PAL_OK;
+    if (id != INTERN_NONE)
+        g->holder[id] =
+            (struct holder){(int64_t)i, f ? (uint32_t)(f - g->users.fate) : INTERN_NONE};
     enum pal_status st = meet_item(g, e->item_id, &item, err); /* it is known of, even if ... */
     if (st != PAL_OK || (f && f->gone > (int64_t)i))           /* ... its user will be deleted */
         return st;
-    if (id != INTERN_NONE)
-        g->had[id] = true;
     st = meet_user(g, e->user_id, &user, err);
     if (st == PAL_OK)
         st = gather_type(g, e->type, &type, err);
@@ -302,7 +323,7 @@ static enum pal_status take_event(struct gather *g, size_t i, struct pal_error *
 static enum pal_status take_change(struct gather *g, size_t i, struct pal_error *err)
 {
     const struct record *r = &g->more[i].record;
-    const struct fate *f;
+    struct fate *f;
     uint32_t number;
     switch (r->kind) {
     case RECORD_EVENT:
@@ -312,8 +333,11 @@ static enum pal_status take_change(struct gather *g, size_t i, struct pal_error 
     case RECORD_USER:
         f = fate_of(&g->users, r->user.user_id);
         return f->gone > (int64_t)i ? PAL_OK : meet_user(g, r->user.user_id, &number, err);
-    case RECORD_ITEM_DELETE:
     case RECORD_USER_DELETE:
+        f = fate_of(&g->users, r->id);
+        f->erased = (int64_t)i;
+        break;
+    case RECORD_ITEM_DELETE:
     case RECORD_SERVED:
     case RECORD_CLEAR:
         break;

@@ -21,8 +21,8 @@ bool gather_cleared(const struct gather *g);
 /* The event_ids of the store's events must be given. */
 bool gather_wants_ids(const struct gather *g);
 
-/* An item or user of the store; *number: what gather_event calls it, INTERN_NONE if its events are
- * to be left out. removed: only its id is left. */
+/* An item or user of the store; *number: what gather_event calls it. removed: only its id is left.
+ */
 MUST_USE enum pal_status gather_item(struct gather *g, const struct item_row *row, bool removed,
                                      uint32_t *number, struct pal_error *err);
 MUST_USE enum pal_status gather_user(struct gather *g, const struct user_row *row, uint32_t *number,

@@ -31,7 +31,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { IDLE_READERS = 8, BUSY_MS = 5000, ERASE_MS = 200 };
+enum { IDLE_READERS = 8, BUSY_MS = 2000, ERASE_MS = 200 };
 
 /* cell_size_check: a damaged page is noticed when it is read rather than later. */
 static const char writer_settings[] =
@@ -291,7 +291,6 @@ static void sqlite_close(struct store *base)
     names_done(&s->users);
     names_done(&s->items);
     ids_done(&s->ids);
-    str_done(&s->scratch);
     pthread_mutex_destroy(&s->write_mutex);
     pthread_mutex_destroy(&s->read_mutex);
     if (s->lock_fd >= 0)
@@ -310,6 +309,7 @@ static enum pal_status sqlite_open(const char *place, bool read_only, struct sto
     s->base.ops = &store_sqlite;
     s->read_only = read_only;
     s->lock_fd = -1;
+    s->limits = ids_limits_usual;
     pthread_mutex_init(&s->write_mutex, NULL);
     pthread_mutex_init(&s->read_mutex, NULL);
     enum pal_status st = take_paths(s, place, err);

@@ -111,6 +111,13 @@ struct ids {
     bool loaded;
 };
 
+struct ids_limits {
+    int64_t young;  /* ids in memory, */
+    int64_t places; /* and events behind ids_through, before they go into a table */
+    int64_t table;  /* rows in one of the tables */
+};
+extern const struct ids_limits ids_limits_usual;
+
 struct sqlite_store {
     struct store base;
     bool read_only, immutable;
@@ -123,7 +130,7 @@ struct sqlite_store {
     struct names users, items;
     struct event_types types; /* those that fit; numbers in the file count from 1 */
     struct ids ids;
-    struct str scratch;
+    struct ids_limits limits; /* tests make them small */
 
     atomic_bool erase_wanted;   /* what was deleted is still in the write-ahead log */
     pthread_mutex_t read_mutex; /* idle */

@@ -1,19 +1,17 @@
 /* Was this event stored before? Asked for every event to which its client gave an event_id.
  *
  * A unique index over event_ids is what makes databases slow at this: its keys are random, so that
- * every insert of a batch dirties a page of its own. Here an id is kept by its hash alone, and in
- * three layers:
+ * every insert of a batch dirties a page of its own. Here an id is kept by its hash alone, in two
+ * places. Young ids, those of events behind the place `ids_through`, are in memory; after a restart
+ * they are read again from the events, whose rows have them. When there are limits.young of them,
+ * they go into one of the tables event_ids_0 and event_ids_1, in the order of its keys, so that a
+ * page is written once for many of them. When that table holds limits.table, the other one is
+ * emptied and takes its place.
  *
- *   young    in memory, the ids of the latest events: those behind the place `ids_through`. After a
- *            restart they are read again from the events table, whose rows have them.
- *   tables   event_ids_0 and event_ids_1, (hash, place). When there are YOUNG_MOST young ones they
- * go into one of the tables, sorted, so that each page is written once for many of them. rotation
- * when that table holds TABLE_MOST, the other one is emptied and takes its place.
- *
- * So a retry is recognized as long as fewer than TABLE_MOST events with ids came after the first
- * try (and for up to twice as many): at 100 a second, a day; the tables never outgrow 2 *
- * TABLE_MOST rows. A hash that is found is compared with the event it stands for, so that two ids
- * with the same hash are never taken for one (the older of them is forgotten). */
+ * So a retry is recognized as long as fewer than limits.table events with ids came after the first
+ * try, and for up to twice as many: at 100 a second, a day or two. A hash that is found is compared
+ * with the event it stands for, so that two ids with the same hash are never taken for one (the
+ * older of them is forgotten). */
 #include "store/sqlite.h"
 
 #include "base/mem.h"
@@ -23,7 +21,9 @@
 
 #include <xxhash.h>
 
-enum { YOUNG_MOST = 1 << 18, PLACES_MOST = 1 << 20, TABLE_MOST = 1 << 23, REMOVED = -1 };
+enum { REMOVED = -1 };
+
+const struct ids_limits ids_limits_usual = {1 << 18, 1 << 20, 1 << 23};
 
 static uint64_t hash_of(const char *event_id)
 {
@@ -170,7 +170,7 @@ static enum pal_status settle(struct sqlite_store *s, struct state *state, struc
     struct ids *ids = &s->ids;
     size_t n = 0;
     enum pal_status st = PAL_OK;
-    if (state->ids_count + (int64_t)ids->count > TABLE_MOST) {
+    if (state->ids_count + (int64_t)ids->count > s->limits.table) {
         state->ids_table = !state->ids_table;
         state->ids_count = 0;
         st = sql_run(s->writer, state->ids_table ? SQL_IDS_CLEAR_1 : SQL_IDS_CLEAR_0, err, "");
@@ -193,13 +193,13 @@ enum pal_status ids_flush(struct sqlite_store *s, struct state *state, struct pa
 {
     enum pal_status st = PAL_OK;
     int64_t behind = state->next_place - 1 - state->ids_through;
-    if (!s->ids.loaded && behind < PLACES_MOST)
+    if (!s->ids.loaded && behind < s->limits.places)
         return PAL_OK; /* no event had an id since the store was opened */
     if (!s->ids.loaded && (st = load(s, state, err)) != PAL_OK)
         return st;
     if (s->ids.count == 0)
         state->ids_through = state->next_place - 1;
-    else if (s->ids.count >= YOUNG_MOST || behind >= PLACES_MOST)
+    else if ((int64_t)s->ids.count >= s->limits.young || behind >= s->limits.places)
         st = settle(s, state, err);
     return st;
 }

@@ -36,8 +36,9 @@ struct store_change {
 };
 
 /* Applies count changes and moves the position to `seq`, in one transaction. Changes with a number
- * at or below the position are passed over. An event whose event_id was seen before is not stored
- * again; *repeated, if not NULL, receives how many those were. */
+ * at or below the position are passed over. An event whose event_id is that of a stored one is
+ * not stored again (the last 8 million events with an id are looked at, at least); *repeated, if
+ * not NULL, receives how many those were. */
 MUST_USE enum pal_status store_apply(struct store *s, const struct store_change *changes,
                                      size_t count, uint64_t seq, size_t *repeated,
                                      struct pal_error *err);

@@ -16,6 +16,7 @@ import time
 import traceback
 
 PALATE = os.path.abspath(sys.argv[1])
+OTHERS = [os.path.abspath(path) for path in sys.argv[2:]]  # programs that a test needs besides
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIMEOUT_S = 120
 

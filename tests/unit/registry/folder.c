@@ -261,6 +261,32 @@ static void publishers_do_not_collide(void **state)
     assert_in_range(live(p->root), 1, PROCESSES * EACH);
 }
 
+/* All but the live one can be deleted; a reader sees it whole or not at all. */
+static void old_versions_are_deleted(void **state)
+{
+    struct place *p = *state;
+    struct registry_version v, *all = NULL;
+    struct pal_error err;
+    size_t count;
+    for (int i = 0; i < 3; i++)
+        publish(p->root, 1);
+    publish(p->root, 0);
+    assert_int_equal(registry_remove(p->root, 3, &err), PAL_EUSAGE);
+    assert_non_null(strstr(err.message, "live"));
+    assert_int_equal(registry_remove(p->root, 9, &err), PAL_ENOTFOUND);
+    assert_ok(registry_remove(p->root, 1, &err), &err);
+    assert_int_equal(registry_find(p->root, 1, &v, &err), PAL_ENOTFOUND);
+    assert_false(there(p->root, "000001"));
+    assert_false(there(p->root, "000001.new"));
+    assert_int_equal(registry_remove(p->root, 1, &err), PAL_ENOTFOUND);
+    assert_ok(registry_list(p->root, &all, &count, &err), &err);
+    assert_int_equal(count, 3);
+    assert_int_equal(all[0].number, 2);
+    mem_free(all);
+    assert_int_equal(live(p->root), 3);
+    assert_int_equal(publish(p->root, 0), 5);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, make_place, drop_place)
@@ -271,6 +297,7 @@ int main(void)
         CASE(an_abandoned_version_leaves_nothing),
         CASE(what_the_dead_left_is_swept_away),
         CASE(publishers_do_not_collide),
+        CASE(old_versions_are_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

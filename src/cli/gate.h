@@ -1,0 +1,41 @@
+/* The gate: whether a newly trained version may take the live one's place.
+ *
+ * Both are judged on the same held-out events, of which neither may have seen any. The new models
+ * are trained on the training part of the split for that; the live version's files are not, since
+ * they were made from everything there was then. So its models are trained anew, with the options
+ * and the weights that its manifest records, on the same training part: that compares what was
+ * chosen, not how old it is. Where the split is by time and the live version's newest event is
+ * older than all that is held out, its files are judged as they are: what really answers now. A
+ * model that both have with the same options and weights is trained only once.
+ *
+ * A version counts by its best model in the first metric. */
+#ifndef CLI_GATE_H
+#define CLI_GATE_H
+
+#include "cli/trials.h"
+
+#include <jansson.h>
+
+struct gate {
+    bool held_back;
+    const char *how; /* a constant: "first" (no version is live), "same", "retrained", "scored" (the
+                        live files as they are), "unmeasured" */
+    double margin;   /* how much worse it may be, as a share of live_value */
+    char metric[32];
+    double value, live_value; /* NAN where not measured */
+    uint32_t live;            /* the live version; 0 = none */
+    char message[400];        /* one sentence that says all of it */
+};
+
+/* Judges by job's --gate, against the live version in `root`. trials: of the new models; NULL if
+ * they could not be measured, `why` saying why. A live version that can't be read or trained again
+ * is no obstacle: it then is "unmeasured". */
+MUST_USE enum pal_status gate_judge(struct job *job, const struct trials *trials, const char *why,
+                                    const char *root, uint64_t memory, struct gate *out,
+                                    struct pal_error *err);
+
+/* As a JSON object for the manifest (NULL when memory is out), and as a member of an open one. */
+json_t *gate_json(const struct gate *g);
+void gate_emit(struct emit *e, const struct gate *g);
+
+#endif

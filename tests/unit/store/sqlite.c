@@ -1,0 +1,383 @@
+/* Opening: what is made, who is kept out, who may read beside, which files are refused; and that
+ * what was deleted is in none of the files any more. */
+#include "test.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+
+#include "world.h"
+
+static void script(const char *path, const char *sql)
+{
+    sqlite3 *db;
+    char *message = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s", message);
+    sqlite3_close(db);
+}
+
+static void kinds_are_listed(void **state)
+{
+    (void)state;
+    const char *wrong[] = {"palate.db", "oracle:x", "sqlite", "sqlite:", "", "sqlitex:palate.db"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct pal_error err;
+        struct store *s;
+        assert_int_equal(store_open(wrong[i], false, &s, &err), PAL_EUNSUPPORTED);
+        assert_non_null(strstr(err.message, "sqlite:FILE"));
+        assert_int_equal(store_restore(wrong[i], "x", &err), PAL_EUNSUPPORTED);
+    }
+}
+
+static void paths_that_cannot_be(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct store *s;
+    char url[160];
+    assert_int_equal(store_open("sqlite::memory:", false, &s, &err), PAL_EUSAGE);
+    snprintf(url, sizeof url, "sqlite:%s/none/palate.db", w->dir);
+    assert_int_equal(store_open(url, false, &s, &err), PAL_EIO);
+    assert_non_null(strstr(err.message, "does its folder exist"));
+    assert_int_equal(store_open(url, true, &s, &err), PAL_ENOTFOUND);
+    snprintf(url, sizeof url, "sqlite:%s", w->dir);
+    assert_int_equal(store_open(url, false, &s, &err), PAL_EIO);
+    snprintf(url, sizeof url, "sqlite://%s", w->path); /* sqlite:///tmp/… */
+    close_store(w);
+    assert_ok(store_open(url, false, &w->s, &err), &err);
+    assert_string_equal(store_path(w->s), w->path);
+}
+
+static void one_process_writes(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct store *second;
+    char pid[32], link_url[160], link_path[128];
+    snprintf(pid, sizeof pid, "process %ld:", (long)getpid());
+    assert_int_equal(store_open(w->url, false, &second, &err), PAL_EIO);
+    assert_non_null(strstr(err.message, pid));
+    snprintf(link_path, sizeof link_path, "%s/other.db", w->dir);
+    snprintf(link_url, sizeof link_url, "sqlite:%s", link_path);
+    assert_int_equal(symlink(w->path, link_path), 0);
+    assert_int_equal(store_open(link_url, false, &second, &err), PAL_EIO);
+    close_store(w);
+    pid_t child = fork();
+    if (child == 0) { /* holds it until it is killed */
+        bool held = store_open(w->url, false, &second, NULL) == PAL_OK;
+        if (!held || write(STDOUT_FILENO, "", 0) < 0)
+            _exit(1);
+        kill(getpid(), SIGSTOP);
+        _exit(0);
+    }
+    int how;
+    assert_int_equal(waitpid(child, &how, WUNTRACED), child);
+    assert_true(WIFSTOPPED(how));
+    assert_int_equal(store_open(w->url, false, &second, &err), PAL_EIO);
+    snprintf(pid, sizeof pid, "process %ld:", (long)child);
+    assert_non_null(strstr(err.message, pid));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_ok(store_open(w->url, false, &w->s, &err), &err); /* the lock died with it */
+}
+
+static void others_read_beside(void **state)
+{
+    struct scene *w = *state;
+    static struct history_of_site h;
+    static struct naive naive;
+    struct pal_error err;
+    struct store *reader;
+    invent(&h, 400, 5, false);
+    naive.h = &h;
+    apply(w->s, h.change, 200, 200);
+    while (naive.n < 200)
+        naive_step(&naive);
+    assert_ok(store_open(w->url, true, &reader, &err), &err);
+    assert_store_is(reader, &naive);
+    apply(w->s, h.change + 200, 200, 400);
+    while (naive.n < 400)
+        naive_step(&naive);
+    assert_store_is(reader, &naive); /* what was written since, too */
+    assert_int_equal(store_apply(reader, h.change, 1, 401, NULL, &err), PAL_EUSAGE);
+    assert_int_equal(store_put_note(reader, "a", "b", &err), PAL_EUSAGE);
+    assert_int_equal(store_forget_served(reader, 1, NULL, &err), PAL_EUSAGE);
+    close_store(w);
+    assert_store_is(reader, &naive);
+    store_close(reader);
+}
+
+static void foreign_files_are_refused(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct store *s;
+    close_store(w);
+    unlink(w->path);
+    script(w->path, "CREATE TABLE mine(x); INSERT INTO mine VALUES(1);");
+    assert_int_equal(store_open(w->url, false, &w->s, &err), PAL_EUSAGE);
+    assert_non_null(strstr(err.message, "another program"));
+    script(w->path, "PRAGMA application_id = 77; PRAGMA user_version = 1;");
+    assert_int_equal(store_open(w->url, false, &w->s, &err), PAL_EUSAGE);
+    assert_int_equal(store_open(w->url, true, &s, &err), PAL_EUSAGE);
+    script(w->path, "SELECT x FROM mine"); /* as it was */
+    FILE *f = fopen(w->path, "w");
+    fputs("this is a letter, and quite a long one, but by no means a database", f);
+    fclose(f);
+    assert_int_equal(store_open(w->url, false, &w->s, &err), PAL_ECORRUPT);
+    assert_int_equal(store_open(w->url, true, &s, &err), PAL_ECORRUPT);
+    f = fopen(w->path, "w"); /* an empty file is a store to be, but not to read */
+    fclose(f);
+    assert_int_equal(store_open(w->url, true, &s, &err), PAL_ENOTFOUND);
+    assert_ok(store_open(w->url, false, &w->s, &err), &err);
+}
+
+/* Schema 1, as its step made it, with one of everything. */
+static const char schema_1[] =
+    "CREATE TABLE state(id INTEGER PRIMARY KEY CHECK(id = 0), position INTEGER NOT NULL,"
+    " next_place INTEGER NOT NULL, items INTEGER NOT NULL, users INTEGER NOT NULL,"
+    " events INTEGER NOT NULL, served INTEGER NOT NULL, ids_through INTEGER NOT NULL,"
+    " ids_table INTEGER NOT NULL, ids_count INTEGER NOT NULL);"
+    "INSERT INTO state VALUES(0, 7, 3, 1, 1, 2, 1, 0, 0, 0);"
+    "CREATE TABLE items(id INTEGER PRIMARY KEY, item_id TEXT NOT NULL UNIQUE,"
+    " standing INTEGER NOT NULL, title TEXT, categories TEXT, attributes TEXT, image_url TEXT,"
+    " available INTEGER NOT NULL, created_ms INTEGER NOT NULL);"
+    "INSERT INTO items VALUES(1, 'i', 1, 'T', '[\"c\"]', NULL, NULL, 1, 4);"
+    "CREATE TABLE users(id INTEGER PRIMARY KEY, user_id TEXT NOT NULL UNIQUE, attributes TEXT,"
+    " created_ms INTEGER NOT NULL);"
+    "INSERT INTO users VALUES(1, 'u', '{}', 5);"
+    "CREATE TABLE heads(user INTEGER PRIMARY KEY, last INTEGER NOT NULL, events INTEGER NOT NULL);"
+    "INSERT INTO heads VALUES(1, 2, 2);"
+    "CREATE TABLE types(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "INSERT INTO types VALUES(1, 'like');"
+    "CREATE TABLE events(place INTEGER PRIMARY KEY, user INTEGER NOT NULL, item INTEGER NOT NULL,"
+    " type INTEGER NOT NULL, value REAL NOT NULL, time_ms INTEGER NOT NULL, prev INTEGER NOT NULL,"
+    " event_id TEXT, recommendation_id TEXT);"
+    "INSERT INTO events VALUES(1, 1, 1, 1, 1.0, 10, 0, 'e', NULL),"
+    " (2, 1, 1, 1, 2.5, 11, 1, NULL, 'r');"
+    "CREATE TABLE event_ids_0(hash INTEGER PRIMARY KEY, place INTEGER NOT NULL);"
+    "CREATE TABLE event_ids_1(hash INTEGER PRIMARY KEY, place INTEGER NOT NULL);"
+    "CREATE TABLE served(id INTEGER PRIMARY KEY, recommendation_id TEXT NOT NULL, user_id TEXT,"
+    " time_ms INTEGER NOT NULL, list TEXT NOT NULL);"
+    "INSERT INTO served VALUES(1, 'r', 'u', 9, '[]');"
+    "CREATE INDEX served_user ON served(user_id) WHERE user_id IS NOT NULL;"
+    "CREATE TABLE notes(name TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;"
+    "PRAGMA application_id = 0x70616c61; PRAGMA user_version = 1;";
+
+static void an_older_schema_is_brought_up(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct store *s;
+    struct str text = {0};
+    size_t repeated;
+    close_store(w);
+    unlink(w->path);
+    script(w->path, schema_1);
+    assert_int_equal(store_open(w->url, true, &s, &err), PAL_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "open it once for writing"));
+    assert_ok(store_open(w->url, false, &w->s, &err), &err);
+    store_text(w->s, &text);
+    assert_string_equal(str_text(&text), "item i|T|[\"c\"]|||1|4\n"
+                                         "user u|{}|5\n"
+                                         "event u|i|like|1|10|e|\n"
+                                         "event u|i|like|2.5|11||r\n"
+                                         "served r|u|9|[]\n"
+                                         "1 items, 1 users, 2 events, 1 served, position 7\n");
+    struct store_change again = event_change(8, "u", "i", "like", 1, "e");
+    assert_ok(store_apply(w->s, &again, 1, 8, &repeated, &err), &err);
+    assert_int_equal(repeated, 1);
+    assert_ok(store_forget_served(w->s, 100, NULL, &err), &err);
+    assert_ok(store_open(w->url, true, &s, &err), &err); /* now it can be read */
+    store_close(s);
+    script(w->path, "SELECT * FROM named_events");
+    str_done(&text);
+}
+
+static void a_later_schema_is_refused(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct store *s;
+    close_store(w);
+    script(w->path, "PRAGMA user_version = 1000");
+    assert_int_equal(store_open(w->url, false, &w->s, &err), PAL_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "schema 1000, made by a later version"));
+    assert_int_equal(store_open(w->url, true, &s, &err), PAL_EUNSUPPORTED);
+}
+
+/* ---- Erasing ---- */
+
+static bool file_holds(const char *path, const char *ending, const char *text)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s%s", path, ending);
+    FILE *f = fopen(name, "rb");
+    if (!f)
+        return false;
+    fseek(f, 0, SEEK_END);
+    size_t size = (size_t)ftell(f);
+    char *bytes = malloc(size + 1);
+    rewind(f);
+    assert_int_equal(fread(bytes, 1, size, f), size);
+    fclose(f);
+    bool found = memmem(bytes, size, text, strlen(text)) != NULL;
+    free(bytes);
+    return found;
+}
+
+static bool anywhere(const struct scene *w, const char *text)
+{
+    return file_holds(w->path, "", text) || file_holds(w->path, "-wal", text) ||
+           file_holds(w->path, "-shm", text);
+}
+
+/* Thousands of users in random order, so that pages are split and filled up again. */
+static void fill(struct scene *w, struct rng *r, unsigned users)
+{
+    for (unsigned round = 0; round < 10; round++) {
+        static struct store_change c[2000];
+        static char text[2000][3][64];
+        for (unsigned i = 0; i < 2000; i++) {
+            unsigned u = (unsigned)rng_below(r, users);
+            snprintf(text[i][0], 64, "person-%05u-of-the-street", u);
+            snprintf(text[i][1], 64, "{\"secret\":\"sh-%05u-sh\"}", u);
+            snprintf(text[i][2], 64, "ticket-%05u-%u-%u", u, round, i);
+            if (i % 4 == 0)
+                c[i] = (struct store_change){
+                    0, {.kind = RECORD_USER, .user = {text[i][0], text[i][1], 1}}};
+            else if (i % 4 == 1)
+                c[i] = (struct store_change){
+                    0, {.kind = RECORD_SERVED, .served = {"rec", text[i][0], 1, "[]"}}};
+            else
+                c[i] = event_change(0, text[i][0], "thing", "like", 1, text[i][2]);
+        }
+        apply(w->s, c, 2000, 0);
+    }
+}
+
+static void a_deleted_user_is_in_no_file(void **state)
+{
+    struct scene *w = *state;
+    struct rng r;
+    enum { USERS = 3000, STEP = 60 };
+    rng_init(&r, 3, 0);
+    fill(w, &r, USERS);
+    assert_true(anywhere(w, "person-00060-of-the-street"));
+    for (unsigned u = 0; u < USERS; u += STEP) {
+        char id[64], secret[64], ticket[64];
+        snprintf(id, sizeof id, "person-%05u-of-the-street", u);
+        snprintf(secret, sizeof secret, "sh-%05u-sh", u);
+        snprintf(ticket, sizeof ticket, "ticket-%05u-", u);
+        struct store_change c = id_change(0, RECORD_USER_DELETE, id);
+        apply(w->s, &c, 1, 0);
+        assert_false(anywhere(w, id));
+        assert_false(anywhere(w, secret));
+        assert_false(anywhere(w, ticket));
+    }
+    assert_true(anywhere(w, "person-00061-of-the-street")); /* the others are there */
+    struct store_change all = id_change(0, RECORD_CLEAR, NULL);
+    apply(w->s, &all, 1, 0);
+    assert_false(anywhere(w, "person-"));
+    assert_false(anywhere(w, "ticket-"));
+}
+
+static enum pal_status delete_meanwhile(void *ctx, const struct user_row *u, struct pal_error *err)
+{
+    struct scene *w = ctx;
+    struct store_change c = id_change(0, RECORD_USER_DELETE, "person-00060-of-the-street");
+    (void)u;
+    return store_apply(w->s, &c, 1, 0, NULL, err);
+}
+
+/* A reader keeps old pages in the log; they go when it ends. */
+static void what_a_reader_held_goes_with_it(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct rng r;
+    rng_init(&r, 3, 0);
+    fill(w, &r, 100);
+    assert_ok(store_user(w->s, "person-00060-of-the-street", delete_meanwhile, w, &err), &err);
+    assert_false(anywhere(w, "person-00060-of-the-street"));
+}
+
+/* ---- Many threads ---- */
+
+struct reading_thread {
+    struct store *s;
+    atomic_int *stop;
+    uint64_t walks;
+    bool wrong;
+};
+
+static enum pal_status count_event(void *ctx, const struct stored_event *e, struct pal_error *err)
+{
+    (void)e;
+    (void)err;
+    ++*(uint64_t *)ctx;
+    return PAL_OK;
+}
+
+/* Each transaction adds ten events of everybody: any reader sees a multiple of ten. */
+static void *read_on(void *ctx)
+{
+    struct reading_thread *t = ctx;
+    do {
+        struct pal_error err;
+        uint64_t events = 0, mine = 0, last;
+        if (store_events(t->s, 0, count_event, &events, &err) != PAL_OK ||
+            store_user_events(t->s, "u3", 0, SIZE_MAX, count_event, &mine, &err) != PAL_OK ||
+            store_user_count(t->s, "u3", &last, &err) != PAL_OK)
+            t->wrong = true;
+        t->wrong |= events % 10 != 0 || last < mine;
+        t->walks++;
+    } while (!*t->stop);
+    return NULL;
+}
+
+static void readers_see_whole_transactions(void **state)
+{
+    enum { THREADS = 6 };
+    struct scene *w = *state;
+    struct reading_thread t[THREADS];
+    pthread_t id[THREADS];
+    atomic_int stop = 0;
+    struct store_change c[10];
+    char user[10][48];
+    for (unsigned i = 0; i < 10; i++)
+        c[i] = event_change(0, word(user[i], "u", i), "thing", "like", 1, NULL);
+    for (int i = 0; i < THREADS; i++) {
+        t[i] = (struct reading_thread){w->s, &stop, 0, false};
+        assert_int_equal(pthread_create(&id[i], NULL, read_on, &t[i]), 0);
+    }
+    for (int i = 0; i < 60; i++)
+        apply(w->s, c, 10, 0);
+    stop = 1;
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(id[i], NULL);
+        assert_false(t[i].wrong);
+        assert_true(t[i].walks > 0);
+    }
+}
+
+int main(void)
+{
+#define IN_A_STORE(test) cmocka_unit_test_setup_teardown(test, begin_scene, end_scene)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kinds_are_listed),
+        IN_A_STORE(paths_that_cannot_be),
+        IN_A_STORE(one_process_writes),
+        IN_A_STORE(others_read_beside),
+        IN_A_STORE(foreign_files_are_refused),
+        IN_A_STORE(an_older_schema_is_brought_up),
+        IN_A_STORE(a_later_schema_is_refused),
+        IN_A_STORE(a_deleted_user_is_in_no_file),
+        IN_A_STORE(what_a_reader_held_goes_with_it),
+        IN_A_STORE(readers_see_whole_transactions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
