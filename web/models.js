@@ -11,6 +11,7 @@ import {
     h,
     moment,
     percent,
+    plural,
     replace
 } from './dom.js';
 import {busy, table, trouble} from './parts.js';
@@ -330,13 +331,22 @@ function versionPanel(state, ui, version) {
                   version.models.map(model => [
                       h('b', {}, model.model),
                       h('span', {class: 'options'}, optionText(model.options)),
-                      ...metrics.map(name => decimal((model.metrics || {})[name])),
+                      ...metrics.map(name => metricCell(version, model, name)),
                       duration(model.train_seconds)
                   ]),
                   [...metrics.map((_, i) => i + 2), metrics.length + 2]
               )
             : null
     );
+}
+
+/* A number; the best of its column in bold. */
+function metricCell(version, model, name) {
+    const value = (model.metrics || {})[name];
+    const best = Math.max(
+        ...version.models.map(each => (each.metrics || {})[name]).filter(Number.isFinite)
+    );
+    return h(version.models.length > 1 && value === best ? 'b' : 'span', {}, decimal(value));
 }
 
 /* What the gate decided, and on what grounds. */
@@ -419,10 +429,14 @@ async function showSimulations(state, ui) {
 
 function simulation(report) {
     const names = Object.keys(report.series);
-    const last = names.map(name => `${name} ${percent(report.series[name].at(-1), 0)}`).join(', ');
+    const last = names
+        .map(name => `${name} ${percent(report.series[name].findLast(Number.isFinite), 0)}`)
+        .join(', ');
     return chartFigure({
         title: `${report.world || 'A world'}, ${moment(report.at)}`,
-        says: `Share of likes by round; at the end ${last}.`,
+        says:
+            `Share of likes by round${report.users ? `, ${plural(report.users, 'user')}` : ''}` +
+            `${report.items ? `, ${plural(report.items, 'item')}` : ''}; at the end ${last}.`,
         wide: true,
         level: 3,
         numbers: {
@@ -438,7 +452,7 @@ function simulation(report) {
                 labels: report.rounds,
                 datasets: names.map((name, i) => ({
                     label: name,
-                    data: report.series[name].map(share => 100 * share),
+                    data: report.series[name].map(share => (share === null ? null : 100 * share)),
                     borderColor: seriesColour(LOOKS[name] ?? i),
                     backgroundColor: seriesColour(LOOKS[name] ?? i),
                     borderWidth: name === 'default' ? 3 : 2,

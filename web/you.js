@@ -117,8 +117,9 @@ export default function you(place) {
     changes.addEventListener('acted', onActed);
     connection.addEventListener('back', onBack);
 
-    if (last && last.user === currentUser() && !last.stale) resume(state, ui);
-    else load(state, ui, {fresh: true});
+    const kept = last && last.user === currentUser() ? last : null;
+    if (kept) resume(state, ui);
+    if (!kept || kept.stale) load(state, ui, {fresh: !kept});
     showLately(state, ui);
 
     return () => {
@@ -132,7 +133,8 @@ export default function you(place) {
                 answer: state.answer,
                 n: state.n,
                 filter: state.filter,
-                opened: state.opened
+                opened: state.opened,
+                stale: ui.wall.hasAttribute('aria-busy')
             };
     };
 }
