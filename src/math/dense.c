@@ -16,12 +16,16 @@
 
 #include <assert.h>
 #include <cblas.h>
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
 /* LAPACK's Cholesky factor and inverse from it, which OpenBLAS brings along. */
 void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
 void spotri_(const char *uplo, const int *n, float *a, const int *lda, int *info);
+/* Its eigenvectors of a symmetric matrix, by divide and conquer. */
+void ssyevd_(const char *jobz, const char *uplo, const int *n, float *a, const int *lda, float *w,
+             float *work, const int *lwork, int *iwork, const int *liwork, int *info);
 
 enum {
     GEMM_ROWS = 256,  /* a tile of dense_gemm */
@@ -280,5 +284,37 @@ enum pal_status dense_inverse(float *A, size_t n, struct pool *pool, dense_step_
     mem_free(s.panel);
     mem_free(s.scaled);
     mem_free(s.pivot);
+    return st;
+}
+
+uint64_t dense_eigen_bytes(uint64_t n)
+{
+    return (1 + 6 * n + 2 * n * n) * sizeof(float) + (3 + 5 * n) * sizeof(int);
+}
+
+enum pal_status dense_eigen(float *A, size_t n, float *value, struct pal_error *err)
+{
+    assert(n <= 16384); /* the sizes of work are ints */
+    int order = (int)n, works = 1 + 6 * order + 2 * order * order, iworks = 3 + 5 * order, info;
+    enum pal_status st = PAL_OK;
+    float *work = mem_aligned((size_t)works, sizeof *work);
+    int *iwork = mem_alloc((size_t)iworks, sizeof *iwork);
+    if (!work || !iwork) {
+        st = pal_no_memory(err);
+        goto done;
+    }
+    for (size_t i = 0; i < n * n; i++)
+        if (!isfinite(A[i])) {
+            st = pal_fail(err, PAL_EUSAGE, "the matrix has infinite numbers in it");
+            goto done;
+        }
+    blas_enter();
+    ssyevd_("V", "L", &order, A, &order, value, work, &works, iwork, &iworks, &info);
+    blas_leave();
+    if (info)
+        st = pal_fail(err, PAL_EUSAGE, "the eigenvectors of a matrix can't be found");
+done:
+    mem_free(work);
+    mem_free(iwork);
     return st;
 }

@@ -1,5 +1,5 @@
 /* Dense products against plain loops, the inverse against Gauss-Jordan in double precision; both
- * the same to the bit at any thread count. */
+ * the same to the bit at any thread count. Eigenvectors by what defines them. */
 #include "test.h"
 
 #include "base/rng.h"
@@ -158,6 +158,66 @@ static void can_be_stopped_and_starved(void **state)
     assert_int_equal(mem_live(), live);
 }
 
+/* Rows V of length 1, at right angles, with A v = value v, ascending. rank < n: A has value 0 more
+ * than once. */
+static void check_eigen(size_t n, size_t rank)
+{
+    struct pal_error err;
+    struct rng rng;
+    rng_init(&rng, n, rank);
+    float *X = random_floats(&rng, rank * n), *A = malloc(n * n * sizeof *A);
+    float *V = malloc(n * n * sizeof *V), *value = malloc(n * sizeof *value);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = 0;
+            for (size_t r = 0; r < rank; r++)
+                sum += (double)X[r * n + i] * X[r * n + j];
+            V[i * n + j] = A[i * n + j] = (float)sum;
+        }
+    assert_ok(dense_eigen(V, n, value, &err), &err);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(i == 0 || value[i] >= value[i - 1]);
+        for (size_t j = 0; j < n; j++) {
+            double product = 0, image = 0;
+            for (size_t k = 0; k < n; k++) {
+                product += (double)V[i * n + k] * V[j * n + k];
+                image += (double)A[j * n + k] * V[i * n + k];
+            }
+            assert_true(fabs(product - (i == j)) < 1e-5);
+            assert_true(fabs(image - (double)value[i] * V[i * n + j]) < 1e-5 * (value[n - 1] + 1));
+        }
+    }
+    free(X);
+    free(A);
+    free(V);
+    free(value);
+}
+
+static void eigenvectors_by_definition(void **state)
+{
+    check_eigen(1, 1);
+    check_eigen(2, 3);
+    check_eigen(17, 40);
+    check_eigen(40, 9);
+    check_eigen(64, 0);
+    check_eigen(130, 300);
+}
+
+static void what_has_no_eigenvectors_is_an_error(void **state)
+{
+    struct pal_error err;
+    float nan[] = {NAN, 0, 0, 1}, inf[] = {1, 0, 0, INFINITY}, good[] = {1, 0, 0, 2}, value[2];
+    long live = mem_live();
+    assert_int_equal(dense_eigen(nan, 2, value, &err), PAL_EUSAGE);
+    assert_int_equal(dense_eigen(inf, 2, value, &err), PAL_EUSAGE);
+    for (long at = 1; at <= 2; at++) {
+        mem_fail_at(at);
+        assert_int_equal(dense_eigen(good, 2, value, &err), PAL_ENOMEM);
+    }
+    mem_fail_at(0);
+    assert_int_equal(mem_live(), live);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +225,8 @@ int main(void)
         cmocka_unit_test(inverse_equals_gauss_jordan),
         cmocka_unit_test(what_has_no_inverse_is_an_error),
         cmocka_unit_test(can_be_stopped_and_starved),
+        cmocka_unit_test(eigenvectors_by_definition),
+        cmocka_unit_test(what_has_no_eigenvectors_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
