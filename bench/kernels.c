@@ -61,12 +61,12 @@ static void run_solve(struct world *w)
 static void run_apply(struct world *w)
 {
     memset(w->y, 0, w->d * sizeof *w->y);
-    w->k->gather_apply(w->A, w->d, w->d, w->index, w->count, w->w, w->x, NULL, w->y);
+    w->k->gather_apply(w->A, w->d, w->d, w->index, w->count, 0, w->w, w->x, NULL, w->y);
 }
 
 static void run_dot(struct world *w)
 {
-    w->k->gather_dot(w->A, w->d, w->d, w->index, w->count, w->x, w->spare);
+    w->k->gather_dot(w->A, w->d, w->d, w->index, w->count, 0, w->x, w->spare);
 }
 
 static void run_gemm(struct world *w)

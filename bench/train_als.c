@@ -271,12 +271,14 @@ static void peak(char **argv)
     pool_free(pool);
 }
 
-static void half(const struct als_settings *set, const struct csr *R, const float *Y, float *X,
+static void half(const struct als_settings *set, const struct csr *R, float *Y, float *X,
                  const struct run *run)
 {
     struct pal_error err;
     struct als_side side;
     check(als_side_init(&side, set, Y, R->cols, run->pool, &err), &err);
+    if (set->cg_steps)
+        check(als_side_turn(&side, Y, X, R->rows, run->pool, &err), &err);
     check(als_half(&side, R, X, run, &err), &err);
     als_side_done(&side);
 }

@@ -31,9 +31,10 @@ struct kernels {
                  size_t ldb, float *C, size_t ldc);
 
     /* out[j] = dot(x, A row index[j]) for j < k: gemv over gathered rows.
-     * A (any, cols), stride floats from row to row; x (cols); out (k) */
+     * A (any, cols), stride floats from row to row; x (cols); out (k). index goes on for `after`
+     * more rows, which will be wanted next: the first of them are asked for. */
     void (*gather_dot)(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
-                       const float *x, float *out);
+                       size_t after, const float *x, float *out);
 
     /* y += sum over j < k of a[j] * A row index[j]: its transpose. y (cols) */
     void (*gather_axpy)(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
@@ -41,9 +42,10 @@ struct kernels {
 
     /* y += sum over j < k of (w[j] * dot(x, A row index[j]) + b[j]) * A row index[j]: both of the
      * above with one pass over the rows; the matrix of gather_syrk times x. x, y (cols); w (k);
-     * b (k), NULL = zeros */
+     * b (k), NULL = zeros; `after` as above */
     void (*gather_apply)(const float *A, size_t cols, size_t stride, const uint32_t *index,
-                         size_t k, const float *w, const float *x, const float *b, float *y);
+                         size_t k, size_t after, const float *w, const float *x, const float *b,
+                         float *y);
 
     /* G += sum over j < k of w[j] * outer(A row index[j]): symmetric rank-k update.
      * G (d, d) row-major, ldg floats from row to row; its upper triangle (column >= row) is
@@ -58,6 +60,9 @@ struct kernels {
     /* See solve.h, whose functions call these. */
     int (*cholesky_factor)(float *A, size_t d, size_t stride);
     void (*cholesky_solve)(const float *U, size_t d, size_t stride, float *x);
+    float (*cg_begin)(size_t d, float *r, float *p, float *q, const float *w);
+    float (*cg_step)(size_t d, float rz, float *x, float *r, float *p, float *q, const float *m,
+                     const float *w);
 };
 
 /* The table in use: the best that the CPU can run, chosen at the first call. */

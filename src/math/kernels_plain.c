@@ -35,7 +35,7 @@ static void gemm(size_t m, size_t n, size_t k, const float *A, size_t lda, const
 }
 
 static void gather_dot(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
-                       const float *x, float *out)
+                       size_t after, const float *x, float *out)
 {
     for (size_t j = 0; j < k; j++)
         out[j] = dot(A + index[j] * stride, x, cols);
@@ -49,7 +49,8 @@ static void gather_axpy(const float *A, size_t cols, size_t stride, const uint32
 }
 
 static void gather_apply(const float *A, size_t cols, size_t stride, const uint32_t *index,
-                         size_t k, const float *w, const float *x, const float *b, float *y)
+                         size_t k, size_t after, const float *w, const float *x, const float *b,
+                         float *y)
 {
     for (size_t j = 0; j < k; j++) {
         const float *row = A + index[j] * stride;
@@ -101,6 +102,32 @@ static void cholesky_solve(const float *U, size_t d, size_t stride, float *x)
     }
 }
 
+static float cg_begin(size_t d, float *r, float *p, float *q, const float *w)
+{
+    for (size_t i = 0; i < d; i++) {
+        q[i] = r[i] = -q[i];
+        p[i] = r[i] * w[i];
+    }
+    return dot(r, p, d);
+}
+
+static float cg_step(size_t d, float rz, float *x, float *r, float *p, float *q, const float *m,
+                     const float *w)
+{
+    float length = cg_length(rz, dot(p, q, d)), rz_new = 0;
+    if (!(length > 0))
+        return rz;
+    axpy(length, p, x, d);
+    axpy(-length, q, r, d);
+    for (size_t i = 0; i < d; i++)
+        rz_new += r[i] * r[i] * w[i];
+    for (size_t i = 0; i < d; i++) {
+        p[i] = r[i] * w[i] + rz_new / rz * p[i];
+        q[i] = m[i] * p[i];
+    }
+    return rz_new;
+}
+
 const struct kernels kernels_plain = {
     .name = "plain",
     .dot = dot,
@@ -114,4 +141,6 @@ const struct kernels kernels_plain = {
     .scatter_axpy = scatter_axpy,
     .cholesky_factor = cholesky_factor,
     .cholesky_solve = cholesky_solve,
+    .cg_begin = cg_begin,
+    .cg_step = cg_step,
 };

@@ -68,32 +68,72 @@ static void scatter_axpy(float a, const uint32_t *index, const float *value, siz
             acc[index[j]] += a;
 }
 
+/* ---- conjugate gradients ---- */
+
+static float start_cg(size_t d, float *r, float *p, float *q, const float *w)
+{
+    vec sum = v_set(0);
+    for (size_t i = 0; i < d; i += W) {
+        vec ri = v_mul(v_set(-1), v_some(q + i, d - i));
+        vec pi = v_mul(ri, v_some(w + i, d - i));
+        v_store_some(r + i, ri, d - i);
+        v_store_some(p + i, pi, d - i);
+        v_store_some(q + i, ri, d - i);
+        sum = v_fma(ri, pi, sum);
+    }
+    return v_sum(sum);
+}
+
+static float step_cg(size_t d, float rz, float *x, float *r, float *p, float *q, const float *m,
+                     const float *w)
+{
+    float length = cg_length(rz, dot(p, q, d));
+    if (!(length > 0))
+        return rz;
+    vec a = v_set(length), sum = v_set(0);
+    for (size_t i = 0; i < d; i += W) {
+        size_t n = d - i;
+        vec ri = v_fnma(a, v_some(q + i, n), v_some(r + i, n)), z = v_mul(ri, v_some(w + i, n));
+        v_store_some(x + i, v_fma(a, v_some(p + i, n), v_some(x + i, n)), n);
+        v_store_some(r + i, ri, n);
+        v_store_some(q + i, z, n);
+        sum = v_fma(ri, z, sum);
+    }
+    float rz_new = v_sum(sum);
+    vec keep = v_set(rz_new / rz);
+    for (size_t i = 0; i < d; i += W) {
+        size_t n = d - i;
+        vec pi = v_fma(keep, v_some(p + i, n), v_some(q + i, n));
+        v_store_some(p + i, pi, n);
+        v_store_some(q + i, v_mul(pi, v_some(m + i, n)), n);
+    }
+    return rz_new;
+}
+
 /* ---- gathered rows ---- */
 
 enum { BATCH = 64, BATCH_BYTES = 8192 }; /* rows, and bytes of them, that go through together */
 
-/* Points row at the next rows of the list, up to the size of a batch, and repeats the last to make
- * the groups of ROWS full; asks for those that come after. Returns how many. */
-static inline size_t point_rows(const float *A, size_t cols, size_t stride, const uint32_t *index,
-                                size_t j, size_t k, const float **row)
+static inline size_t batch_of(size_t cols)
 {
-    size_t bytes = cols * sizeof(float), most = BATCH_BYTES / (bytes + 1) / ROWS * ROWS;
-    most = most < ROWS ? ROWS : most > BATCH ? BATCH : most;
-    size_t n = k - j < most ? k - j : most, after = k - j - n < most ? k - j - n : most;
-    for (size_t r = 0; r < n; r++)
-        row[r] = A + index[j + r] * stride;
-    for (size_t r = n; r % ROWS; r++)
-        row[r] = row[n - 1];
-    for (size_t r = 0; r < after; r++) {
-        const char *next = (const char *)(A + index[j + n + r] * stride);
-        for (size_t b = 0; b < bytes; b += 64)
-            __builtin_prefetch(next + b);
-    }
-    return n;
+    size_t most = BATCH_BYTES / (cols * sizeof(float) + 1) / ROWS * ROWS;
+    return most < ROWS ? ROWS : most > BATCH ? BATCH : most;
+}
+
+/* Points row at up to `most` rows of the list and repeats the last to make `most` of them. */
+static inline void point_rows(const float *A, size_t stride, const uint32_t *index, size_t n,
+                              size_t most, const float **row)
+{
+    size_t r = 0;
+    for (; r < most && r < n; r++)
+        row[r] = A + index[r] * stride;
+    for (; r < most; r++)
+        row[r] = row[r - 1];
 }
 
 /* out[r] = dot(row[r], x) for r < ROWS */
-static inline void dots(const float *const *row, size_t cols, const float *x, float *out)
+static inline void dots(const float *const *row, const float *const *next, size_t cols,
+                        const float *x, float *out)
 {
     vec acc[ROWS];
     UNROLL
@@ -105,6 +145,11 @@ static inline void dots(const float *const *row, size_t cols, const float *x, fl
         UNROLL
         for (int r = 0; r < ROWS; r++)
             acc[r] = v_fma(v_load(row[r] + i), xv, acc[r]);
+        if (next) {
+            UNROLL
+            for (int r = 0; r < ROWS; r++)
+                __builtin_prefetch(next[r] + i);
+        }
     }
     if (i < cols) {
         vec xv = v_part(x + i, cols - i);
@@ -115,13 +160,13 @@ static inline void dots(const float *const *row, size_t cols, const float *x, fl
     v_sums(acc, out);
 }
 
-/* y += sum of s[r] * row[r] over r < n */
+/* y += sum of s[r] * row[r] over r < n, which is added up first: after a hundred thousand rows y
+ * may be large, and small terms would be lost one by one */
 static inline void axpys(const float *const *row, size_t n, size_t cols, const float *s, float *y)
 {
     size_t i = 0;
     for (; i + 4 * W <= cols; i += 4 * W) {
-        vec a0 = v_load(y + i), a1 = v_load(y + i + W), a2 = v_load(y + i + 2 * W);
-        vec a3 = v_load(y + i + 3 * W), b0 = v_set(0), b1 = b0, b2 = b0, b3 = b0;
+        vec a0 = v_set(0), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
         size_t r = 0;
         for (; r + 2 <= n; r += 2) { /* two sums, so that neither waits for itself */
             const float *p = row[r] + i, *q = row[r + 1] + i;
@@ -143,34 +188,61 @@ static inline void axpys(const float *const *row, size_t n, size_t cols, const f
             a2 = v_fma(v_load(p + 2 * W), sp, a2);
             a3 = v_fma(v_load(p + 3 * W), sp, a3);
         }
-        v_store(y + i, v_add(a0, b0));
-        v_store(y + i + W, v_add(a1, b1));
-        v_store(y + i + 2 * W, v_add(a2, b2));
-        v_store(y + i + 3 * W, v_add(a3, b3));
+        v_store(y + i, v_add(v_load(y + i), v_add(a0, b0)));
+        v_store(y + i + W, v_add(v_load(y + i + W), v_add(a1, b1)));
+        v_store(y + i + 2 * W, v_add(v_load(y + i + 2 * W), v_add(a2, b2)));
+        v_store(y + i + 3 * W, v_add(v_load(y + i + 3 * W), v_add(a3, b3)));
     }
     for (; i + W <= cols; i += W) {
-        vec a = v_load(y + i);
+        vec a = v_set(0);
         for (size_t r = 0; r < n; r++)
             a = v_fma(v_load(row[r] + i), v_set(s[r]), a);
-        v_store(y + i, a);
+        v_store(y + i, v_add(v_load(y + i), a));
     }
     if (i < cols) {
-        vec a = v_part(y + i, cols - i);
+        vec a = v_set(0);
         for (size_t r = 0; r < n; r++)
             a = v_fma(v_part(row[r] + i, cols - i), v_set(s[r]), a);
-        v_store_part(y + i, a, cols - i);
+        v_store_part(y + i, v_add(v_part(y + i, cols - i), a), cols - i);
     }
 }
 
-static void gather_apply(const float *A, size_t cols, size_t stride, const uint32_t *index,
-                         size_t k, const float *w, const float *x, const float *b, float *y)
+/* Row pointers of a batch and of the one after it, which takes its place by turns. */
+struct walk {
+    size_t most;
+    const float *rows[2][BATCH];
+};
+
+/* Gives the batch that begins at j of k rows; *next points at those that are to be asked for, of
+ * which there are `after` behind the last. */
+static inline size_t walk_on(struct walk *w, const float *A, size_t stride, const uint32_t *index,
+                             size_t j, size_t k, size_t after, const float ***row,
+                             const float ***next)
 {
-    const float *row[BATCH];
+    size_t n = k - j < w->most ? k - j : w->most, turn = j / w->most % 2;
+    *row = w->rows[turn];
+    *next = w->rows[1 - turn];
+    if (j == 0)
+        point_rows(A, stride, index, k, w->most, *row);
+    if (k + after - j > n)
+        point_rows(A, stride, index + j + n, k + after - j - n, w->most, *next);
+    else
+        *next = *row;
+    return n;
+}
+
+static void gather_apply(const float *A, size_t cols, size_t stride, const uint32_t *index,
+                         size_t k, size_t after, const float *w, const float *x, const float *b,
+                         float *y)
+{
+    struct walk walk;
+    walk.most = batch_of(cols);
     float s[BATCH];
-    for (size_t j = 0, n; j < k; j += n) {
-        n = point_rows(A, cols, stride, index, j, k, row);
+    for (size_t j = 0; j < k; j += walk.most) {
+        const float **row, **next;
+        size_t n = walk_on(&walk, A, stride, index, j, k, after, &row, &next);
         for (size_t r = 0; r < n; r += ROWS)
-            dots(row + r, cols, x, s + r);
+            dots(row + r, next + r, cols, x, s + r);
         for (size_t r = 0; r < n; r += W) {
             vec constant = b ? v_some(b + j + r, n - r) : v_set(0);
             v_store(s + r, v_fma(v_some(w + j + r, n - r), v_load(s + r), constant));
@@ -180,14 +252,16 @@ static void gather_apply(const float *A, size_t cols, size_t stride, const uint3
 }
 
 static void gather_dot(const float *A, size_t cols, size_t stride, const uint32_t *index, size_t k,
-                       const float *x, float *out)
+                       size_t after, const float *x, float *out)
 {
-    const float *row[BATCH];
+    struct walk walk;
+    walk.most = batch_of(cols);
     float s[BATCH];
-    for (size_t j = 0, n; j < k; j += n) {
-        n = point_rows(A, cols, stride, index, j, k, row);
+    for (size_t j = 0; j < k; j += walk.most) {
+        const float **row, **next;
+        size_t n = walk_on(&walk, A, stride, index, j, k, after, &row, &next);
         for (size_t r = 0; r < n; r += ROWS)
-            dots(row + r, cols, x, s + r);
+            dots(row + r, next + r, cols, x, s + r);
         memcpy(out + j, s, n * sizeof *out);
     }
 }
@@ -196,8 +270,10 @@ static void gather_axpy(const float *A, size_t cols, size_t stride, const uint32
                         const float *a, float *y)
 {
     const float *row[BATCH];
-    for (size_t j = 0, n; j < k; j += n) {
-        n = point_rows(A, cols, stride, index, j, k, row);
+    size_t most = batch_of(cols);
+    for (size_t j = 0; j < k; j += most) {
+        size_t n = k - j < most ? k - j : most;
+        point_rows(A, stride, index + j, n, most, row);
         axpys(row, n, cols, a + j, y);
     }
 }
@@ -209,7 +285,7 @@ static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const 
         for (size_t r = 0; r < ROWS; r++)
             row[r] = A + (i + r < rows ? i + r : rows - 1) * stride;
         float s[ROWS];
-        dots(row, cols, x, s);
+        dots(row, NULL, cols, x, s);
         memcpy(y + i, s, (rows - i < ROWS ? rows - i : ROWS) * sizeof *y);
     }
 }
@@ -231,4 +307,6 @@ static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const 
         .scatter_axpy = scatter_axpy,                                                              \
         .cholesky_factor = factor,                                                                 \
         .cholesky_solve = solve,                                                                   \
+        .cg_begin = start_cg,                                                                      \
+        .cg_step = step_cg,                                                                        \
     }

@@ -20,17 +20,21 @@ void cholesky_solve(const float *U, size_t d, size_t stride, float *x);
  * 4 KiB after which addresses fight for the same lines of the cache. */
 size_t solve_stride(size_t d);
 
-/* Conjugate gradients for A x = b (Hestenes and Stiefel 1952), whose caller multiplies by A:
+/* Conjugate gradients for A x = b (Hestenes and Stiefel 1952), preconditioned by a positive
+ * diagonal m with the reciprocals w; the caller multiplies by A:
  *
- *     r = b - A x;  p = r;  rr = dot(r, r)
- *     repeat: compute q = A p;  rr = cg_step(d, rr, x, r, p, q)
+ *     q = A x - b;  rz = cg_begin(d, r, p, q, w)
+ *     repeat: q = A p;  rz = cg_step(d, rz, x, r, p, q, m, w)
  *
- * x, r, p, q (d). Each step moves x to the minimum along p and makes p the next direction.
- * Returns the new dot(r, r); a residual of (nearly) nothing, or an infinite one, leaves all as it
- * is. */
-float cg_step(size_t d, float rr, float *x, float *r, float *p, const float *q);
+ * x, r, p, q, m, w (d). Each step moves x to the minimum along p and makes p the next direction.
+ * Both leave q = m p, to which a caller whose A is m and something else need only add that, and
+ * return Σ w r² for the residual r = b - A x; one of (nearly) nothing, or an infinite one, leaves
+ * all as it is. */
+float cg_begin(size_t d, float *r, float *p, float *q, const float *w);
+float cg_step(size_t d, float rz, float *x, float *r, float *p, float *q, const float *m,
+              const float *w);
 
 /* The last step by itself, for which curvature = pᵀ A p is enough: it moves x only. */
-void cg_last_step(size_t d, float rr, float curvature, float *x, const float *p);
+void cg_last_step(size_t d, float rz, float curvature, float *x, const float *p);
 
 #endif

@@ -10,10 +10,17 @@ void als_weigh(const struct als_settings *set, const float *weight, size_t n, fl
 /* λ_x of a row with n observations against `others` rows on the other side. */
 float als_lambda(const struct als_settings *set, size_t n, size_t others);
 
-/* Solves rows [begin, end) of R with CG, none of them with more than `most` observations.
- * scratch: als_cg_scratch floats. */
-void als_cg_rows(const struct als_side *s, const struct csr *R, size_t begin, size_t end,
-                 size_t most, float *X, float *scratch);
-size_t als_cg_scratch(const struct als_settings *set, size_t most);
+/* Was the run told to stop? */
+static inline int als_stopped(const struct run *run)
+{
+    return run && run->stop && *run->stop;
+}
+
+/* als_half with set.cg_steps > 0; s was turned. */
+MUST_USE enum pal_status als_cg_half(const struct als_side *s, const struct csr *R, float *X,
+                                     const struct run *run, struct pal_error *err);
+
+/* Its heap bytes, more or less. */
+uint64_t als_cg_bytes(uint64_t entries, unsigned threads);
 
 #endif

@@ -4,14 +4,14 @@
  * and the Cholesky, d³/3 for each row; both run in registers (math/kernels_simd.h). Rows are handed
  * to threads in small grains. The few rows with very many observations (a popular item has been
  * seen by half the users) would keep one thread busy while the others are done, so these come first
- * and are split, with either solver (conjugate gradients would read so many vectors from memory
- * once for each step; the matrix wants them only once): pieces of fixed borders each sum a matrix
- * of their own, and the pieces of a row are added in order. Which pieces there are depends on the
- * data alone, so the result doesn't depend on the number of threads. */
+ * and are split: pieces of fixed borders each sum a matrix of their own, and the pieces of a row
+ * are added in order. Which pieces there are depends on the data alone, so the result doesn't
+ * depend on the number of threads. Conjugate gradients are als_cg.c's. */
 #include "model/als_solve.h"
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "math/dense.h"
 #include "math/kernels.h"
 #include "math/solve.h"
 #include "model/als_rows.h"
@@ -97,7 +97,7 @@ enum pal_status als_side_init(struct als_side *s, const struct als_settings *set
     size_t d = set->factors, ld = solve_stride(d);
     size_t pieces = rows / GRAM_STEP < 1 ? 1 : rows / GRAM_STEP;
     pieces = pieces < GRAM_PIECES ? pieces : GRAM_PIECES;
-    struct als_side side = {*set, rows, Y, ld, mem_aligned(d * ld, sizeof(float))};
+    struct als_side side = {*set, rows, Y, ld, mem_aligned(d * ld, sizeof(float)), NULL};
     struct gram_job job = {&side,
                            set->objective == ALS_HU ? 1 : set->alpha0,
                            (rows + pieces - 1) / pieces,
@@ -126,7 +126,79 @@ done:
 void als_side_done(struct als_side *s)
 {
     mem_free(s->gram);
+    mem_free(s->diagonal);
     memset(s, 0, sizeof *s);
+}
+
+/* ---- the basis in which the gram is diagonal ---- */
+
+enum { TURN_ROWS = 64 }; /* turned at a time */
+
+struct turn_job {
+    float *X; /* (any, d) */
+    size_t d;
+    const float *Q; /* (d, ld) */
+    size_t ld;
+    float *turned; /* (workers, TURN_ROWS, d) */
+};
+
+static void turn_rows(void *ctx, size_t begin, size_t end, unsigned worker)
+{
+    const struct turn_job *job = ctx;
+    size_t d = job->d;
+    float *X = job->X + begin * d, *turned = job->turned + worker * TURN_ROWS * d;
+    kernels()->gemm(end - begin, d, d, X, d, job->Q, job->ld, turned, d);
+    memcpy(X, turned, (end - begin) * d * sizeof *X);
+}
+
+/* The gram becomes the diagonal matrix of its eigenvalues, Q (d, ld) has the eigenvectors as
+ * columns. V: room for (d, d). */
+static enum pal_status diagonalize(struct als_side *s, float *V, float *Q, struct pal_error *err)
+{
+    size_t d = s->set.factors, ld = s->ld;
+    for (size_t i = 0; i < d; i++)
+        memcpy(V + i * d, s->gram + i * ld, d * sizeof *V);
+    enum pal_status st = dense_eigen(V, d, s->diagonal, err);
+    if (st == PAL_EUSAGE)
+        return pal_fail(err, st,
+                        "the vectors of iALS have grown past all numbers: weights of events, or "
+                        "alpha, are too large");
+    if (st != PAL_OK)
+        return st;
+    memset(s->gram, 0, d * ld * sizeof *s->gram);
+    for (size_t i = 0; i < d; i++) {
+        s->diagonal[i] = fmaxf(s->diagonal[i], 0); /* less than that is rounding */
+        s->gram[i * (ld + 1)] = s->diagonal[i];
+        for (size_t j = 0; j < d; j++)
+            Q[j * ld + i] = V[i * d + j];
+    }
+    return PAL_OK;
+}
+
+enum pal_status als_side_turn(struct als_side *s, float *Y, float *X, size_t rows,
+                              struct pool *pool, struct pal_error *err)
+{
+    size_t d = s->set.factors;
+    enum pal_status st = PAL_OK;
+    float *V = mem_aligned(d * d, sizeof *V), *Q = mem_aligned(d * s->ld, sizeof *Q);
+    float *turned = mem_aligned(pool_size(pool) * TURN_ROWS * d, sizeof *turned);
+    s->diagonal = mem_alloc(d, sizeof *s->diagonal);
+    if (!V || !Q || !turned || !s->diagonal) {
+        st = pal_no_memory(err);
+        goto done;
+    }
+    st = diagonalize(s, V, Q, err);
+    if (st != PAL_OK)
+        goto done;
+    struct turn_job job = {Y, d, Q, s->ld, turned};
+    pool_for(pool, s->rows, TURN_ROWS, turn_rows, &job);
+    job.X = X;
+    pool_for(pool, rows, TURN_ROWS, turn_rows, &job);
+done:
+    mem_free(V);
+    mem_free(Q);
+    mem_free(turned);
+    return st;
 }
 
 /* ---- one row, exactly ---- */
@@ -236,11 +308,6 @@ struct half_job {
     float *rhs;  /* (SLOTS, d) and right sides */
 };
 
-static int stopped(const struct half_job *job)
-{
-    return job->run && job->run->stop && *job->run->stop;
-}
-
 static uint64_t row_length(const struct csr *R, size_t row)
 {
     return R->start[row + 1] - R->start[row];
@@ -252,7 +319,7 @@ static void sum_piece(void *ctx, size_t begin, size_t end, unsigned worker)
     const struct als_side *s = job->s;
     size_t d = s->set.factors;
     float *a = job->scratch + worker * job->scratch_floats, *b = a + whole(job->longest);
-    for (size_t p = begin; p < end && !stopped(job); p++) {
+    for (size_t p = begin; p < end && !als_stopped(job->run); p++) {
         const struct piece *piece = &job->piece[p];
         const uint32_t *index = job->R->col + piece->begin;
         size_t n = piece->end - piece->begin;
@@ -286,7 +353,7 @@ static void join_pieces(void *ctx, size_t begin, size_t end, unsigned worker)
     struct half_job *job = ctx;
     const struct als_side *s = job->s;
     size_t d = s->set.factors, square = d * s->ld;
-    for (size_t p = begin; p < end && !stopped(job); p++) {
+    for (size_t p = begin; p < end && !als_stopped(job->run); p++) {
         size_t row = job->piece[p].row;
         if (p > 0 && job->piece[p - 1].row == row)
             continue;
@@ -317,7 +384,7 @@ static size_t pieces_of(uint64_t n)
 static void solve_long_rows(struct half_job *job)
 {
     const struct csr *R = job->R;
-    for (size_t row = 0; row < R->rows && !stopped(job); row++) {
+    for (size_t row = 0; row < R->rows && !als_stopped(job->run); row++) {
         uint64_t n = row_length(R, row);
         if (n < LONG)
             continue;
@@ -341,19 +408,11 @@ static void solve_rows(void *ctx, size_t begin, size_t end, unsigned worker)
     const struct csr *R = job->R;
     size_t d = s->set.factors;
     float *scratch = job->scratch + worker * job->scratch_floats;
-    for (size_t row = begin; row < end && !stopped(job); row++) {
+    for (size_t row = begin; row < end && !als_stopped(job->run); row++) {
         uint64_t n = row_length(R, row), at = R->start[row];
         if (n < LONG)
             als_solve_row(s, R->col + at, R->val + at, n, job->X + row * d, scratch);
     }
-}
-
-static void step_rows(void *ctx, size_t begin, size_t end, unsigned worker)
-{
-    struct half_job *job = ctx;
-    if (!stopped(job))
-        als_cg_rows(job->s, job->R, begin, end, LONG, job->X,
-                    job->scratch + worker * job->scratch_floats);
 }
 
 /* The longest run of observations that one thread handles at once. */
@@ -368,21 +427,14 @@ static size_t longest_piece(const struct csr *R)
     return longest;
 }
 
-static size_t scratch_of(const struct als_side *s, size_t longest)
-{
-    size_t exact = als_scratch(s, longest);
-    size_t cg = s->set.cg_steps ? als_cg_scratch(&s->set, LONG) : 0;
-    return whole(exact > cg ? exact : cg);
-}
-
-enum pal_status als_half(const struct als_side *s, const struct csr *R, float *X,
-                         const struct run *run, struct pal_error *err)
+static enum pal_status exact_half(const struct als_side *s, const struct csr *R, float *X,
+                                  const struct run *run, struct pal_error *err)
 {
     struct pool *pool = run ? run->pool : NULL;
     size_t d = s->set.factors;
     struct half_job job = {.s = s, .R = R, .X = X, .run = run, .longest = longest_piece(R)};
     enum pal_status st = PAL_OK;
-    job.scratch_floats = scratch_of(s, job.longest);
+    job.scratch_floats = whole(als_scratch(s, job.longest));
     job.scratch = mem_aligned(job.scratch_floats * pool_size(pool), sizeof *job.scratch);
     job.sums = mem_aligned(SLOTS * d * s->ld, sizeof *job.sums);
     job.rhs = mem_aligned(SLOTS * d, sizeof *job.rhs);
@@ -391,14 +443,20 @@ enum pal_status als_half(const struct als_side *s, const struct csr *R, float *X
         goto done;
     }
     solve_long_rows(&job);
-    pool_for(pool, R->rows, GRAIN, s->set.cg_steps ? step_rows : solve_rows, &job);
-    if (stopped(&job))
+    pool_for(pool, R->rows, GRAIN, solve_rows, &job);
+    if (als_stopped(run))
         st = run_step(run, "training", 0, 0, err);
 done:
     mem_free(job.scratch);
     mem_free(job.sums);
     mem_free(job.rhs);
     return st;
+}
+
+enum pal_status als_half(const struct als_side *s, const struct csr *R, float *X,
+                         const struct run *run, struct pal_error *err)
+{
+    return s->set.cg_steps ? als_cg_half(s, R, X, run, err) : exact_half(s, R, X, run, err);
 }
 
 /* ---- the start ---- */
@@ -428,10 +486,14 @@ void als_random(float *X, uint32_t rows, size_t d, float sigma, uint64_t seed, u
     pool_for(pool, rows, 256, random_rows, &job);
 }
 
-uint64_t als_half_bytes(const struct als_settings *set, uint64_t longest_row, unsigned threads)
+uint64_t als_half_bytes(const struct als_settings *set, uint64_t entries, unsigned threads)
 {
     struct als_side s = {.set = *set, .ld = solve_stride(set->factors)};
-    uint64_t longest = longest_row < LONG ? longest_row : LONG;
+    uint64_t longest = entries < LONG ? entries : LONG;
     uint64_t square = (uint64_t)set->factors * s.ld;
-    return sizeof(float) * ((2 + SLOTS) * square + threads * (uint64_t)scratch_of(&s, longest));
+    uint64_t exact = SLOTS * square + threads * (uint64_t)whole(als_scratch(&s, longest));
+    uint64_t turn = dense_eigen_bytes(set->factors) + sizeof(float) * square * 2;
+    if (set->cg_steps == 0)
+        return sizeof(float) * (2 * square + exact);
+    return sizeof(float) * square + turn + als_cg_bytes(entries, threads);
 }

@@ -36,9 +36,10 @@ struct als_settings {
 struct als_side {
     struct als_settings set;
     uint32_t rows;
-    const float *Y; /* (rows, d), borrowed */
-    size_t ld;      /* floats from row to row of gram: solve_stride(d) */
-    float *gram;    /* (d, ld) α0 YᵀY, both triangles */
+    const float *Y;  /* (rows, d), borrowed */
+    size_t ld;       /* floats from row to row of gram: solve_stride(d) */
+    float *gram;     /* (d, ld) α0 YᵀY, both triangles */
+    float *diagonal; /* (d) of gram, ascending, once the side was turned; else NULL */
 };
 
 /* Computes the gram: rows * d² operations. Y must outlive the side. */
@@ -46,6 +47,13 @@ MUST_USE enum pal_status als_side_init(struct als_side *s, const struct als_sett
                                        const float *Y, uint32_t rows, struct pool *pool,
                                        struct pal_error *err);
 void als_side_done(struct als_side *s); /* an all-zero struct is fine */
+
+/* Turns the vectors of both sides into the basis in which α0 YᵀY is diagonal: Y (s->rows, d), which
+ * must be the side's, becomes Y Q and X (rows, d) becomes X Q with an orthogonal Q, so that every
+ * x·y stays what it is but for rounding. als_half with CG wants it. Cost: 2 (s->rows + rows) d²
+ * operations and those of dense_eigen. */
+MUST_USE enum pal_status als_side_turn(struct als_side *s, float *Y, float *X, size_t rows,
+                                       struct pool *pool, struct pal_error *err);
 
 /* Floats of scratch that als_solve_row wants for a row of n observations. */
 size_t als_scratch(const struct als_side *s, size_t n);
@@ -61,7 +69,8 @@ void als_solve_for(const struct als_side *s, const uint32_t *index, const float 
                    float *x, float *scratch);
 
 /* Solves all rows of R (rows, s->rows) into X (R->rows, d): exactly, or with CG steps that start
- * from what X holds. Deterministic at any thread count. PAL_EINTERRUPTED leaves X half renewed. */
+ * from what X holds, for which the side must have been turned. Deterministic at any thread count.
+ * PAL_EINTERRUPTED leaves X half renewed. */
 MUST_USE enum pal_status als_half(const struct als_side *s, const struct csr *R, float *X,
                                   const struct run *run, struct pal_error *err);
 
@@ -70,6 +79,6 @@ void als_random(float *X, uint32_t rows, size_t d, float sigma, uint64_t seed, u
                 struct pool *pool);
 
 /* Heap bytes that als_half and als_side_init take at the same time, besides X, Y and R. */
-uint64_t als_half_bytes(const struct als_settings *set, uint64_t longest_row, unsigned threads);
+uint64_t als_half_bytes(const struct als_settings *set, uint64_t entries, unsigned threads);
 
 #endif

@@ -152,7 +152,7 @@ static void check_gemm(const struct kernels *k)
 }
 
 struct gathered {
-    size_t cols, stride, count;
+    size_t cols, stride, count, after;
     float *base, *A, *x, *w;
     uint32_t index[2 * ROWS];
 };
@@ -167,8 +167,9 @@ static void gathered_make(struct gathered *g, size_t i)
     g->w = mem_alloc(g->count, sizeof *g->w);
     random_floats(g->x, g->cols);
     random_floats(g->w, g->count);
-    for (size_t j = 0; j < g->count; j++)
+    for (size_t j = 0; j < 2 * ROWS; j++)
         g->index[j] = (uint32_t)rng_below(&rng, ROWS);
+    g->after = i % 3 ? 2 * ROWS - g->count : 0;
 }
 
 static void gathered_done(struct gathered *g)
@@ -197,7 +198,7 @@ static void check_gather_dot(const struct kernels *k)
         struct gathered g;
         gathered_make(&g, i);
         out[g.count] = untouched;
-        k->gather_dot(g.A, g.cols, g.stride, g.index, g.count, g.x, out);
+        k->gather_dot(g.A, g.cols, g.stride, g.index, g.count, g.after, g.x, out);
         for (size_t j = 0; j < g.count; j++) {
             double size, want = row_dot(&g, j, &size);
             assert_near(out[j], want, size, "gather_dot", g.cols);
@@ -254,7 +255,7 @@ static void check_gather_apply(const struct kernels *k)
         y[g.cols] = untouched;
         random_floats(constants, g.count);
         const float *b = i % 3 ? constants : NULL;
-        k->gather_apply(g.A, g.cols, g.stride, g.index, g.count, g.w, g.x, b, y);
+        k->gather_apply(g.A, g.cols, g.stride, g.index, g.count, g.after, g.w, g.x, b, y);
         for (size_t j = 0; j < g.count; j++) {
             s[j] = g.w[j] * row_dot(&g, j, &sizes[j]) + (b ? b[j] : 0);
             sizes[j] = sizes[j] * fabs(g.w[j]) + (b ? fabsf(b[j]) : 0);

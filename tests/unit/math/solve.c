@@ -1,7 +1,7 @@
 /* Cholesky: that UᵀU is the matrix again and that its solution agrees with Gaussian elimination in
  * double precision, for every variant of the kernels, all d from 1 to 130 and some larger, with and
- * without padding. Conjugate gradients: the exact solution after d steps of a d x d system, and
- * that no step moves away from it. */
+ * without padding. Conjugate gradients in every variant: the exact solution after d steps of a d x
+ * d system, and that no step moves away from it. */
 #include "test.h"
 
 #include "base/rng.h"
@@ -184,40 +184,91 @@ static double distance(const float *x, const double *want, size_t d)
     return sqrt(sum);
 }
 
+/* A system of d unknowns and a preconditioner of any positive numbers. */
+static void check_cg(size_t d)
+{
+    float A[70 * 70], b[70], x[71] = {0}, r[71], p[71], q[71], m[70], w[70];
+    double want[70];
+    random_spd(A, d, d);
+    for (size_t i = 0; i < d; i++) {
+        b[i] = (float)rng_normal(&rng);
+        q[i] = -b[i];
+        m[i] = 0.5f + (float)rng_real(&rng);
+        w[i] = 1 / m[i];
+    }
+    x[d] = r[d] = p[d] = q[d] = 777;
+    eliminate(A, d, d, b, want);
+    float rz = cg_begin(d, r, p, q, w);
+    for (size_t i = 0; i < d; i++) {
+        assert_true(r[i] == b[i]);
+        assert_true(fabsf(p[i] - b[i] * w[i]) <= 1e-6f * fabsf(p[i]));
+    }
+    double before = distance(x, want, d);
+    for (size_t step = 0; step < d + 5; step++) { /* some more, because of rounding */
+        double product = 0;
+        for (size_t i = 0; i < d; i++) {
+            product += (double)r[i] * r[i] * w[i];
+            if (rz > 1e-20f) /* else the step was not taken */
+                assert_true(fabsf(q[i] - m[i] * p[i]) <= 1e-6f * fabsf(q[i]));
+        }
+        assert_true(fabs(rz - product) <= 1e-5 * product + 1e-30);
+        kernels()->gemv(A, d, d, d, p, q);
+        rz = cg_step(d, rz, x, r, p, q, m, w);
+        double now = distance(x, want, d); /* the error falls in every step (Hestenes, Stiefel) */
+        assert_true(now <= before + 1e-5);
+        before = now;
+        for (size_t i = 0; i < d; i++) /* r is still the residual */
+            assert_true(fabsf(b[i] - kernels()->dot(A + i * d, x, d) - r[i]) < 1e-4f);
+    }
+    assert_true(before <= 2e-5 * (largest(want, d) + 1));
+    assert_true(x[d] == 777 && r[d] == 777 && p[d] == 777 && q[d] == 777);
+    float still[70];
+    memcpy(still, x, d * sizeof *x);
+    memset(p, 0, sizeof p);
+    assert_true(cg_step(d, 0, x, r, p, q, m, w) == 0); /* nothing left to do: no 0 / 0 */
+    assert_memory_equal(still, x, d * sizeof *x);
+}
+
+static void check_all_cg(void)
+{
+    for (size_t d = 1; d <= 70; d++)
+        check_cg(d);
+}
+
 static void conjugate_gradients(void **state)
 {
+    each_variant(check_all_cg);
+}
+
+/* The last step moves x as a whole one does, from the curvature alone. */
+static void last_step(void **state)
+{
     enum { D = 24 };
-    float A[D * D], b[D], x[D] = {0}, r[D], p[D], q[D];
-    double want[D];
-    rng_init(&rng, 5, 1);
+    float A[D * D], x[D] = {0}, same[D] = {0}, r[D], p[D], q[D], m[D], w[D];
+    rng_init(&rng, 6, 1);
     random_spd(A, D, D);
-    for (size_t i = 0; i < D; i++)
-        r[i] = p[i] = b[i] = (float)rng_normal(&rng);
-    eliminate(A, D, D, b, want);
-    float rr = kernels()->dot(r, r, D);
-    double before = distance(x, want, D);
-    for (int step = 0; step < D; step++) {
-        kernels()->gemv(A, D, D, D, p, q);
-        rr = cg_step(D, rr, x, r, p, q);
-        double now = distance(x, want, D); /* CG's error falls in every step (Hestenes, Stiefel) */
-        assert_true(now <= before + 1e-6);
-        before = now;
+    for (size_t i = 0; i < D; i++) {
+        q[i] = (float)rng_normal(&rng);
+        m[i] = w[i] = 1;
     }
-    assert_true(before < 1e-5 * largest(want, D));
-    float still[D];
-    memcpy(still, x, sizeof x);
-    memset(p, 0, sizeof p);
-    assert_true(cg_step(D, 0, x, r, p, q) == 0); /* nothing left to do: no 0 / 0 */
-    assert_memory_equal(still, x, sizeof x);
+    float rz = cg_begin(D, r, p, q, w);
+    kernels()->gemv(A, D, D, D, p, q);
+    cg_last_step(D, rz, kernels()->dot(p, q, D), same, p);
+    cg_step(D, rz, x, r, p, q, m, w);
+    for (size_t i = 0; i < D; i++)
+        assert_true(x[i] != 0 && fabsf(x[i] - same[i]) <= 1e-6f * fabsf(x[i]));
+    memcpy(same, x, sizeof x);
+    cg_last_step(D, rz, 0, same, p);        /* no curvature, */
+    cg_last_step(D, INFINITY, 1, same, p);  /* no length: */
+    assert_memory_equal(same, x, sizeof x); /* stays */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cholesky_solves),
-        cmocka_unit_test(cholesky_refuses),
-        cmocka_unit_test(strides),
-        cmocka_unit_test(conjugate_gradients),
+        cmocka_unit_test(cholesky_solves), cmocka_unit_test(cholesky_refuses),
+        cmocka_unit_test(strides),         cmocka_unit_test(conjugate_gradients),
+        cmocka_unit_test(last_step),
     };
     return cmocka_run_group_tests_name("math/solve", tests, NULL, NULL);
 }

@@ -42,9 +42,10 @@ static float *random_vectors(size_t rows, size_t d)
     return X;
 }
 
-/* The system of row r by its definition: A (d, d) and b (d). */
+/* The system of row r by its definition: A (d, d) and b (d); P (d, d) is A without what was
+ * observed. */
 static void define_system(const struct als_settings *set, const struct csr *R, const float *Y,
-                          size_t r, double *A, double *b)
+                          size_t r, double *A, double *P, double *b)
 {
     size_t d = set->factors, n = R->start[r + 1] - R->start[r];
     double alpha0 = set->objective == ALS_HU ? 1 : set->alpha0, lambda = set->lambda;
@@ -58,6 +59,7 @@ static void define_system(const struct als_settings *set, const struct csr *R, c
         for (size_t i = 0; i < d; i++)
             for (size_t j = 0; j < d; j++)
                 A[i * d + j] += alpha0 * Y[c * d + i] * Y[c * d + j];
+    memcpy(P, A, d * d * sizeof *P);
     for (uint64_t e = R->start[r]; e < R->start[r + 1]; e++) {
         const float *y = Y + R->col[e] * d;
         double w = set->alpha * R->val[e], c = fabs(w);
@@ -86,66 +88,100 @@ static void eliminate(double *A, double *b, size_t d)
     }
 }
 
-/* `steps` steps of conjugate gradients from x, in double precision. */
-static void textbook_cg(const double *A, const double *b, double *x, size_t d, unsigned steps)
+/* z = P⁻¹ r */
+static void precondition(const double *P, const double *r, double *z, size_t d)
 {
-    double r[64], p[64], q[64], rr = 0;
-    for (size_t i = 0; i < d; i++) {
-        r[i] = b[i];
-        for (size_t j = 0; j < d; j++)
-            r[i] -= A[i * d + j] * x[j];
-        p[i] = r[i];
-        rr += r[i] * r[i];
-    }
+    double *M = mem_alloc(d * d, sizeof *M);
+    memcpy(M, P, d * d * sizeof *M);
+    memcpy(z, r, d * sizeof *z);
+    eliminate(M, z, d);
+    mem_free(M);
+}
+
+static double product(const double *x, const double *y, size_t d)
+{
+    double sum = 0;
+    for (size_t i = 0; i < d; i++)
+        sum += x[i] * y[i];
+    return sum;
+}
+
+/* `steps` steps of conjugate gradients from x, preconditioned by P, in double precision. */
+static void textbook_cg(const double *A, const double *P, const double *b, double *x, size_t d,
+                        unsigned steps)
+{
+    double r[64], z[64], p[64], q[64], rz;
+    for (size_t i = 0; i < d; i++)
+        r[i] = b[i] - product(A + i * d, x, d);
+    precondition(P, r, z, d);
+    memcpy(p, z, sizeof p);
+    rz = product(r, z, d);
     for (unsigned s = 0; s < steps; s++) {
-        double pq = 0, next = 0;
-        for (size_t i = 0; i < d; i++) {
-            q[i] = 0;
-            for (size_t j = 0; j < d; j++)
-                q[i] += A[i * d + j] * p[j];
-            pq += p[i] * q[i];
-        }
-        for (size_t i = 0; i < d; i++) {
-            x[i] += rr / pq * p[i];
-            r[i] -= rr / pq * q[i];
-            next += r[i] * r[i];
-        }
         for (size_t i = 0; i < d; i++)
-            p[i] = r[i] + next / rr * p[i];
-        rr = next;
+            q[i] = product(A + i * d, p, d);
+        double length = rz / product(p, q, d);
+        for (size_t i = 0; i < d; i++) {
+            x[i] += length * p[i];
+            r[i] -= length * q[i];
+        }
+        precondition(P, r, z, d);
+        double next = product(r, z, d);
+        for (size_t i = 0; i < d; i++)
+            p[i] = z[i] + next / rz * p[i];
+        rz = next;
     }
 }
 
+/* What x predicts for all rows of Y, which stays the same when both are turned. */
+static double *predictions(const struct csr *R, const float *Y, const double *x, size_t d)
+{
+    double *out = mem_alloc(R->cols, sizeof *out);
+    for (size_t c = 0; c < R->cols; c++) {
+        out[c] = 0;
+        for (size_t i = 0; i < d; i++)
+            out[c] += x[i] * Y[c * d + i];
+    }
+    return out;
+}
+
+/* Y, before: as they were; turned, X: as the solver left them. */
 static void assert_rows(const struct als_settings *set, const struct csr *R, const float *Y,
-                        const float *before, const float *X)
+                        const float *before, const float *turned, const float *X)
 {
     size_t d = set->factors;
-    double *A = mem_alloc(d * d, sizeof *A), b[64], x[64];
+    double *A = mem_alloc(2 * d * d, sizeof *A), *P = A + d * d, b[64], x[64];
     for (size_t r = 0; r < R->rows; r++) {
         double size = 0, error = 0;
-        define_system(set, R, Y, r, A, b);
+        define_system(set, R, Y, r, A, P, b);
         if (R->start[r + 1] == R->start[r]) {
             memset(x, 0, sizeof x); /* nothing known: in the middle */
-        } else if (set->cg_steps && R->start[r + 1] - R->start[r] < 16384) {
+        } else if (set->cg_steps) {
             for (size_t i = 0; i < d; i++)
                 x[i] = before[r * d + i];
-            textbook_cg(A, b, x, d, set->cg_steps);
-        } else { /* a row that is split is solved exactly by either solver */
+            textbook_cg(A, P, b, x, d, set->cg_steps);
+        } else {
             eliminate(A, b, d);
             memcpy(x, b, d * sizeof *x);
         }
-        for (size_t i = 0; i < d; i++) {
-            size += x[i] * x[i];
-            error += (X[r * d + i] - x[i]) * (X[r * d + i] - x[i]);
+        double *want = predictions(R, Y, x, d);
+        for (size_t i = 0; i < d; i++)
+            x[i] = X[r * d + i];
+        double *got = predictions(R, turned, x, d);
+        for (size_t c = 0; c < R->cols; c++) {
+            size += want[c] * want[c];
+            error += (got[c] - want[c]) * (got[c] - want[c]);
         }
         if (!(sqrt(error) <= 1e-4 * sqrt(size)))
             fail_msg("row %zu of %lu entries: off by %g of %g", r,
                      (unsigned long)(R->start[r + 1] - R->start[r]), sqrt(error), sqrt(size));
+        mem_free(want);
+        mem_free(got);
     }
     mem_free(A);
 }
 
-static void solve(const struct als_settings *set, const struct csr *R, const float *Y, float *X,
+/* Conjugate gradients leave Y turned. */
+static void solve(const struct als_settings *set, const struct csr *R, float *Y, float *X,
                   unsigned threads)
 {
     struct pal_error err;
@@ -153,9 +189,18 @@ static void solve(const struct als_settings *set, const struct csr *R, const flo
     struct run run = {0};
     assert_ok(pool_new(threads, &run.pool, &err), &err);
     assert_ok(als_side_init(&side, set, Y, R->cols, run.pool, &err), &err);
+    if (set->cg_steps)
+        assert_ok(als_side_turn(&side, Y, X, R->rows, run.pool, &err), &err);
     assert_ok(als_half(&side, R, X, &run, &err), &err);
     als_side_done(&side);
     pool_free(run.pool);
+}
+
+static float *copied(const float *x, size_t n)
+{
+    float *copy = mem_alloc(n, sizeof *copy);
+    memcpy(copy, x, n * sizeof *copy);
+    return copy;
 }
 
 /* Solves with 1, 2 and 3 threads, wants the same bytes and the right ones. */
@@ -163,19 +208,21 @@ static void check(const struct als_settings *set, const struct csr *R)
 {
     size_t d = set->factors, n = (size_t)R->rows * d;
     float *Y = random_vectors(R->cols, d), *before = random_vectors(R->rows, d);
-    float *X = mem_alloc(n, sizeof *X), *again = mem_alloc(n, sizeof *X);
-    memcpy(X, before, n * sizeof *X);
-    solve(set, R, Y, X, 1);
+    float *turned = copied(Y, R->cols * d), *X = copied(before, n);
+    solve(set, R, turned, X, 1);
     for (unsigned threads = 2; threads <= 3; threads++) {
-        memcpy(again, before, n * sizeof *X);
-        solve(set, R, Y, again, threads);
+        float *sides = copied(Y, R->cols * d), *again = copied(before, n);
+        solve(set, R, sides, again, threads);
         assert_memory_equal(again, X, n * sizeof *X);
+        assert_memory_equal(sides, turned, R->cols * d * sizeof *sides);
+        mem_free(sides);
+        mem_free(again);
     }
-    assert_rows(set, R, Y, before, X);
+    assert_rows(set, R, Y, before, turned, X);
     mem_free(Y);
     mem_free(before);
+    mem_free(turned);
     mem_free(X);
-    mem_free(again);
 }
 
 static const struct als_settings forms[] = {
@@ -221,8 +268,10 @@ static void cg_is_conjugate_gradients(void **state)
     csr_done(&R);
 }
 
-/* Rows of 16384 observations and more are split over threads; 100,000 need the most pieces. */
-static void long_rows_are_split(void **state)
+/* The exact solver splits rows of 16384 observations and more over threads; 100,000 need the most
+ * pieces. Conjugate gradients take rows of 19661 and more (1.5 MiB of vectors) together, over
+ * ranges of 4915 columns. */
+static void long_rows(void **state)
 {
     static const size_t length[] = {20000, 5, 16383, 16384, 0, 40000, 100000, 300, 17000};
     rng_init(&rng, 12, 0);
@@ -379,8 +428,48 @@ static void stops_when_told(void **state)
     struct run run = {.stop = &stop};
     set.factors = 8;
     float *Y = random_vectors(R.cols, 8), *X = random_vectors(R.rows, 8);
+    for (set.cg_steps = 0; set.cg_steps <= 3; set.cg_steps += 3) {
+        assert_ok(als_side_init(&side, &set, Y, R.cols, NULL, &err), &err);
+        assert_ok(als_side_turn(&side, Y, X, R.rows, NULL, &err), &err);
+        assert_int_equal(als_half(&side, &R, X, &run, &err), PAL_EINTERRUPTED);
+        als_side_done(&side);
+    }
+    mem_free(X);
+    mem_free(Y);
+    csr_done(&R);
+}
+
+/* Without memory, or with vectors that nothing can be computed from, turning and solving fail
+ * cleanly. */
+static void fails_cleanly(void **state)
+{
+    struct pal_error err;
+    struct csr R = short_rows();
+    struct als_settings set = forms[0];
+    long live = mem_live();
+    set.factors = 8;
+    set.cg_steps = 3;
+    float *Y = random_vectors(R.cols, 8), *X = random_vectors(R.rows, 8);
+    int failures = 0;
+    for (long at = 1; at < 30; at++) {
+        struct als_side side = {0};
+        mem_fail_at(at);
+        enum pal_status st = als_side_init(&side, &set, Y, R.cols, NULL, &err);
+        if (st == PAL_OK)
+            st = als_side_turn(&side, Y, X, R.rows, NULL, &err);
+        if (st == PAL_OK)
+            st = als_half(&side, &R, X, NULL, &err);
+        als_side_done(&side);
+        assert_true(st == PAL_OK || st == PAL_ENOMEM);
+        failures += st == PAL_ENOMEM;
+        assert_int_equal(mem_live(), live + 2);
+    }
+    mem_fail_at(0);
+    assert_true(failures >= 10 && failures < 29);
+    struct als_side side;
+    Y[5] = 1e30f;
     assert_ok(als_side_init(&side, &set, Y, R.cols, NULL, &err), &err);
-    assert_int_equal(als_half(&side, &R, X, &run, &err), PAL_EINTERRUPTED);
+    assert_int_equal(als_side_turn(&side, Y, X, R.rows, NULL, &err), PAL_EUSAGE);
     als_side_done(&side);
     mem_free(X);
     mem_free(Y);
@@ -390,10 +479,15 @@ static void stops_when_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exact_is_the_minimum), cmocka_unit_test(cg_is_conjugate_gradients),
-        cmocka_unit_test(long_rows_are_split),  cmocka_unit_test(fold_in_is_the_half_step),
-        cmocka_unit_test(nothing_but_numbers),  cmocka_unit_test(loss_never_rises),
-        cmocka_unit_test(start_is_random),      cmocka_unit_test(stops_when_told),
+        cmocka_unit_test(exact_is_the_minimum),
+        cmocka_unit_test(cg_is_conjugate_gradients),
+        cmocka_unit_test(long_rows),
+        cmocka_unit_test(fold_in_is_the_half_step),
+        cmocka_unit_test(nothing_but_numbers),
+        cmocka_unit_test(loss_never_rises),
+        cmocka_unit_test(start_is_random),
+        cmocka_unit_test(stops_when_told),
+        cmocka_unit_test(fails_cleanly),
     };
     return cmocka_run_group_tests_name("model/als_solve", tests, NULL, NULL);
 }
