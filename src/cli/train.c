@@ -166,8 +166,6 @@ enum pal_status train_run(struct job *job, struct pal_error *err)
     struct dataset *d = NULL;
     uint64_t memory = 0;
     enum pal_status st = source_memory(job, &memory, err);
-    if (!st && job->set.json && job->set.progress_json)
-        st = pal_fail(err, PAL_EUSAGE, "give --json or --progress-json, not both");
     if (!st)
         st = source_choose(job, err);
     if (!st)
@@ -177,6 +175,7 @@ enum pal_status train_run(struct job *job, struct pal_error *err)
     if (!st && job->set.progress_json) {
         progress_json_begin(job);
         job->set.bootstrap = 0; /* nobody looks at intervals */
+        job->set.json = false;  /* the environment may ask for it */
     }
     if (!st)
         st = source_load(job, NULL, &d, err);
