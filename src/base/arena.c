@@ -87,3 +87,11 @@ void arena_reset(struct arena *a)
     }
     a->used = 0;
 }
+
+size_t arena_size(const struct arena *a)
+{
+    size_t size = 0;
+    for (const struct arena_chunk *c = a->chunks; c; c = c->older)
+        size += c->size;
+    return size;
+}

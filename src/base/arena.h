@@ -23,4 +23,7 @@ char *arena_text(struct arena *a, const char *s, size_t len);
  * resets after each turn soon allocates nothing. */
 void arena_reset(struct arena *a);
 
+/* Bytes of heap that it holds, used or not. */
+size_t arena_size(const struct arena *a);
+
 #endif

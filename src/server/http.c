@@ -28,7 +28,7 @@ static const struct opt rows[] = {
         "bytes of all request bodies held at once"),
     ROW(request_seconds, OPT_INT, "30", 1, 86400, "for a whole request to come in"),
     ROW(answer_seconds, OPT_INT, "30", 1, 86400,
-        "for an answer to be taken, and a second more for each 32 KiB"),
+        "a client that takes less than 4 KiB/s of an answer for so long is dropped"),
     ROW(idle_seconds, OPT_INT, "75", 1, 86400, "how long a connection may wait for a request"),
     ROW(stop_seconds, OPT_INT, "10", 0, 3600, "how long stopping waits for requests under way"),
     ROW(access_log, OPT_BOOL, "false", 0, 0, "one JSON line per request"),

@@ -48,7 +48,7 @@ struct http_options {
     int64_t header_bytes_most, url_bytes_most;
     int64_t body_memory_most; /* bytes of all bodies held at once; past that 503 */
     int64_t request_seconds;  /* for a whole request to come in, from its line on */
-    int64_t answer_seconds;   /* for an answer to be taken, and a second for each 32 KiB of it */
+    int64_t answer_seconds;   /* whoever takes less than 4 KiB/s over so long is dropped */
     int64_t idle_seconds;     /* a kept-alive connection without a request */
     int64_t stop_seconds;     /* how long stopping waits for requests under way */
     bool access_log;          /* one JSON line per request */

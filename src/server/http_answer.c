@@ -186,7 +186,7 @@ enum MHD_Result answer_send(struct http_request *r)
     struct MHD_Response *response = wrap(c->answer, c->answer_len);
     if (!response)
         return MHD_NO;
-    watch_phase(r, PHASE_ANSWER, c->answer_len);
+    watch_phase(r, PHASE_ANSWER);
     if (add_headers(r, response))
         done = MHD_queue_response(r->mhd, c->status, response);
     c->sent = done == MHD_YES;

@@ -15,7 +15,8 @@ struct cors {
 static bool is_origin(const char *s)
 {
     const char *host = strstr(s, "://");
-    return host && host > s && host[3] && !strpbrk(host + 3, "/ \t*?#");
+    return host && host > s && strspn(s, "abcdefghijklmnopqrstuvwxyz") == (size_t)(host - s) &&
+           host[3] && !strpbrk(host + 3, "/ \t*?#");
 }
 
 enum pal_status cors_new(const char *origins, struct cors **out, struct pal_error *err)

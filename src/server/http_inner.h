@@ -76,7 +76,9 @@ struct http_request {
     size_t worker;
     atomic_int_fast64_t deadline_ms; /* 0 = none */
     atomic_int phase, state;
-    atomic_int owners; /* the connection, and after an abandonment the handler */
+    atomic_bool measured;  /* acknowledged is of this answer */
+    uint64_t acknowledged; /* bytes that the client has; the watcher's own */
+    atomic_int owners;     /* the connection, and after an abandonment the handler */
     struct rng ids;
     struct arena arena;
     struct str body, out, log; /* out: the answer's text, or spare memory for the next */
@@ -148,7 +150,7 @@ void watch_connected(void *server, struct MHD_Connection *mhd, void **context,
                      enum MHD_ConnectionNotificationCode code);
 MUST_USE enum pal_status watch_start(struct http_server *s, struct pal_error *err);
 void watch_stop(struct http_server *s);
-void watch_phase(struct http_request *r, enum phase phase, uint64_t bytes);
+void watch_phase(struct http_request *r, enum phase phase);
 void watch_hang_up_idle(struct http_server *s);
 bool watch_wait_empty(struct http_server *s, int64_t seconds); /* no connection is left */
 void watch_abandon_all(struct http_server *s); /* resumes what is still suspended, with 503 */

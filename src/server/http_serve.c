@@ -33,7 +33,7 @@ void *serve_line(void *server, const char *target, struct MHD_Connection *mhd)
         return NULL;
     memset(&r->call, 0, sizeof r->call);
     atomic_store_explicit(&r->state, PENDING, memory_order_relaxed);
-    watch_phase(r, PHASE_REQUEST, 0);
+    watch_phase(r, PHASE_REQUEST);
     make_id(r);
     if (!target)
         target = "";
@@ -301,7 +301,7 @@ enum MHD_Result serve_request(void *server, struct MHD_Connection *mhd, const ch
         return take_body(r, upload, size);
     if (!r->call.dispatched && atomic_load(&r->state) == PENDING) {
         r->call.dispatched = true;
-        watch_phase(r, PHASE_HANDLER, 0);
+        watch_phase(r, PHASE_HANDLER);
         r->call.match.route->handler(r->server->ctx, r);
     }
     int state = atomic_load(&r->state);
@@ -312,6 +312,7 @@ enum MHD_Result serve_request(void *server, struct MHD_Connection *mhd, const ch
     return MHD_YES;
 }
 
+/* What one large request took, a connection does not keep. */
 static void shrink(struct str *s)
 {
     if (s->cap > KEEP_BYTES)
@@ -340,6 +341,9 @@ void serve_completed(void *server, struct MHD_Connection *mhd, void **request,
     r->body_charged = 0;
     shrink(&r->body);
     shrink(&r->out);
-    arena_reset(&r->arena);
-    watch_phase(r, PHASE_IDLE, 0);
+    if (arena_size(&r->arena) > KEEP_BYTES)
+        arena_done(&r->arena);
+    else
+        arena_reset(&r->arena);
+    watch_phase(r, PHASE_IDLE);
 }

@@ -2,7 +2,9 @@
  * a client that sends one a second stays for ever. Here a connection has one deadline for all of
  * what it is about to do (send a request, take an answer, begin the next), and a thread that looks
  * at all of them a few times a second and shuts down the sockets of those who are late;
- * libmicrohttpd then finds the connection ended and does the rest.
+ * libmicrohttpd then finds the connection ended and does the rest. Only an answer, which may be
+ * long, gets more time as long as the client takes it: the kernel knows how many bytes have been
+ * acknowledged.
  *
  * A socket is shut down only under the lock and while its connection is in the list. Connections
  * leave the list, under the lock, before libmicrohttpd closes their socket: so the descriptor can't
@@ -11,11 +13,14 @@
 
 #include "base/mem.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { TICK_MS = 200, ANSWER_BYTES_PER_SECOND = 32 << 10 };
+enum { TICK_MS = 200, ANSWER_BYTES_PER_SECOND = 4 << 10 };
 
 int64_t clock_ms(void)
 {
@@ -24,16 +29,17 @@ int64_t clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-void watch_phase(struct http_request *r, enum phase phase, uint64_t bytes)
+void watch_phase(struct http_request *r, enum phase phase)
 {
     const struct http_options *o = &r->server->o;
     int64_t seconds = 0;
     if (phase == PHASE_FRESH || phase == PHASE_REQUEST)
         seconds = o->request_seconds;
     else if (phase == PHASE_ANSWER)
-        seconds = o->answer_seconds + (int64_t)(bytes / ANSWER_BYTES_PER_SECOND);
+        seconds = o->answer_seconds;
     else if (phase == PHASE_IDLE)
         seconds = o->idle_seconds;
+    atomic_store_explicit(&r->measured, false, memory_order_relaxed);
     atomic_store_explicit(&r->phase, phase, memory_order_relaxed);
     atomic_store_explicit(&r->deadline_ms, seconds ? clock_ms() + seconds * 1000 : 0,
                           memory_order_relaxed);
@@ -71,7 +77,7 @@ static void connected(struct http_server *s, struct MHD_Connection *mhd, void **
     atomic_init(&r->state, ANSWERED);
     rng_init(&r->ids, s->id_seed, atomic_fetch_add(&s->connections_so_far, 1));
     counters_connections(s->counters, 1);
-    watch_phase(r, PHASE_FRESH, 0);
+    watch_phase(r, PHASE_FRESH);
     pthread_mutex_lock(&s->lock);
     r->worker = worker_of(s, mhd);
     r->next = s->requests;
@@ -128,14 +134,34 @@ static void add_ms(struct timespec *t, int64_t ms)
     t->tv_nsec = ns % 1000000000;
 }
 
+/* Whether so much of an answer was taken since the last look that the client may go on; the first
+ * look only measures. */
+static bool goes_on(struct http_request *r)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(r->fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
+        len < offsetof(struct tcp_info, tcpi_bytes_received))
+        return false;
+    uint64_t before = r->acknowledged;
+    uint64_t least = (uint64_t)r->server->o.answer_seconds * ANSWER_BYTES_PER_SECOND;
+    r->acknowledged = info.tcpi_bytes_acked;
+    return !atomic_exchange(&r->measured, true) || r->acknowledged - before >= least;
+}
+
+/* The deadline is exchanged for the next only if it is still the one that has passed: the request
+ * may have got on meanwhile. */
 static void drop_late(struct http_server *s)
 {
     int64_t now = clock_ms();
     for (struct http_request *r = s->requests; r; r = r->next) {
-        int64_t deadline = atomic_load_explicit(&r->deadline_ms, memory_order_relaxed);
-        int phase = atomic_load_explicit(&r->phase, memory_order_relaxed);
-        if (!deadline || now < deadline ||
-            !atomic_compare_exchange_strong(&r->deadline_ms, &deadline, 0))
+        int64_t deadline = atomic_load(&r->deadline_ms), next = 0;
+        int phase = atomic_load(&r->phase);
+        if (!deadline || now < deadline)
+            continue;
+        if (phase == PHASE_ANSWER && goes_on(r))
+            next = now + r->server->o.answer_seconds * 1000;
+        if (!atomic_compare_exchange_strong(&r->deadline_ms, &deadline, next) || next)
             continue;
         shutdown(r->fd, SHUT_RDWR);
         counters_dropped(s->counters, phase == PHASE_ANSWER ? DROPPED_ANSWER

@@ -343,6 +343,7 @@ def refused(status, *options, says):
     for word in [says] if isinstance(says, str) else says:
         if word not in text:
             fail(f"'{word}' is not in {text}")
+    return text
 
 
 def test_where_to_listen(folder):
@@ -373,4 +374,5 @@ def test_ipv6(folder):
             same(sock.recv(1000).split(b"\r\n")[0], b"HTTP/1.1 200 OK")
 
 
-run(globals())
+if __name__ == "__main__":
+    run(globals())

@@ -174,4 +174,5 @@ def test_large_heads_that_make_the_buffer_grow(folder):
             same(c.ask("GET", "/items/" + "a" * size).json["id"], "a" * size)
 
 
-run(globals())
+if __name__ == "__main__":
+    run(globals())

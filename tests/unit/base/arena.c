@@ -115,6 +115,23 @@ static void out_of_memory_changes_nothing(void **state)
     assert_int_equal(mem_live(), live);
 }
 
+static void says_what_it_holds(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    assert_int_equal(arena_size(&a), 0);
+    assert_non_null(arena_alloc(&a, 1, 1));
+    size_t first = arena_size(&a);
+    assert_true(first > 0 && first <= 1 << 16);
+    assert_non_null(arena_alloc(&a, 1, 1 << 20));
+    assert_true(arena_size(&a) >= first + (1 << 20));
+    arena_reset(&a);
+    size_t kept = arena_size(&a);
+    assert_true(kept >= 1 << 20 && kept <= 2 << 20);
+    arena_done(&a);
+    assert_int_equal(arena_size(&a), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +141,7 @@ int main(void)
         cmocka_unit_test(zeroed_even_when_used_before),
         cmocka_unit_test(text_is_copied),
         cmocka_unit_test(out_of_memory_changes_nothing),
+        cmocka_unit_test(says_what_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

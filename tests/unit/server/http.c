@@ -1,0 +1,150 @@
+/* A whole server when memory runs out: at every single allocation of its start, and at every one of
+ * a request. What a client gets is a whole answer, a problem or the end of the connection; nothing
+ * leaks, and the next request is served. (How it behaves otherwise: tests/api.) */
+#include "test.h"
+
+#include "base/emit.h"
+#include "server/http.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static void describe(void *ctx, struct http_request *r)
+{
+    size_t len;
+    struct emit e = {.text = http_spare(r), .compact = true};
+    const char *body = http_body(r, &len);
+    http_set_header(r, "X-Test", "1");
+    emit_open(&e, NULL, '{');
+    emit_string(&e, "id", http_param(r, "id"));
+    emit_string(&e, "x", http_query(r, "x"));
+    emit_string(&e, "body", body);
+    emit_close(&e, '}');
+    http_json(r, 200, &e.text);
+}
+
+static const struct http_route routes[] = {
+    {"PUT", "/items/{id}", HTTP_READ, describe, 1000, NULL},
+};
+
+static char keys_path[] = "/tmp/palate-test-keys-XXXXXX";
+static const char request[] =
+    "PUT /items/a%20b?x=1 HTTP/1.1\r\nHost: x\r\nX-API-Key: 0123456789abcdef\r\nOrigin: "
+    "https://a\r\n"
+    "Content-Type: application/json\r\nContent-Length: 3\r\nConnection: close\r\n\r\n[1]";
+static const char expected[] = "{\"id\":\"a b\",\"x\":\"1\",\"body\":\"[1]\"}";
+
+static struct http_options options(void)
+{
+    struct http_options o = {0};
+    opt_defaults(&http_option_table, &o);
+    o.listen = "127.0.0.1:0";
+    o.keys = keys_path;
+    o.cors = "https://a,https://b";
+    o.threads = 1;
+    return o;
+}
+
+static enum pal_status start(struct http_server **s, struct pal_error *err)
+{
+    struct http_options o = options();
+    return http_start(&o, routes, 1, NULL, NULL, NULL, s, err);
+}
+
+/* What comes back until the end of the connection. */
+static void ask(unsigned port, char *answer, size_t size)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct timeval limit = {60, 0};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    size_t got = 0;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    ssize_t n = send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+    while (n > 0 && got < size - 1 && (n = recv(fd, answer + got, size - 1 - got, 0)) > 0)
+        got += (size_t)n;
+    answer[got] = 0;
+    close(fd);
+}
+
+static void start_without_memory(void **state)
+{
+    (void)state;
+    long live = mem_live();
+    enum pal_status st = PAL_ENOMEM;
+    int n = 0;
+    while (st != PAL_OK) {
+        struct http_server *s = NULL;
+        struct pal_error err = {0};
+        mem_fail_at(++n);
+        st = start(&s, &err);
+        mem_fail_at(0);
+        assert_true(st == PAL_OK || st == PAL_ENOMEM);
+        assert_int_equal(s != NULL, st == PAL_OK);
+        http_stop(s);
+        assert_int_equal(mem_live(), live);
+        assert_true(n < 100);
+    }
+    assert_true(n > 5);
+}
+
+static void requests_without_memory(void **state)
+{
+    (void)state;
+    long live = mem_live();
+    struct http_server *s = NULL;
+    struct pal_error err;
+    static char answer[10000];
+    int failures = 0, n = 0;
+    assert_ok(start(&s, &err), &err);
+    for (bool reached = true; reached;) {
+        long before = mem_calls();
+        mem_fail_at(++n);
+        ask(http_port(s), answer, sizeof answer);
+        reached = mem_calls() - before >= n;
+        mem_fail_at(0);
+        bool whole = strstr(answer, expected) != NULL;
+        if (!whole && answer[0])
+            assert_non_null(strstr(answer, " 503 "));
+        failures += !whole;
+        ask(http_port(s), answer, sizeof answer);
+        assert_non_null(strstr(answer, "HTTP/1.1 200 OK"));
+        assert_non_null(strstr(answer, "Access-Control-Allow-Origin: https://a\r\n"));
+        assert_non_null(strstr(answer, expected));
+        assert_true(n < 200);
+    }
+    assert_true(failures > 3);
+    http_stop(s);
+    assert_int_equal(mem_live(), live);
+}
+
+static int make_keys(void **state)
+{
+    static const char text[] = "shop:read:0123456789abcdef\n";
+    (void)state;
+    int fd = mkstemp(keys_path);
+    ssize_t n = fd < 0 ? -1 : write(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    return n == sizeof text - 1 ? 0 : -1;
+}
+
+static int remove_keys(void **state)
+{
+    (void)state;
+    return unlink(keys_path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(start_without_memory),
+        cmocka_unit_test(requests_without_memory),
+    };
+    return cmocka_run_group_tests(tests, make_keys, remove_keys);
+}
