@@ -1,4 +1,4 @@
-"""Stopping: nothing new is accepted, what was begun is finished, and it takes no longer than said."""
+"""Stopping: nothing new is accepted, what was begun is finished, within the time that was said."""
 import socket
 import time
 
