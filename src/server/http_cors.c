@@ -102,3 +102,13 @@ bool cors_preflight(struct http_request *r)
     http_answer(r, 204, NULL, "", 0);
     return true;
 }
+
+bool cors_foreign(struct http_request *r)
+{
+    const struct cors *c = r->server->cors;
+    const unsigned safe = METHOD_GET | METHOD_HEAD | METHOD_OPTIONS;
+    const char *site = r->call.method & safe ? NULL : http_header(r, "Sec-Fetch-Site");
+    if (!site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0)
+        return false;
+    return !c || !r->call.origin || !allows(c, r->call.origin);
+}

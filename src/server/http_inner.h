@@ -29,7 +29,7 @@
 /* Version 0.9.77 began to say how strict the parser is. */
 #define MHD_STRICT_SINCE 0x00097701
 
-enum { ID_MOST = 64, WORKERS_MOST = 256, KEEP_BYTES = 1 << 14, DRAIN_BYTES = 1 << 20 };
+enum { ID_MOST = 64, WORKERS_MOST = 256, KEEP_BYTES = 1 << 14, DRAIN_BYTES = 64 << 20 };
 
 enum request_state {
     PENDING,   /* not answered yet; libmicrohttpd's thread is in or before the handler */
@@ -69,7 +69,8 @@ struct call {
 };
 
 struct http_request {
-    struct http_server *server;
+    struct http_server *server; /* gone once the request is abandoned */
+    void *ctx;
     struct MHD_Connection *mhd;
     struct http_request *next, *before; /* in the server's list, under its lock */
     int fd;
@@ -164,6 +165,8 @@ MUST_USE enum pal_status cors_new(const char *origins, struct cors **out, struct
 void cors_free(struct cors *c);
 void cors_answer(struct http_request *r); /* adds the headers that let an allowed origin read it */
 bool cors_preflight(struct http_request *r); /* answers if it is one */
+bool cors_foreign(
+    struct http_request *r); /* a page of a site that may not sends this to change things */
 
 /* http_log.c */
 void http_log_request(struct http_request *r, int64_t duration_ns);

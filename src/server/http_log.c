@@ -38,7 +38,7 @@ void http_log_request(struct http_request *r, int64_t duration_ns)
     str_clear(&e.text);
     emit_open(&e, NULL, '{');
     put_time(&e);
-    emit_string(&e, "level", c->status >= 500 ? "error" : c->status >= 400 ? "warning" : "info");
+    emit_string(&e, "level", c->status >= 500 ? "error" : "info");
     emit_string(&e, "event", "request");
     emit_string(&e, "request_id", c->id);
     emit_string(&e, "method", c->method_name);

@@ -18,7 +18,7 @@ struct str http_spare(struct http_request *r)
 
 void *http_context(struct http_request *r)
 {
-    return r->server->ctx;
+    return r->ctx;
 }
 
 const char *http_param(struct http_request *r, const char *name)

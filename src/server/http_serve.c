@@ -200,6 +200,9 @@ static bool find_route(struct http_request *r)
         http_error(r, st, &err);
     else if (!c->match.route)
         answer_without_route(r);
+    else if (cors_foreign(r))
+        http_problem(r, 403, "foreign_origin",
+                     "pages of other origins may not call this: allow the origin (--cors ORIGIN)");
     else
         return check_right(r) && check_body(r);
     return false;

@@ -71,6 +71,7 @@ static void connected(struct http_server *s, struct MHD_Connection *mhd, void **
     if (!r)
         return; /* its requests are refused */
     r->server = s;
+    r->ctx = s->ctx;
     r->mhd = mhd;
     r->fd = fd->connect_fd;
     atomic_init(&r->owners, 1);

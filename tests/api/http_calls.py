@@ -323,6 +323,30 @@ def test_a_thousand_connections(folder):
                 c.sock.close()
 
 
+def test_a_connection_too_many_waits(folder):
+    with Server("connections_most=4", "threads=2") as s:
+        taken = [s.connect() for _ in range(4)]
+        for c in taken:
+            same(c.ask("GET", "/empty").status, 200)
+        with s.connect() as late:
+            late.send("GET /empty HTTP/1.1\r\nHost: x\r\n\r\n")
+            same(taken[0].ask("GET", "/empty").status, 200)  # nobody is thrown out
+            for c in taken:
+                c.sock.close()
+            same(late.answer().status, 200)
+
+
+def test_connections_of_one_address(folder):
+    with Server("connections_per_ip=3") as s:
+        taken = [s.connect() for _ in range(3)]
+        for c in taken:
+            same(c.ask("GET", "/empty").status, 200)
+        with s.connect() as c:
+            same(c.ended(), True)
+        for c in taken:
+            c.sock.close()
+
+
 def test_many_threads_of_clients(folder):
     def work(number):
         with s.connect() as c:

@@ -129,6 +129,20 @@ def test_cors_for_all(folder):
         same("access-control-allow-credentials" in answer.headers, False)
 
 
+def test_pages_of_other_sites_change_nothing(folder):
+    with Server("cors=https://a.example") as s, s.connect() as c:
+        for method, site, origin, status in [
+                ("POST", "cross-site", "https://evil.example", 403), ("POST", "same-site", "", 403),
+                ("DELETE", "cross-site", "https://evil.example", 403),
+                ("POST", "cross-site", "https://a.example", 200), ("POST", "same-origin", "x", 200),
+                ("POST", "none", "x", 200), ("GET", "cross-site", "https://evil.example", 200)]:
+            path = "/echo" if method == "POST" else "/items/a"
+            answer = c.ask(method, path, Sec_Fetch_Site=site, Origin=origin)
+            same((method, site, origin, answer.status), (method, site, origin, status))
+            if status == 403:
+                is_problem(answer, 403, "foreign_origin")
+
+
 def test_bad_lists_of_origins(folder):
     for bad in ["a.example", "https://", "https://a.example/", "https://a.example,*", ",", "",
                 "https://a.example, https://b.example"]:
