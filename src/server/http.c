@@ -82,12 +82,12 @@ static size_t connection_bytes(const struct http_options *o)
     return need > 1 << 15 ? need : 1 << 15;
 }
 
-static enum pal_status start_daemon(struct http_server *s, int fd, char *cert, char *key,
+static enum pal_status start_daemon(struct http_server *s, char *cert, char *key,
                                     struct pal_error *err)
 {
     size_t threads = thread_count(&s->o);
-    size_t most = (size_t)s->o.connections_most;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     MHD_USE_NO_LISTEN_SOCKET;
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
@@ -96,18 +96,19 @@ static enum pal_status start_daemon(struct http_server *s, int fd, char *cert, c
     };
     if (cert)
         flags |= MHD_USE_TLS;
-    if (most < threads)
-        threads = most;
     errno = 0;
+    /* How many connections there are is the keeper's affair: this limit, which is shared out among
+     * the threads, must never be reached. */
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, serve_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? (unsigned)threads : 0U,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)s->o.connections_per_ip, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        connection_bytes(&s->o), MHD_OPTION_STRICT_FOR_CLIENT, s->loose_parser ? 0 : 1,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_URI_LOG_CALLBACK, serve_line,
-        s, MHD_OPTION_NOTIFY_COMPLETED, serve_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
-        watch_connected, s, MHD_OPTION_ARRAY, cert ? tls : &tls[3], MHD_OPTION_END);
+        flags, 0, NULL, NULL, serve_request, s, MHD_OPTION_THREAD_POOL_SIZE,
+        threads > 1 ? (unsigned)threads : 0U, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)((size_t)(s->o.connections_most + 1000) * threads),
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->o.connections_per_ip,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_bytes(&s->o), MHD_OPTION_STRICT_FOR_CLIENT,
+        s->loose_parser ? 0 : 1, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, serve_line, s, MHD_OPTION_NOTIFY_COMPLETED, serve_completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, watch_connected, s, MHD_OPTION_ARRAY, cert ? tls : &tls[3],
+        MHD_OPTION_END);
     if (!s->daemon)
         return pal_fail(err, errno == ENOMEM ? PAL_ENOMEM : PAL_EIO, "can't start to serve: %s",
                         errno ? strerror(errno) : "libmicrohttpd refused");
@@ -124,6 +125,10 @@ static void server_free(struct http_server *s)
     cors_free(s->cors);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);
+    if (s->listen_fd >= 0)
+        close(s->listen_fd);
+    if (s->wake_fd >= 0)
+        close(s->wake_fd);
     mem_free(s);
 }
 
@@ -135,6 +140,7 @@ static enum pal_status server_new(const struct http_options *o, void *ctx, http_
     if (!s)
         return pal_no_memory(err);
     s->o = *o;
+    s->listen_fd = s->wake_fd = -1;
     s->ctx = ctx;
     s->log = log;
     s->log_ctx = log_ctx;
@@ -164,39 +170,44 @@ static enum pal_status prepare(struct http_server *s, const struct http_route *r
     return st;
 }
 
+/* Nothing comes in before the keeper runs, which sees all that was written before it began. */
+static enum pal_status begin(struct http_server *s, char *cert, char *key, struct http_server **out,
+                             struct pal_error *err)
+{
+    struct http_server *before = *out;
+    enum pal_status st = start_daemon(s, cert, key, err);
+    if (st != PAL_OK)
+        return st;
+    *out = s;
+    st = accept_start(s, err);
+    if (st != PAL_OK) {
+        *out = before;
+        MHD_stop_daemon(s->daemon);
+    }
+    return st;
+}
+
 enum pal_status http_start(const struct http_options *o, const struct http_route *routes,
                            size_t count, void *ctx, http_log_fn *log, void *log_ctx,
                            struct http_server **out, struct pal_error *err)
 {
     struct http_server *s = NULL;
     char *cert = NULL, *key = NULL;
-    int fd = -1;
     enum pal_status st = server_new(o, ctx, log, log_ctx, &s, err);
     if (st == PAL_OK)
         st = prepare(s, routes, count, err);
     if (st == PAL_OK && (o->tls_cert || o->tls_key))
         st = tls_load(o->tls_cert, o->tls_key, &cert, &key, err);
     if (st == PAL_OK)
-        st = listen_on(o->listen, s->keys || o->insecure, &fd, &s->port, err);
-    if (st != PAL_OK)
-        goto done;
-    make_room(s);
-    st = watch_start(s, err);
-    if (st == PAL_OK)
-        st = start_daemon(s, fd, cert, key, err);
-    if (st != PAL_OK) {
-        watch_stop(s);
-        goto done;
+        st = listen_on(o->listen, s->keys || o->insecure, &s->listen_fd, &s->port, err);
+    if (st == PAL_OK) {
+        make_room(s);
+        st = begin(s, cert, key, out, err);
     }
-    *out = s;
-    s = NULL;
-    fd = -1;
-done:
-    if (fd >= 0)
-        close(fd);
     mem_free(cert);
     tls_forget(key);
-    server_free(s);
+    if (st != PAL_OK)
+        server_free(s);
     return st;
 }
 
@@ -209,18 +220,16 @@ void http_stop(struct http_server *s)
 {
     if (!s)
         return;
-    MHD_socket fd = MHD_quiesce_daemon(s->daemon);
+    accept_end(s);
     atomic_store(&s->stopping, true);
-    if (fd != MHD_INVALID_SOCKET)
-        close(fd);
     watch_hang_up_idle(s);
     if (!watch_wait_empty(s, s->o.stop_seconds))
         http_log_say(s, "warning",
                      "requests were still under way when the time to stop had passed");
     atomic_store(&s->closing, true);
     watch_abandon_all(s);
+    accept_stop(s);
     MHD_stop_daemon(s->daemon);
-    watch_stop(s);
     server_free(s);
 }
 

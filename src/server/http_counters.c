@@ -120,6 +120,11 @@ void counters_connections(struct counters *c, int more)
     atomic_fetch_add_explicit(&c->connections, more, memory_order_relaxed);
 }
 
+int64_t counters_open(const struct counters *c)
+{
+    return atomic_load_explicit(&c->connections, memory_order_relaxed);
+}
+
 static void sum_up(const struct counters *c, size_t index, struct sum *s)
 {
     *s = (struct sum){0};
@@ -219,8 +224,8 @@ void counters_show(const struct counters *c, struct str *out)
             "palate_http_bytes_total{direction=\"out\"} %llu\n"
             "# HELP palate_http_dropped_total Connections ended by the server, by reason.\n"
             "# TYPE palate_http_dropped_total counter\n",
-            (long long)atomic_load_explicit(&c->connections, memory_order_relaxed),
-            (unsigned long long)get(&c->bytes_in), (unsigned long long)get(&c->bytes_out));
+            (long long)counters_open(c), (unsigned long long)get(&c->bytes_in),
+            (unsigned long long)get(&c->bytes_out));
     for (size_t i = 0; i < DROPPED_KINDS; i++)
         str_fmt(out, "palate_http_dropped_total{reason=\"%s\"} %llu\n", why[i],
                 (unsigned long long)get(&c->dropped[i]));

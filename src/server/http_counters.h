@@ -20,6 +20,7 @@ void counters_add(struct counters *c, size_t table, size_t index, unsigned statu
                   int64_t duration_ns, uint64_t bytes_in, uint64_t bytes_out);
 void counters_dropped(struct counters *c, enum dropped why);
 void counters_connections(struct counters *c, int more);
+int64_t counters_open(const struct counters *c); /* connections now */
 
 void counters_show(const struct counters *c, struct str *out);
 size_t counters_traffic(const struct counters *c, struct http_traffic *out, size_t most);

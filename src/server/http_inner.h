@@ -108,13 +108,20 @@ struct http_server {
     atomic_bool closing;   /* nothing is waited for any more */
 
     pthread_mutex_t lock;   /* of what follows */
-    pthread_cond_t changed; /* the list has become empty, or watch_ends */
+    pthread_cond_t changed; /* the list has become empty, or the port closed */
     struct http_request *requests;
     const struct MHD_Daemon *workers[WORKERS_MOST];
     size_t worker_count;
-    bool watch_ends;
-    pthread_t watcher;
-    bool watching;
+    int listen_fd; /* -1 once closed */
+
+    /* The keeper's own, but for what is atomic. */
+    pthread_t keeper;
+    int wake_fd;
+    atomic_bool accepting, keeping;
+    atomic_bool crowded;     /* a connection that ends wakes it */
+    atomic_long handed_over; /* to libmicrohttpd, which has not begun with them */
+    long handed_before;
+    int64_t ticked_ms, quiet_until_ms;
 };
 
 /* http_listen.c: a bound, listening, non-blocking socket. */
@@ -149,8 +156,7 @@ enum MHD_Result answer_abandoned(struct http_request *r);
 /* http_watch.c */
 void watch_connected(void *server, struct MHD_Connection *mhd, void **context,
                      enum MHD_ConnectionNotificationCode code);
-MUST_USE enum pal_status watch_start(struct http_server *s, struct pal_error *err);
-void watch_stop(struct http_server *s);
+void watch_drop_late(struct http_server *s);
 void watch_phase(struct http_request *r, enum phase phase);
 void watch_hang_up_idle(struct http_server *s);
 bool watch_wait_empty(struct http_server *s, int64_t seconds); /* no connection is left */
@@ -158,6 +164,13 @@ void watch_abandon_all(struct http_server *s); /* resumes what is still suspende
 void watch_abandon(struct http_request *r);    /* the same for one */
 int64_t clock_ms(void);                        /* a coarse one that never goes back */
 void request_release(struct http_request *r);  /* one owner less; the last frees it */
+
+/* http_accept.c: the keeper, a thread that accepts and calls watch_drop_late a few times a second.
+ */
+MUST_USE enum pal_status accept_start(struct http_server *s, struct pal_error *err);
+void accept_wake(struct http_server *s);
+void accept_end(struct http_server *s);  /* closes the port, after taking those who wait */
+void accept_stop(struct http_server *s); /* ends the thread */
 
 /* http_cors.c */
 struct cors;

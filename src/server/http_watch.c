@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { TICK_MS = 200, ANSWER_BYTES_PER_SECOND = 4 << 10 };
+enum { ANSWER_BYTES_PER_SECOND = 4 << 10 };
 
 int64_t clock_ms(void)
 {
@@ -43,7 +43,7 @@ void watch_phase(struct http_request *r, enum phase phase)
     atomic_store_explicit(&r->phase, phase, memory_order_relaxed);
     atomic_store_explicit(&r->deadline_ms, seconds ? clock_ms() + seconds * 1000 : 0,
                           memory_order_relaxed);
-    if (phase == PHASE_IDLE && atomic_load(&r->server->stopping))
+    if ((phase == PHASE_IDLE || phase == PHASE_FRESH) && atomic_load(&r->server->stopping))
         shutdown(r->fd, SHUT_RD); /* our own connection's thread: the socket is open */
 }
 
@@ -68,6 +68,8 @@ static void connected(struct http_server *s, struct MHD_Connection *mhd, void **
     const union MHD_ConnectionInfo *fd =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     *context = r;
+    counters_connections(s->counters, 1);
+    atomic_fetch_sub(&s->handed_over, 1);
     if (!r)
         return; /* its requests are refused */
     r->server = s;
@@ -77,7 +79,6 @@ static void connected(struct http_server *s, struct MHD_Connection *mhd, void **
     atomic_init(&r->owners, 1);
     atomic_init(&r->state, ANSWERED);
     rng_init(&r->ids, s->id_seed, atomic_fetch_add(&s->connections_so_far, 1));
-    counters_connections(s->counters, 1);
     watch_phase(r, PHASE_FRESH);
     pthread_mutex_lock(&s->lock);
     r->worker = worker_of(s, mhd);
@@ -101,9 +102,11 @@ void request_release(struct http_request *r)
 
 static void disconnected(struct http_server *s, struct http_request *r)
 {
+    counters_connections(s->counters, -1);
+    if (atomic_load(&s->crowded))
+        accept_wake(s);
     if (!r)
         return;
-    counters_connections(s->counters, -1);
     pthread_mutex_lock(&s->lock);
     if (r->next)
         r->next->before = r->before;
@@ -126,14 +129,7 @@ void watch_connected(void *server, struct MHD_Connection *mhd, void **context,
         disconnected(server, *context);
 }
 
-/* ---- The watcher ---- */
-
-static void add_ms(struct timespec *t, int64_t ms)
-{
-    int64_t ns = t->tv_nsec + ms % 1000 * 1000000;
-    t->tv_sec += ms / 1000 + ns / 1000000000;
-    t->tv_nsec = ns % 1000000000;
-}
+/* ---- Deadlines ---- */
 
 /* Whether so much of an answer was taken since the last look that the client may go on; the first
  * look only measures. */
@@ -152,9 +148,10 @@ static bool goes_on(struct http_request *r)
 
 /* The deadline is exchanged for the next only if it is still the one that has passed: the request
  * may have got on meanwhile. */
-static void drop_late(struct http_server *s)
+void watch_drop_late(struct http_server *s)
 {
     int64_t now = clock_ms();
+    pthread_mutex_lock(&s->lock);
     for (struct http_request *r = s->requests; r; r = r->next) {
         int64_t deadline = atomic_load(&r->deadline_ms), next = 0;
         int phase = atomic_load(&r->phase);
@@ -169,42 +166,7 @@ static void drop_late(struct http_server *s)
                                       : phase == PHASE_IDLE ? DROPPED_IDLE
                                                             : DROPPED_REQUEST);
     }
-}
-
-static void *watch(void *server)
-{
-    struct http_server *s = server;
-    pthread_mutex_lock(&s->lock);
-    while (!s->watch_ends) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        add_ms(&until, TICK_MS);
-        pthread_cond_timedwait(&s->changed, &s->lock, &until);
-        drop_late(s);
-    }
     pthread_mutex_unlock(&s->lock);
-    return NULL;
-}
-
-enum pal_status watch_start(struct http_server *s, struct pal_error *err)
-{
-    int failed = pthread_create(&s->watcher, NULL, watch, s);
-    if (failed)
-        return pal_fail(err, PAL_ENOMEM, "can't start a thread: %s", strerror(failed));
-    s->watching = true;
-    return PAL_OK;
-}
-
-void watch_stop(struct http_server *s)
-{
-    if (!s->watching)
-        return;
-    pthread_mutex_lock(&s->lock);
-    s->watch_ends = true;
-    pthread_cond_broadcast(&s->changed);
-    pthread_mutex_unlock(&s->lock);
-    pthread_join(s->watcher, NULL);
-    s->watching = false;
 }
 
 /* ---- Stopping ---- */
@@ -219,6 +181,13 @@ void watch_hang_up_idle(struct http_server *s)
             shutdown(r->fd, SHUT_RD);
     }
     pthread_mutex_unlock(&s->lock);
+}
+
+static void add_ms(struct timespec *t, int64_t ms)
+{
+    int64_t ns = t->tv_nsec + ms % 1000 * 1000000;
+    t->tv_sec += ms / 1000 + ns / 1000000000;
+    t->tv_nsec = ns % 1000000000;
 }
 
 bool watch_wait_empty(struct http_server *s, int64_t seconds)
