@@ -252,7 +252,6 @@ function heatMap({names, counts}) {
         );
         const strength = i === j ? 0 : Math.sqrt(n / most);
         box.style.setProperty('--heat', `${Math.round(100 * strength)}%`);
-        box.classList.toggle('hot', strength > 0.55);
         return box;
     };
     return h(

@@ -187,12 +187,17 @@ const OUTCOMES = {
 
 function verdict(run) {
     const what = OUTCOMES[run.outcome] || run.outcome;
-    const metric =
-        run.metric === null || run.metric === undefined
-            ? ''
-            : `, ${run.metric_name} ${decimal(run.metric)}` +
-              (run.live_metric ? ` against ${decimal(run.live_metric)}` : '');
-    return `${what}${run.version ? ` as version ${run.version}` : ''}${metric}${run.message ? `: ${run.message}` : ''}`;
+    const version = run.version ? ` as version ${run.version}` : '';
+    const why = grounds(run.metric_name, run.metric, run.live_metric, run.message);
+    return `${what}${version}${why ? `: ${why}` : ''}`;
+}
+
+/* What was measured, and the message; that alone where it says the same. */
+function grounds(metric, value, live, message) {
+    if (!metric || !Number.isFinite(value) || (message || '').includes(metric))
+        return message || '';
+    const against = Number.isFinite(live) ? ` against ${decimal(live)}` : '';
+    return `${metric} ${decimal(value)}${against}${message ? `; ${message}` : ''}`;
 }
 
 function showRuns(ui, runs) {
@@ -353,16 +358,12 @@ function metricCell(version, model, name) {
 function gateText(gate) {
     if (!gate) return null;
     const good = gate.published !== false;
-    const against = Number.isFinite(gate.live_value)
-        ? ` against ${decimal(gate.live_value)} of version ${gate.live_version}`
-        : '';
-    const measured = gate.metric && Number.isFinite(gate.value);
+    const why = grounds(gate.metric, gate.value, gate.live_value, gate.message);
     return h(
         'p',
         {class: `gate ${good ? 'good' : 'bad'}`},
         h('b', {}, good ? 'Passed the gate' : 'Held back by the gate'),
-        measured ? `: ${gate.metric} ${decimal(gate.value)}${against}` : '',
-        gate.message ? ` · ${gate.message}` : ''
+        why ? `: ${why}` : ''
     );
 }
 

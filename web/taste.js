@@ -154,11 +154,11 @@ export async function act(item, type, recommendationId) {
 
 /* Names for where an item came from, and what they mean. */
 const SOURCES = {
-    als: ['Factors', 'by factors that your history and this have in common'],
-    ease: ['Links', 'by links between items (EASE)'],
-    knn: ['Peers', 'by items that the same people liked'],
-    content: ['Alike', 'by categories, words and tags alike'],
-    bandit: ['Promising', 'by the likes that it gets from everybody'],
+    als: ['ALS', 'by factors that your history and this have in common'],
+    ease: ['EASE', 'by links between items'],
+    knn: ['kNN', 'by items that the same people liked'],
+    content: ['Content', 'by categories, words and tags alike'],
+    bandit: ['Bandit', 'by the likes that it gets from everybody'],
     popular: ['Popular', 'by how many had it'],
     trending: ['Trending', 'by how many had it lately'],
     random: ['Random', 'by chance'],

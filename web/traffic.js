@@ -11,6 +11,7 @@ import {
     millis,
     moment,
     percent,
+    plural,
     replace
 } from './dom.js';
 import {busy, table, trouble} from './parts.js';
@@ -240,7 +241,7 @@ function show(state, ui, status) {
             tile(
                 'Journal',
                 `${compact(journal.pending)} waiting`,
-                `${bytes(journal.bytes)} in ${count(journal.segments)} files`
+                `${bytes(journal.bytes)} in ${plural(journal.segments, 'file')}`
             ),
             tile(
                 'Profiles',
