@@ -1,6 +1,7 @@
 /* One order out of several: reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009), the
  * sum over sources of weight / (60 + rank), which needs no common scale of scores. Items of equal
- * score share a rank; equal sums are told apart by what the bandit makes of the item. */
+ * score share the mean of their ranks: a model that can't tell its fifty from each other puts none
+ * of them first. Equal sums are told apart by what the bandit makes of the item. */
 #include "engine/pipeline_inside.h"
 
 #include <math.h>
@@ -48,12 +49,15 @@ static enum pal_status add(struct ask *a, const struct forward *f, float weight,
                            struct pal_error *err)
 {
     enum pal_status st = reserve(a, f->count, err);
-    size_t rank = 0;
+    size_t end = 0;
+    float part = 0;
     for (size_t i = 0; i < f->count && st == PAL_OK; i++) {
         const struct bandit_pick *x = &f->pick[i];
-        if (i > 0 && x->score != x[-1].score)
-            rank = i;
-        float part = weight / (float)(BLEND_K + 1 + rank);
+        if (i == end) {
+            while (end < f->count && f->pick[end].score == x->score)
+                end++;
+            part = weight / ((float)BLEND_K + 0.5f * (float)(i + 1 + end));
+        }
         uint32_t *slot = probe(a, x->number);
         if (!*slot) {
             a->candidate[a->candidates] = (struct candidate){.item = x->number};

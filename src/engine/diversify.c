@@ -19,11 +19,15 @@ struct contender {
     bool gone;
 };
 
-static float jaccard(const struct contender *x, const struct contender *y)
+/* few: the catalog has no more categories than there are bits, so that these say it all. */
+static float jaccard(const struct contender *x, const struct contender *y, bool few)
 {
     uint32_t common = 0;
     if (!(x->bits & y->bits))
         return 0;
+    if (few)
+        return (float)__builtin_popcountll(x->bits & y->bits) /
+               (float)__builtin_popcountll(x->bits | y->bits);
     for (uint32_t i = 0, j = 0; i < x->count && j < y->count;) {
         uint32_t a = x->category[i], b = y->category[j];
         common += a == b;
@@ -115,13 +119,14 @@ enum pal_status list_diversify(struct ask *a, double diversity, struct pal_error
     if (plain)
         return PAL_OK;
     struct contender *pool = open_pool(a, place, n), *x;
+    bool few = catalog_category_names(a->in->catalog)->count <= 64;
     if (!pool)
         return pal_no_memory(err);
     while (a->count < a->n && (x = next(a, pool, n, (float)diversity))) {
         put_candidate(a, &a->candidate[x->place]);
         x->gone = true;
         for (size_t i = 0; i < n; i++) {
-            float like = pool[i].gone ? 0 : jaccard(x, &pool[i]);
+            float like = pool[i].gone ? 0 : jaccard(x, &pool[i], few);
             pool[i].likeness = like > pool[i].likeness ? like : pool[i].likeness;
         }
     }

@@ -25,7 +25,7 @@
 enum { SOURCES_MOST = 16, QUOTA_MOST = 1000, PIPELINE_N_MOST = 1000 };
 
 struct pipeline_options {
-    const char *sources;   /* "als:100 ease:50 content:50 bandit:20 popular:20": model or source,
+    const char *sources;   /* "als:100 ease:50 content:50 popular:20": model or source,
                               quota; a model that is not there is passed over */
     const char *newcomers; /* the same for users without a history: "bandit:50 popular:50" */
     double explore;        /* chance of each slot to be explored */
@@ -114,8 +114,8 @@ struct pipeline_item {
  * `model` that is not there (lists those that are), PAL_EUSAGE for an n out of range.
  *
  * Someone who liked nothing that counts is a newcomer: `newcomers` are the sources then, and what
- * is near to their dislikes sinks. Costs what the models cost, catalog / 8 bytes and 10 to 20 µs;
- * with a filter 20 ns per item of the catalog more. */
+ * is near to their dislikes sinks. Costs what the models cost, a byte per item of each, and 10 to
+ * 20 µs; a filter that leaves little costs 20 ns per item of the catalog more. */
 MUST_USE enum pal_status pipeline_run(const struct pipeline_input *in, struct arena *tmp,
                                       struct pipeline_item *out, size_t *count,
                                       struct pal_error *err);

@@ -2,11 +2,18 @@
  * the catalog's availability (catalog / 8 bytes); the seen, the excluded and whatever is in the
  * list already are added. A model is asked with the same as bytes by its own numbers, so that it
  * never names what may not be shown and no list comes back short. */
+#include "engine/catalog_row.h"
 #include "engine/pipeline_inside.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { ONLY_SOURCE = 100 }; /* the quota of a source that is asked alone */
+enum {
+    ONLY_SOURCE = 100, /* the quota of a source that is asked alone */
+    SAMPLE = 128,      /* items that tell how much a filter leaves */
+    AHEAD = 16,        /* items on whose way from memory others are looked at */
+};
+static const double SHARE_LEAST = 0.04;
 
 static enum pal_status check(const struct pipeline_input *in, struct pal_error *err)
 {
@@ -21,6 +28,21 @@ static void take_all(struct ask *a, const uint32_t *item, size_t n)
     for (size_t i = 0; i < n; i++)
         if (item[i] < a->items)
             take(a, item[i]);
+}
+
+/* Binds it, and asks it about a few evenly spread items. */
+static enum pal_status open_filter(struct ask *a, struct pal_error *err)
+{
+    const struct pipeline_input *in = a->in;
+    enum pal_status st = filter_bind(in->filter, in->catalog, a->tmp, err);
+    uint32_t step = a->items / SAMPLE + 1, asked = 0, passed = 0;
+    for (uint32_t i = step / 2; i < a->items && st == PAL_OK; i += step, asked++)
+        passed += filter_match(in->filter, in->catalog, i);
+    a->filtered = false;
+    a->share = asked ? (passed - sqrt(passed)) / asked : 0; /* less its own standard error */
+    if (st == PAL_OK && a->share < SHARE_LEAST)
+        ask_filter(a);
+    return st;
 }
 
 enum pal_status ask_open(struct ask *a, const struct pipeline_input *in, bool seen,
@@ -48,22 +70,37 @@ enum pal_status ask_open(struct ask *a, const struct pipeline_input *in, bool se
     take_all(a, in->exclude, in->exclude_count);
     for (size_t i = 0; i < in->history.n; i++)
         a->liked |= in->history.weight[i] > 0;
-    if (in->filter) {
-        a->filtered = false;
-        st = filter_bind(in->filter, in->catalog, tmp, err);
-    }
+    if (in->filter)
+        st = open_filter(a, err);
     return st;
+}
+
+/* Takes those of the items (n) that the filter leaves out. */
+static void filter_some(struct ask *a, const uint32_t *item, size_t n)
+{
+    const struct catalog *c = a->in->catalog;
+    for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) {
+            __builtin_prefetch(c->row[item[i + AHEAD]]);
+            __builtin_prefetch((const char *)c->row[item[i + AHEAD]] + 64);
+        }
+        if (!filter_match(a->in->filter, c, item[i]))
+            take(a, item[i]);
+    }
 }
 
 void ask_filter(struct ask *a)
 {
-    size_t words = ((size_t)a->items + 63) / 64;
-    for (size_t w = 0; w < words && !a->filtered; w++)
-        for (uint64_t open = ~a->taken[w]; open; open &= open - 1) {
-            uint32_t item = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(open);
-            if (!filter_match(a->in->filter, a->in->catalog, item))
-                take(a, item);
+    size_t words = ((size_t)a->items + 63) / 64, n = 0;
+    uint32_t item[512];
+    for (size_t w = 0; w < words && !a->filtered; w++) {
+        for (uint64_t open = ~a->taken[w]; open; open &= open - 1)
+            item[n++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(open);
+        if (n + 64 > sizeof item / sizeof *item || w + 1 == words) {
+            filter_some(a, item, n);
+            n = 0;
         }
+    }
     a->filtered = true;
 }
 
@@ -77,9 +114,15 @@ bool ask_allows(void *ask, uint32_t item)
 size_t ask_free(struct ask *a, size_t most)
 {
     size_t words = ((size_t)a->items + 63) / 64, count = 0;
-    ask_filter(a);
-    for (size_t w = 0; w < words && count < most; w++)
-        count += (size_t)__builtin_popcountll(~a->taken[w]);
+    for (size_t w = 0; w < words && count < most; w++) {
+        if (a->filtered) {
+            count += (size_t)__builtin_popcountll(~a->taken[w]);
+            continue;
+        }
+        for (uint64_t open = ~a->taken[w]; open && count < most; open &= open - 1)
+            count += filter_match(a->in->filter, a->in->catalog,
+                                  (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(open));
+    }
     return count < most ? count : most;
 }
 
@@ -131,8 +174,7 @@ enum pal_status ask_skip(struct ask *a, const struct source *s, uint8_t **out,
     uint8_t *skip = arena_alloc(a->tmp, n, 1);
     if (!skip)
         return pal_no_memory(err);
-    ask_filter(a);
-    if (s->skip && !in->filter && a->count == 0) {
+    if (s->skip && a->count == 0 && !(in->filter && a->filtered)) {
         memcpy(skip, s->skip, n);
         if (a->unseen)
             skip_all(a, s, in->seen, in->seen_count, skip);

@@ -40,6 +40,7 @@ struct ask {
     bool unseen;     /* what was seen is taken */
     uint64_t *taken; /* a bit per item that must not come (any more); those past the end are set */
     bool filtered;   /* what the filter leaves out is in taken */
+    double share;    /* about how much of the catalog the filter leaves, at least */
 
     struct candidate *candidate; /* (candidates) */
     size_t candidates, candidate_cap;
@@ -68,7 +69,8 @@ static inline void take(struct ask *a, uint32_t item)
 MUST_USE enum pal_status ask_open(struct ask *a, const struct pipeline_input *in, bool seen,
                                   struct arena *tmp, struct pal_error *err);
 
-/* Puts what the filter leaves out into taken; nothing if that is done or there is none. */
+/* Puts what the filter leaves out into taken; nothing if that is done or there is none. It looks at
+ * every item that may come, so whoever needs only some of them asks ask_allows first. */
 void ask_filter(struct ask *a);
 
 /* May the item still come? A bandit_allow_fn over struct ask. */
@@ -85,7 +87,8 @@ const struct source *ask_source(const struct ask *a, const char *name);
 MUST_USE enum pal_status ask_history(const struct ask *a, const struct source *s,
                                      struct history *out, bool *liked, struct pal_error *err);
 
-/* The source's items that must not come, by its own numbers: for model_top. */
+/* The source's items that must not come, by its own numbers: for model_top. What the filter leaves
+ * out is among them only if a->filtered. */
 MUST_USE enum pal_status ask_skip(struct ask *a, const struct source *s, uint8_t **out,
                                   struct pal_error *err);
 

@@ -8,7 +8,7 @@
 
 static const struct opt rows[] = {
     {"sources", OPT_TEXT, offsetof(struct pipeline_options, sources),
-     "als:100 ease:50 content:50 bandit:20 popular:20", 0, 0, OPT_LINEAR, "SOURCE:QUOTA…",
+     "als:100 ease:50 content:50 popular:20", 0, 0, OPT_LINEAR, "SOURCE:QUOTA…",
      "where recommendations come from, and how many candidates each gives"},
     {"newcomers", OPT_TEXT, offsetof(struct pipeline_options, newcomers), "bandit:50 popular:50", 0,
      0, OPT_LINEAR, "SOURCE:QUOTA…", "the same for users who liked nothing yet"},

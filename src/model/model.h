@@ -57,6 +57,8 @@ enum { /* struct model_ops can */
        MODEL_SIMILAR = 1,
        MODEL_EXPLAIN = 2,
        MODEL_PERSONAL = 4, /* scores depend on the history */
+       MODEL_COARSE = 8,   /* gives many items one and the same score: its best few are a choice
+                              among equals, which is the asker's to make */
 };
 
 struct model {

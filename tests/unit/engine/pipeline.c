@@ -161,6 +161,50 @@ static void one_model_is_its_order(void **state)
     }
 }
 
+/* In a large catalog a filter that leaves a good part is asked about what a model names first, not
+ * about everything: the answer is the same, also where it leaves out all that was named. */
+static void a_loose_filter_leaves_the_best(void **state)
+{
+    static const char *const filters[] = {"odd = 1", "n >= 700", "n < 60", "odd = 0 or n > 900"};
+    static const uint32_t history[] = {0, 1, 2, 3};
+    static const float weight[] = {1, 1, 1, 1};
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        struct world *w = world_new(1500, seed);
+        struct pal_error err;
+        w->in.history = (struct history){.n = 4, .item = history, .weight = weight};
+        w->in.n = 3;
+        for (uint32_t i = 0; i < model_items(w->model[0]) && seed % 2; i++)
+            if (w->source[0].to_catalog[i] < 650) /* the best are those that n >= 700 leaves out */
+                w->base[0][i] = 10;
+        assert_ok(filter_parse(filters[seed / 2], &w->filters, &w->in.filter, &err), &err);
+        double score, best[3] = {0};
+        for (uint32_t i = 0; i < w->items; i++) {
+            bool passes[] = {i % 2 == 1, i >= 700, i < 60, i % 2 == 0 || i > 900};
+            if (!passes[seed / 2] || !world_score(w, 0, i, &score))
+                continue;
+            for (int at = 0; at < 3; at++)
+                if (score > best[at]) {
+                    memmove(best + at + 1, best + at, (size_t)(2 - at) * sizeof *best);
+                    best[at] = score;
+                    break;
+                }
+        }
+        w->in.model = "als";
+        w->options.sources = "als:3";
+        world_run(w);
+        assert_int_equal(w->count, 3);
+        for (int i = 0; i < 3; i++)
+            assert_true(fabs((double)w->out[i].score - best[i]) < 1e-5);
+        w->in.model = NULL;
+        world_run(w);
+        for (int i = 0; i < 3; i++) {
+            assert_true(world_score(w, 0, w->out[i].item, &score));
+            assert_true(fabs(score - best[i]) < 1e-5);
+        }
+        world_free(w);
+    }
+}
+
 static void one_source_may_be_no_model(void **state)
 {
     struct world *w = world_new(WORLD, 3);
@@ -196,15 +240,21 @@ static int best_first(const void *a, const void *b)
                                  : (x->item > y->item) - (x->item < y->item);
 }
 
-/* Adds weight / (60 + rank) of the best `quota` to sum, equal scores sharing a rank. */
+/* Adds weight / (60 + rank) of the best `quota` to sum, equal scores sharing the mean of their
+ * ranks.
+ */
 static void naive_add(struct ranked *list, size_t n, size_t quota, double weight, double *sum)
 {
-    size_t rank = 0;
     qsort(list, n, sizeof *list, best_first);
-    for (size_t i = 0; i < n && i < quota; i++) {
-        if (i > 0 && list[i].score != list[i - 1].score)
-            rank = i;
-        sum[list[i].item] += weight / (double)(61 + rank);
+    n = n < quota ? n : quota;
+    for (size_t i = 0; i < n; i++) {
+        double ranks = 0, equal = 0;
+        for (size_t j = 0; j < n; j++)
+            if (list[j].score == list[i].score) {
+                ranks += (double)(j + 1);
+                equal++;
+            }
+        sum[list[i].item] += weight / (60 + ranks / equal);
     }
 }
 
@@ -346,6 +396,7 @@ int main(void)
         cmocka_unit_test(lists_are_allowed_and_full),
         cmocka_unit_test(a_source_may_come_without_skip),
         cmocka_unit_test(one_model_is_its_order),
+        cmocka_unit_test(a_loose_filter_leaves_the_best),
         cmocka_unit_test(one_source_may_be_no_model),
         cmocka_unit_test(the_blend_is_reciprocal_rank),
         cmocka_unit_test(diversity_is_maximal_marginal_relevance),

@@ -139,7 +139,7 @@ static bool world_score(const struct world *w, int m, uint32_t item, double *sco
     char id[16];
     int len = snprintf(id, sizeof id, "i%u", item);
     uint32_t x = intern_find(&model->ids, id, (size_t)len);
-    *score = 0;
+    *score = x != INTERN_NONE ? (double)w->base[m][x] : 0;
     for (size_t i = 0; i < w->in.history.n && x != INTERN_NONE; i++) {
         len = snprintf(id, sizeof id, "i%u", w->in.history.item[i]);
         uint32_t y = intern_find(&model->ids, id, (size_t)len);
