@@ -105,7 +105,7 @@ static enum pal_status sink(struct ask *a, struct pal_error *err)
     for (size_t i = 0; i < a->in->source_count; i++) {
         const struct source *s = &a->in->sources[i];
         struct history h;
-        bool liked;
+        bool liked = false;
         if (!source_personal(s))
             continue;
         enum pal_status st = ask_history(a, s, &h, &liked, err);

@@ -152,7 +152,7 @@ static enum pal_status from_model(struct ask *a, const struct source *s, size_t 
                                   struct forward *out, struct pal_error *err)
 {
     struct best b = {.s = s};
-    bool liked;
+    bool liked = false;
     out->name = s->model->ops->name;
     out->personal = source_personal(s);
     enum pal_status st = ask_history(a, s, &b.h, &liked, err);

@@ -7,7 +7,7 @@ static enum pal_status explain_by(const struct ask *a, const struct source *s, f
                                   struct pal_error *err)
 {
     struct history h;
-    bool liked;
+    bool liked = false;
     enum pal_status st = ask_history(a, s, &h, &liked, err);
     for (size_t i = 0; i < a->count && liked && st == PAL_OK; i++) {
         struct pipeline_item *x = &a->list[i];

@@ -17,7 +17,7 @@ static enum pal_status by_model(const struct ask *a, const struct source *s, con
                                 size_t count, struct forward *out, struct pal_error *err)
 {
     struct history h;
-    bool liked;
+    bool liked = false;
     out->name = s->model->ops->name;
     out->personal = source_personal(s);
     enum pal_status st = ask_history(a, s, &h, &liked, err);
