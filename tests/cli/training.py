@@ -9,7 +9,7 @@ import time
 from harness import (OTHERS, PALATE, QUICK, clean_environment, fail, palate, refuses, run, same,
                      world)
 
-FILL_STORE = OTHERS[0]
+FILL_STORE, LEARN = OTHERS
 EVENTS, ITEMS = 10889, 200  # of the world in harness.py
 
 
@@ -222,6 +222,30 @@ def test_json_lines(folder):
     ended = palate(*base, "--model", "als,als", status=2)
     _, outcome = lines_of(ended)
     same((outcome["outcome"], "twice" in outcome["message"]), ("failed", True))
+
+
+def test_the_whole_loop(folder):
+    """A running recommender that trains itself: store and journal, child, gate, reload."""
+    done = subprocess.run([LEARN, PALATE, folder], check=False, capture_output=True, text=True,
+                          timeout=100, env=clean_environment(PALATE_JSON="1"))
+    same((done.returncode, done.stderr.count("\n2 ")), (0, 0))
+    same(done.stderr.count("stopped"), 1)
+    first, second, answer = map(json.loads, done.stdout.splitlines())
+    same((first["cause"], first["outcome"], first["version"], first["events"]),
+         ("events", 1, 1, 360))
+    same((second["cause"], second["outcome"], second["version"], second["events"]),
+         ("events", 1, 2, 720))
+    same((0 <= second["metric"] <= 1, 0 <= second["live_metric"] <= 1), (True, True))
+    # Who liked one thing of one half is recommended things of that half.
+    same(answer["model_version"], 2)
+    same(len(answer["items"]), 10)
+    same({int(name[1:]) % 2 for name in answer["items"][:5]}, {1})
+    models = os.path.join(folder, "models")
+    same(live(models), 2)
+    same(sorted(n for n in os.listdir(models) if not n.startswith(".")),
+         ["000001", "000002", "CURRENT"])
+    same(manifest(models, 2)["gate"]["live_version"], 1)
+    same(manifest(models, 2)["replaces"], 1)
 
 
 SLOW = ["--model", "als", "--set", "als.factors=256", "--set", "als.epochs=1000"]
