@@ -262,12 +262,14 @@ static void put_cleared(struct live *l, uint32_t number)
         live_say(l, LIVE_WARNING, "which models were cleared is not kept: %s", err.message);
 }
 
-static uint32_t cleared(struct live *l)
+/* The number in the note; *ever: there is one, so that this store was cleared some time. */
+static uint32_t cleared(struct live *l, bool *ever)
 {
     char *text = NULL;
     uint64_t number = 0;
     struct pal_error ignored;
-    if (store_note(l->store, CLEARED, &text, &ignored) == PAL_OK)
+    *ever = store_note(l->store, CLEARED, &text, &ignored) == PAL_OK;
+    if (*ever)
         number = strtoull(text, NULL, 10);
     mem_free(text);
     return (uint32_t)number;
@@ -297,7 +299,8 @@ enum pal_status live_reload(struct live *l, uint32_t *version, struct pal_error 
             *err = why;
         return st;
     }
-    if (v.number && v.number <= cleared(l))
+    bool ever;
+    if (v.number && v.number <= cleared(l, &ever))
         put_cleared(l, 0); /* somebody wants it */
     if (version)
         *version = v.number;
@@ -399,7 +402,8 @@ void live_first_models(struct live *l)
 {
     struct registry_version v = {0}, other = {0};
     struct pal_error err;
-    uint32_t not_these = cleared(l);
+    bool ever;
+    uint32_t not_these = cleared(l, &ever);
     enum pal_status st = registry_current(l->config.live.models, &v, &err);
     if (st == PAL_ENOTFOUND)
         return;
@@ -409,8 +413,7 @@ void live_first_models(struct live *l)
                  v.number);
         return;
     }
-    if (st == PAL_OK && catalog_count(l->catalog) == 0 && !not_these &&
-        adopt(l, v.path, &err) != PAL_OK)
+    if (st == PAL_OK && catalog_count(l->catalog) == 0 && !ever && adopt(l, v.path, &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "the models' items could not be taken over: %s", err.message);
     if (st == PAL_OK)
         st = load(l, &v, &err);
