@@ -101,11 +101,14 @@ enum pal_status live_count(struct live *l, struct pal_error *err)
     c->epoch = l->epoch;
     c->created_ms = l->snapshot->base ? l->snapshot->base->created_ms : 0;
     enum pal_status st = last_place(l, &c->last, err);
-    if (st == PAL_OK && c->last && pthread_create(&l->counter, NULL, count_all, c))
-        st = pal_fail(err, PAL_ENOMEM, "no thread could be started for counting");
-    else if (st == PAL_OK && c->last)
-        l->counting = true;
-    if (!l->counting)
+    if (st != PAL_OK || !c->last) {
         mem_free(c);
-    return st;
+        return st;
+    }
+    if (pthread_create(&l->counter, NULL, count_all, c)) {
+        mem_free(c);
+        return pal_fail(err, PAL_ENOMEM, "no thread could be started for counting");
+    }
+    l->counting = true; /* c is the thread's */
+    return PAL_OK;
 }

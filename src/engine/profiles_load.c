@@ -159,15 +159,15 @@ static enum pal_status install(struct profiles *p, struct shard *s, struct user 
     return st;
 }
 
-/* What is in memory has to do. */
-static void settle_partial(struct profiles *p, struct shard *s, struct user *u, int64_t now_ms)
+/* What is in memory has to do, until then. */
+static void settle_partial(struct profiles *p, struct shard *s, struct user *u, int64_t retry_ms)
 {
     pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < u->profile.count; i++)
         if (u->profile.event[i].marks && profile_see(&u->profile, u->profile.event[i].item,
                                                      (size_t)p->limits.seen, NULL) != PAL_OK)
             break; /* shown again at worst */
-    u->retry_ms = now_ms + RETRY_MS;
+    u->retry_ms = retry_ms;
     profiles_set_state(s, u, PARTIAL);
     profiles_touch(p, s, u);
     pthread_cond_broadcast(&s->loaded);
@@ -240,6 +240,6 @@ enum pal_status profiles_load(struct profiles *p, const char *user_id, int64_t n
     if (st == PAL_OK)
         return PAL_OK;
     atomic_fetch_add(&p->failures, 1);
-    settle_partial(p, s, u, now_ms);
+    settle_partial(p, s, u, st == PAL_ENOMEM ? now_ms : now_ms + RETRY_MS);
     return st == PAL_ENOMEM ? st : PAL_OK;
 }
