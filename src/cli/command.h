@@ -87,6 +87,9 @@ void interrupt_raise(void);
 
 enum pal_status demo_run(struct job *job, struct pal_error *err);
 enum pal_status import_run(struct job *job, struct pal_error *err);
+enum pal_status export_run(struct job *job, struct pal_error *err);
+enum pal_status backup_run(struct job *job, struct pal_error *err);
+enum pal_status restore_run(struct job *job, struct pal_error *err);
 enum pal_status stats_run(struct job *job, struct pal_error *err);
 enum pal_status train_run(struct job *job, struct pal_error *err);
 enum pal_status eval_run(struct job *job, struct pal_error *err);

@@ -30,19 +30,63 @@ static const struct command commands[] = {
     },
     {
         .name = "import",
-        .brief = "read a data set and write it as a file of palate's own",
+        .brief = "read a data set and write it as a file of palate's own, or into a store",
         .operands = "PATH",
         .operands_most = 1,
         .help =
             "Reads a folder as it was published, or a single file, and writes one file that loads "
             "at the speed of memory and is taken wherever --data is. With --synthetic it writes an "
-            "invented world instead. Run palate help formats for what can be read.",
-        .options = "output format columns skip-bad fold synthetic " WORLD " threads kernels json",
+            "invented world instead. Run palate help formats for what can be read.\n"
+            "With --store it goes into a server's store instead: items, users and events (a "
+            "published test part, too), the events in the order of time. What palate export wrote "
+            "is read back as it was. The server must not run meanwhile. Interrupted, the same "
+            "command goes on where it stopped; what is in the store already is not imported "
+            "again.",
+        .options =
+            "output store format columns skip-bad fold synthetic " WORLD " threads kernels json",
         .examples =
             "palate import ml-1m -o ml-1m.palate\ta folder as published\n"
             "palate import log.csv --columns user=who,item=what,time=at -o log.palate\tany CSV\n"
-            "palate import --synthetic --set synth.users=500 --seed 7 -o world.palate\tinvented\n",
+            "palate import --synthetic --set synth.users=500 --seed 7 -o world.palate\tinvented\n"
+            "palate import ml-1m --store sqlite:palate.db\tinto a store\n",
         .run = import_run,
+    },
+    {
+        .name = "export",
+        .brief = "write everything in a store as JSON lines",
+        .operands = "",
+        .help =
+            "One object a line: {\"item\":{...}}, {\"user\":{...}}, {\"event\":{...}} and "
+            "{\"served\":{...}}, with the fields that the HTTP API has; to a file, or to standard "
+            "output without -o or with -o -. The server may run meanwhile: what is written is all "
+            "as of one moment, with what its journal still holds. palate import --store reads it "
+            "back.",
+        .options = "store journal output",
+        .examples = "palate export -o everything.jsonl\tfrom sqlite:palate.db\n"
+                    "palate export --store sqlite:shop.db\tto standard output\n",
+        .run = export_run,
+    },
+    {
+        .name = "backup",
+        .brief = "copy a store that may be in use to a file",
+        .operands = "",
+        .help = "The copy is whole and as of one moment, and replaces the file only when it is "
+                "done. What the journal still holds is not in it: the journal has it, and a server "
+                "that is started on the restored store takes it from there.",
+        .options = "store output",
+        .examples = "palate backup -o palate-backup.db\t\n",
+        .run = backup_run,
+    },
+    {
+        .name = "restore",
+        .brief = "put a backup in the place of a store",
+        .operands = "FILE",
+        .operands_most = 1,
+        .help = "Checks every page of the backup first. What was in its place is kept beside it, "
+                "with '.before-restore' behind its name. The server must not run meanwhile.",
+        .options = "store",
+        .examples = "palate restore palate-backup.db\t\n",
+        .run = restore_run,
     },
     {
         .name = "stats",

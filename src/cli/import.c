@@ -1,6 +1,7 @@
-/* palate import: any data set to one file of palate's own. */
+/* palate import: any data set to one file of palate's own, or into a store. */
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/import_store.h"
 #include "cli/source.h"
 
 #include <stdio.h>
@@ -78,10 +79,15 @@ enum pal_status import_run(struct job *job, struct pal_error *err)
     char output[4096];
     struct dataset *d = NULL;
     if (!path && !job->set.synthetic)
-        return pal_fail(err, PAL_EUSAGE, "import what? palate import PATH -o FILE, or --synthetic");
+        return pal_fail(err, PAL_EUSAGE,
+                        "import what? palate import PATH -o FILE, or --store URL, or --synthetic");
     if (path && job->set.synthetic)
         return pal_fail(err, PAL_EUSAGE, "give a PATH or --synthetic, not both");
+    if (job_given(job, "output") && job->origin[option_index("store", 5)] == FROM_FLAG)
+        return pal_fail(err, PAL_EUSAGE, "give --output or --store, not both");
     enum pal_status st = job_threads(job, err);
+    if (!st && job_given(job, "store") && !job_given(job, "output"))
+        return import_into_store(job, path, err);
     double began = now_seconds();
     if (!st && path)
         st = source_load(job, path, &d, err);

@@ -14,8 +14,10 @@ struct store_ops {
                             struct pal_error *err);
     void (*close)(struct store *s);
     const char *(*path)(const struct store *s); /* NULL = there never is one */
+    /* note NULL = none */
     enum pal_status (*apply)(struct store *s, const struct store_change *changes, size_t count,
-                             uint64_t seq, size_t *repeated, struct pal_error *err);
+                             uint64_t seq, const char *note, const char *text, size_t *repeated,
+                             struct pal_error *err);
     enum pal_status (*position)(struct store *s, uint64_t *seq, struct pal_error *err);
     enum pal_status (*user_events)(struct store *s, const char *user_id, uint64_t before,
                                    size_t most, store_event_fn *fn, void *ctx,
@@ -31,6 +33,8 @@ struct store_ops {
                              struct pal_error *err);
     enum pal_status (*served)(struct store *s, const char *user_id, size_t most,
                               store_served_fn *fn, void *ctx, struct pal_error *err);
+    enum pal_status (*all_served)(struct store *s, store_served_fn *fn, void *ctx,
+                                  struct pal_error *err);
     enum pal_status (*types)(struct store *s, struct event_types *out, struct pal_error *err);
     enum pal_status (*counts)(struct store *s, struct store_counts *out, struct pal_error *err);
     enum pal_status (*dataset)(struct store *s, const struct store_change *more, size_t count,

@@ -382,6 +382,7 @@ const struct store_ops store_sqlite = {
     .items = sqlite_items,
     .users = sqlite_users,
     .served = sqlite_served,
+    .all_served = sqlite_all_served,
     .types = sqlite_types,
     .counts = sqlite_counts,
     .dataset = sqlite_dataset,

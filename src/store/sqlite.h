@@ -56,6 +56,7 @@ enum sql {
     SQL_READ_USER,
     SQL_READ_SERVED,
     SQL_READ_SERVED_OF,
+    SQL_READ_SERVED_ALL,
     SQL_ALL_ITEMS,
     SQL_ALL_USERS,
     SQL_ALL_EVENTS,
@@ -229,7 +230,8 @@ void ids_done(struct ids *ids);
 /* ---- The operations ---- */
 
 enum pal_status sqlite_apply(struct store *base, const struct store_change *changes, size_t count,
-                             uint64_t seq, size_t *repeated, struct pal_error *err);
+                             uint64_t seq, const char *note, const char *text, size_t *repeated,
+                             struct pal_error *err);
 enum pal_status sqlite_user_events(struct store *base, const char *user_id, uint64_t before,
                                    size_t most, store_event_fn *fn, void *ctx,
                                    struct pal_error *err);
@@ -243,6 +245,8 @@ enum pal_status sqlite_users(struct store *base, const char *user_id, store_user
                              struct pal_error *err);
 enum pal_status sqlite_served(struct store *base, const char *user_id, size_t most,
                               store_served_fn *fn, void *ctx, struct pal_error *err);
+enum pal_status sqlite_all_served(struct store *base, store_served_fn *fn, void *ctx,
+                                  struct pal_error *err);
 enum pal_status sqlite_types(struct store *base, struct event_types *out, struct pal_error *err);
 enum pal_status sqlite_dataset(struct store *base, const struct store_change *more, size_t count,
                                const struct run *run, struct dataset **out, uint64_t *position,

@@ -243,7 +243,8 @@ static enum pal_status end(struct sqlite_store *s, enum pal_status st, struct pa
 }
 
 enum pal_status sqlite_apply(struct store *base, const struct store_change *changes, size_t count,
-                             uint64_t seq, size_t *repeated, struct pal_error *err)
+                             uint64_t seq, const char *note, const char *text, size_t *repeated,
+                             struct pal_error *err)
 {
     struct sqlite_store *s = (struct sqlite_store *)base;
     enum pal_status st = writable(s, err);
@@ -256,7 +257,10 @@ enum pal_status sqlite_apply(struct store *base, const struct store_change *chan
         st = sql_run(s->writer, SQL_BEGIN_WRITE, err, "");
     if (st == PAL_OK) {
         a.state = s->state;
-        st = end(s, apply_all(&a, changes, count, seq, err), err);
+        st = apply_all(&a, changes, count, seq, err);
+        if (st == PAL_OK && note)
+            st = sql_run(s->writer, SQL_NOTE_PUT, err, "tt", note, text);
+        st = end(s, st, err);
     }
     if (st == PAL_OK) {
         s->state = a.state;

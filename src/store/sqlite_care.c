@@ -80,7 +80,7 @@ static enum pal_status copy_store(struct sqlite_store *s, const char *temp, cons
     if (st == PAL_OK) {
         st = state_read(from, &state, err); /* from here on it sees one moment */
         if (st == PAL_OK)
-            st = sql_script(to, "PRAGMA synchronous = OFF", err); /* synced at the end */
+            st = sql_script(to, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF", err);
         if (st == PAL_OK)
             st = copy_pages(from, to, run, err);
         if (st == PAL_OK)

@@ -257,6 +257,14 @@ enum pal_status sqlite_served(struct store *base, const char *user_id, size_t mo
     return st;
 }
 
+enum pal_status sqlite_all_served(struct store *base, store_served_fn *fn, void *ctx,
+                                  struct pal_error *err)
+{
+    struct walk w = {.row = give_served, .fn.served = fn, .ctx = ctx};
+    return all_or_one((struct sqlite_store *)base, SQL_READ_SERVED_ALL, SQL_READ_SERVED_ALL,
+                      "served list", NULL, &w, err);
+}
+
 enum pal_status types_read(struct conn *c, struct event_types *out, struct pal_error *err)
 {
     sqlite3_stmt *q;

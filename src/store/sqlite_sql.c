@@ -82,6 +82,7 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_READ_USER] = USER_COLUMNS " WHERE user_id = ?",
     [SQL_READ_SERVED] = SERVED_COLUMNS " ORDER BY id DESC LIMIT ?",
     [SQL_READ_SERVED_OF] = SERVED_COLUMNS " WHERE user_id = ? ORDER BY id DESC LIMIT ?",
+    [SQL_READ_SERVED_ALL] = SERVED_COLUMNS " ORDER BY id",
     [SQL_ALL_ITEMS] = "SELECT id, item_id, standing, title, categories, attributes FROM items"
                       " ORDER BY id",
     [SQL_ALL_USERS] = "SELECT id, user_id, attributes FROM users ORDER BY id",

@@ -55,7 +55,14 @@ const char *store_path(const struct store *s)
 enum pal_status store_apply(struct store *s, const struct store_change *changes, size_t count,
                             uint64_t seq, size_t *repeated, struct pal_error *err)
 {
-    return s->ops->apply(s, changes, count, seq, repeated, err);
+    return s->ops->apply(s, changes, count, seq, NULL, NULL, repeated, err);
+}
+
+enum pal_status store_load(struct store *s, const struct store_change *changes, size_t count,
+                           const char *note, const char *text, size_t *repeated,
+                           struct pal_error *err)
+{
+    return s->ops->apply(s, changes, count, 0, note, text, repeated, err);
 }
 
 enum pal_status store_position(struct store *s, uint64_t *seq, struct pal_error *err)
@@ -107,6 +114,12 @@ enum pal_status store_served(struct store *s, const char *user_id, size_t most, 
                              void *ctx, struct pal_error *err)
 {
     return s->ops->served(s, user_id, most, fn, ctx, err);
+}
+
+enum pal_status store_all_served(struct store *s, store_served_fn *fn, void *ctx,
+                                 struct pal_error *err)
+{
+    return s->ops->all_served(s, fn, ctx, err);
 }
 
 enum pal_status store_types(struct store *s, struct event_types *out, struct pal_error *err)

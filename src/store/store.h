@@ -43,6 +43,12 @@ MUST_USE enum pal_status store_apply(struct store *s, const struct store_change 
                                      size_t count, uint64_t seq, size_t *repeated,
                                      struct pal_error *err);
 
+/* The same for changes that came through no journal (their seq is 0); with a note (see below) in
+ * the same transaction, by which whoever is killed knows how far it came. */
+MUST_USE enum pal_status store_load(struct store *s, const struct store_change *changes,
+                                    size_t count, const char *note, const char *text,
+                                    size_t *repeated, struct pal_error *err);
+
 /* The position: the number of the last record applied; 0 at first. */
 MUST_USE enum pal_status store_position(struct store *s, uint64_t *seq, struct pal_error *err);
 
@@ -90,6 +96,10 @@ MUST_USE enum pal_status store_user(struct store *s, const char *user_id, store_
 /* Served lists, newest first: of one user, or of all (user_id NULL); at most `most` (0 = all). */
 MUST_USE enum pal_status store_served(struct store *s, const char *user_id, size_t most,
                                       store_served_fn *fn, void *ctx, struct pal_error *err);
+
+/* All of them, in the order in which they came. */
+MUST_USE enum pal_status store_all_served(struct store *s, store_served_fn *fn, void *ctx,
+                                          struct pal_error *err);
 
 /* The types of all events ever stored, in the order in which they first came: the first EVENT_TYPES
  * of them, should there be more. */

@@ -6,8 +6,8 @@ import subprocess
 
 from harness import (PALATE, Skip, clean_environment, fail, palate, refuses, run, same)
 
-COMMANDS = ["demo", "import", "stats", "train", "eval", "recommend", "similar", "models",
-            "version", "help"]
+COMMANDS = ["demo", "import", "export", "backup", "restore", "stats", "train", "eval",
+            "recommend", "similar", "models", "version", "help"]
 
 
 def test_overview_lists_all_commands(folder):

@@ -245,6 +245,46 @@ static void notes_are_kept(void **state)
     mem_free(text);
 }
 
+/* A note goes in with the changes, or neither does. */
+static void a_note_in_the_same_transaction(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct store_change good = event_change(0, "u", "i", "like", 1, NULL);
+    struct store_change bad = {0, {.kind = (enum record_kind)99}};
+    char *text = NULL;
+    uint64_t position;
+    assert_ok(store_load(w->s, &good, 1, "n", "one", NULL, &err), &err);
+    assert_int_equal(store_load(w->s, &bad, 1, "n", "two", NULL, &err), PAL_EUSAGE);
+    assert_ok(store_note(w->s, "n", &text, &err), &err);
+    assert_string_equal(text, "one");
+    mem_free(text);
+    assert_ok(store_position(w->s, &position, &err), &err);
+    assert_int_equal(position, 0);
+    /* what is known of imports goes with what they brought; other notes stay */
+    assert_ok(store_put_note(w->s, "import:1", "all", &err), &err);
+    struct store_change clear = id_change(0, RECORD_CLEAR, NULL);
+    apply(w->s, &clear, 1, 0);
+    assert_int_equal(store_note(w->s, "import:1", &text, &err), PAL_ENOTFOUND);
+    assert_ok(store_note(w->s, "n", &text, &err), &err);
+    mem_free(text);
+}
+
+static void served_lists_in_the_order_of_arrival(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct str s = {0};
+    struct store_change c[] = {
+        {0, {.kind = RECORD_SERVED, .served = {"r1", "u", 9, "[]"}}},
+        {0, {.kind = RECORD_SERVED, .served = {"r2", NULL, 3, "[]"}}},
+    };
+    apply(w->s, c, 2, 0);
+    assert_ok(store_all_served(w->s, tell_served, &s, &err), &err);
+    assert_string_equal(str_text(&s), "served r1|u|9|[]\nserved r2||3|[]\n");
+    str_done(&s);
+}
+
 int main(void)
 {
 #define IN_A_STORE(test) cmocka_unit_test_setup_teardown(test, begin_scene, end_scene)
@@ -258,6 +298,8 @@ int main(void)
         IN_A_STORE(single_rows_are_found),
         IN_A_STORE(old_served_lists_go),
         IN_A_STORE(notes_are_kept),
+        IN_A_STORE(a_note_in_the_same_transaction),
+        IN_A_STORE(served_lists_in_the_order_of_arrival),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
