@@ -29,9 +29,10 @@ struct content_options {
 
 struct content_model {
     struct model model;
-    struct csr vectors;  /* (items, features) */
-    struct intern names; /* (features) "c:Comedy", "t:dark", "w:story" */
-    const void *in_file; /* not NULL: vectors is a view of it */
+    struct csr vectors;    /* (items, features) */
+    struct csr by_feature; /* its transpose: what scores every item */
+    struct intern names;   /* (features) "c:Comedy", "t:dark", "w:story" */
+    const void *in_file;   /* not NULL: vectors is a view of it */
 };
 
 #define FIELD(name) offsetof(struct content_options, name)
@@ -276,17 +277,21 @@ static enum pal_status content_fit(struct model *m, const struct training *t, co
                       "or give the fields that these data have a share",
                       (long long)o->min_df);
     space_done(&s);
-    return st;
+    return st == PAL_OK ? csr_transpose(&c->vectors, &c->by_feature, err) : st;
 }
 
-/* scores (items) = vectors times profile (features). */
-static void multiply(const struct csr *v, const float *profile, float *scores)
+/* scores (items) = vectors times profile (features): by feature, so that only those that the
+ * profile has are read, and no loop is as short as an item's few features. Each item's sum is taken
+ * in the order of its features all the same. */
+static void multiply(const struct csr *by_feature, const float *profile, float *scores)
 {
-    for (uint32_t i = 0; i < v->rows; i++) {
-        float sum = 0;
-        for (uint64_t e = v->start[i]; e < v->start[i + 1]; e++)
-            sum += v->val[e] * profile[v->col[e]];
-        scores[i] = sum;
+    memset(scores, 0, by_feature->cols * sizeof *scores);
+    for (uint32_t x = 0; x < by_feature->rows; x++) {
+        float weight = profile[x];
+        if (weight == 0)
+            continue;
+        for (uint64_t e = by_feature->start[x]; e < by_feature->start[x + 1]; e++)
+            scores[by_feature->col[e]] += by_feature->val[e] * weight;
     }
 }
 
@@ -308,7 +313,7 @@ static enum pal_status content_score(const struct model *m, const struct history
         memset(profile, 0, v->cols * sizeof *profile);
         for (size_t i = 0; i < h[row].n; i++)
             add_item(v, h[row].item[i], h[row].weight[i], profile);
-        multiply(v, profile, scores + row * v->rows);
+        multiply(&self(m)->by_feature, profile, scores + row * v->rows);
     }
     return PAL_OK;
 }
@@ -321,7 +326,7 @@ static enum pal_status content_similar(const struct model *m, uint32_t item, flo
     if (!profile)
         return pal_no_memory(err);
     add_item(v, item, 1, profile);
-    multiply(v, profile, scores);
+    multiply(&self(m)->by_feature, profile, scores);
     for (uint32_t i = 0; i < v->rows; i++)
         scores[i] = scores[i] > 0 ? scores[i] : -INFINITY;
     return PAL_OK;
@@ -360,12 +365,14 @@ static enum pal_status content_load(struct model *m, const struct tensors *file,
     if (st != PAL_OK)
         return st;
     c->in_file = file;
-    return stored_csr_get(file, "vectors", m->ids.count, c->names.count, &c->vectors, err);
+    st = stored_csr_get(file, "vectors", m->ids.count, c->names.count, &c->vectors, err);
+    return st == PAL_OK ? csr_transpose(&c->vectors, &c->by_feature, err) : st;
 }
 
 static void content_done(struct model *m)
 {
     intern_done(&self(m)->names);
+    csr_done(&self(m)->by_feature);
     if (!self(m)->in_file)
         csr_done(&self(m)->vectors);
 }
