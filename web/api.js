@@ -7,6 +7,10 @@ export class Problem extends Error {
         this.status = status; /* 0: there was no answer */
         this.code = code;
     }
+    /* There was no key, a wrong one, or one without the right to do this. */
+    get wantsKey() {
+        return this.status === 401 || (this.status === 403 && this.code === 'forbidden');
+    }
     get away() {
         return this.status === 0;
     }
@@ -60,7 +64,7 @@ async function call(method, path, {query, body, signal} = {}) {
         });
         if (response.ok) return response.json();
         const problem = await problemOf(response);
-        if (response.status !== 401 || tries === 3 || !(await newKey(key))) throw problem;
+        if (!problem.wantsKey || tries === 3 || !(await newKey(key))) throw problem;
     }
 }
 

@@ -28,7 +28,7 @@ export function busy(text) {
 export function trouble(problem, again) {
     const words = problem.away
         ? ['The server is away', 'Is palate serve still running? The page tries again by itself.']
-        : problem.status === 401 || problem.status === 403
+        : problem.wantsKey
           ? ['This needs a key', problem.message || 'Give one that has the right to do this.']
           : problem.status === 404
             ? ['Not here', problem.message]
