@@ -111,6 +111,18 @@ static enum pal_status recover(struct journal *j, uint64_t least_next,
     return PAL_OK;
 }
 
+/* A folder that was just made is lost with the power unless the one that it is in is synced. */
+static void sync_parent(const char *dir)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/..", dir);
+    int fd = n < (int)sizeof path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd); /* as durable as the file system makes it */
+        close(fd);
+    }
+}
+
 static enum pal_status start(struct journal *j, const char *dir, uint64_t least_next,
                              struct journal_recovery *found, struct pal_error *err)
 {
@@ -125,6 +137,7 @@ static enum pal_status start(struct journal *j, const char *dir, uint64_t least_
     j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (j->dir_fd < 0)
         return pal_fail(err, PAL_EIO, "cannot open %s: %s", dir, strerror(errno));
+    sync_parent(dir);
     st = recover(j, least_next, found, err);
     if (st != PAL_OK)
         return st;

@@ -5,6 +5,7 @@
 #include "journal/sys.h"
 
 #include <errno.h>
+#include <sys/mount.h>
 
 /* ---- a disk that fails when told to ---- */
 
@@ -182,6 +183,50 @@ static void space_comes_back(void **state)
     }
 }
 
+/* A disk that is really full, until a file is deleted. */
+static void a_full_disk(void **state)
+{
+    (void)state;
+    static const uint8_t filler[100000] = {1};
+    static uint64_t acked[20000];
+    struct journal_options o = quick();
+    char file[128];
+    uint64_t id = 1;
+    size_t count = 0, before;
+    struct pal_error err;
+    if (mount("palate-test", place, "tmpfs", 0, "size=400k")) {
+        printf("skipped: mounting a small tmpfs needs root\n");
+        skip();
+    }
+    snprintf(file, sizeof file, "%s/filler", place);
+    write_file(file, filler, sizeof filler);
+    struct journal *j = open_journal(&o, 0, NULL);
+    enum pal_status st;
+    for (; (st = append(j, id, &err)) == PAL_OK && count < 10000; id++)
+        acked[count++] = id;
+    for (int i = 0; i < 10 && st == PAL_EIO; i++)
+        st = append(j, 77777, &err);
+    bool told = st == PAL_EIO && strstr(err.message, "No space left");
+    before = count;
+    unlink(file);
+    for (; count < before + 100 && append(j, id, &err) == PAL_OK; id++)
+        acked[count++] = id;
+    scan(0);
+    uint64_t seen_running = seen.count;
+    journal_close(j);
+    j = open_journal(&o, 0, NULL);
+    journal_close(j);
+    scan(0);
+    umount(place);
+    assert_true(told);
+    assert_true(before > 100);
+    assert_int_equal(count, before + 100);
+    assert_int_equal(seen_running, count);
+    assert_int_equal(seen.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(seen.id[i], acked[i]);
+}
+
 /* A file system that can't allocate ahead is asked once and then left alone. */
 static void allocating_ahead_is_a_wish(void **state)
 {
@@ -295,8 +340,8 @@ static void any_allocation_may_fail(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(any_call_may_fail), TEST(space_comes_back),        TEST(allocating_ahead_is_a_wish),
-        TEST(everybody_is_told), TEST(any_allocation_may_fail),
+        TEST(any_call_may_fail), TEST(space_comes_back), TEST(allocating_ahead_is_a_wish),
+        TEST(everybody_is_told), TEST(a_full_disk),      TEST(any_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("journal/faults", tests, NULL, NULL);
 }
