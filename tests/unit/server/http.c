@@ -54,22 +54,60 @@ static enum pal_status start(struct http_server **s, struct pal_error *err)
     return http_start(&o, routes, 1, NULL, NULL, NULL, s, err);
 }
 
-/* What comes back until the end of the connection. */
-static void ask(unsigned port, char *answer, size_t size)
+static int connect_to(unsigned port)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct timeval limit = {60, 0};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    size_t got = 0;
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_true(fd >= 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+/* What comes back until the end of the connection. */
+static void ask(unsigned port, char *answer, size_t size)
+{
+    int fd = connect_to(port);
+    size_t got = 0;
     ssize_t n = send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
     while (n > 0 && got < size - 1 && (n = recv(fd, answer + got, size - 1 - got, 0)) > 0)
         got += (size_t)n;
     answer[got] = 0;
     close(fd);
+}
+
+/* One request on an open connection; its answer fits one packet on loopback. */
+static void ask_again(int fd)
+{
+    static const char kept[] = "PUT /items/a%20b?x=1 HTTP/1.1\r\nHost: x\r\n"
+                               "X-API-Key: 0123456789abcdef\r\n"
+                               "Content-Type: application/json\r\nContent-Length: 3\r\n\r\n[1]";
+    char answer[2000] = "";
+    size_t got = 0;
+    ssize_t n = send(fd, kept, sizeof kept - 1, MSG_NOSIGNAL);
+    while (n > 0 && !strstr(answer, expected) &&
+           (n = recv(fd, answer + got, sizeof answer - 1 - got, 0)) > 0)
+        answer[got += (size_t)n] = 0;
+    assert_true(n > 0);
+}
+
+static void a_kept_connection_soon_allocates_nothing(void **state)
+{
+    (void)state;
+    struct http_server *s = NULL;
+    struct pal_error err;
+    assert_ok(start(&s, &err), &err);
+    int fd = connect_to(http_port(s));
+    for (int i = 0; i < 10; i++)
+        ask_again(fd);
+    long calls = mem_calls();
+    for (int i = 0; i < 1000; i++)
+        ask_again(fd);
+    assert_int_equal(mem_calls(), calls);
+    close(fd);
+    http_stop(s);
 }
 
 static void start_without_memory(void **state)
@@ -145,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(start_without_memory),
         cmocka_unit_test(requests_without_memory),
+        cmocka_unit_test(a_kept_connection_soon_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, make_keys, remove_keys);
 }
