@@ -73,6 +73,15 @@ static enum pal_status bind_to(const struct addrinfo *a, const char *listen_to, 
     return pal_fail(err, PAL_EIO, "can't listen on %s: %s", listen_to, strerror(why));
 }
 
+/* The first address, but an IPv4 one where there are both: "localhost" means 127.0.0.1 to most. */
+static const struct addrinfo *choose(const struct addrinfo *found)
+{
+    for (const struct addrinfo *a = found; a; a = a->ai_next)
+        if (a->ai_family == AF_INET)
+            return a;
+    return found;
+}
+
 static unsigned port_of(int fd)
 {
     struct sockaddr_storage a;
@@ -98,12 +107,12 @@ enum pal_status listen_on(const char *listen_to, bool may_be_open, int *fd, unsi
         return pal_fail(err, PAL_EUSAGE, "can't find the host of %.200s: %s", listen_to,
                         gai_strerror(failed));
     enum pal_status st =
-        !may_be_open && !is_loopback(found->ai_addr)
+        !may_be_open && !is_loopback(choose(found)->ai_addr)
             ? pal_fail(err, PAL_EUSAGE,
                        "%.200s can be reached from other machines, and no API keys are set: give a "
                        "file of keys (--keys FILE), listen on 127.0.0.1, or say --insecure",
                        listen_to)
-            : bind_to(found, listen_to, fd, err);
+            : bind_to(choose(found), listen_to, fd, err);
     if (st == PAL_OK)
         *port = port_of(*fd);
     freeaddrinfo(found);

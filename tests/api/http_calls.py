@@ -2,7 +2,9 @@
 import concurrent.futures
 import json
 import re
+import select
 import socket
+import struct
 import subprocess
 
 from client import SERVER, Server, fail, run, same
@@ -52,6 +54,38 @@ def test_pipelined_requests_are_answered_in_order(folder):
         for i in range(200):
             same(c.answer().json, {"late": str(i)})
             same(c.answer().json["id"], str(i))
+
+
+def test_a_client_that_only_listens_any_more(folder):
+    """It has sent its request and closed its half of the connection."""
+    with Server() as s:
+        for path in ["/text", "/later?n=1", "/large?n=3000000"]:
+            with s.connect() as c:
+                c.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
+                c.sock.shutdown(socket.SHUT_WR)
+                same(c.answer().status, 200)
+
+
+def test_clients_that_leave_while_they_wait(folder):
+    with Server() as s:
+        waiting = [s.connect() for _ in range(50)]
+        for i, c in enumerate(waiting):
+            c.send(f"GET /hold?n={i} HTTP/1.1\r\nHost: x\r\n\r\n")
+            if i % 2:
+                c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                c.sock.close()  # with a reset
+        released = 0
+        while released < 25:  # a reset may come before its request was read
+            s.order("release")
+            released += int(s.line().split()[1])
+        for i, c in enumerate(waiting):
+            if i % 2 == 0:
+                while not select.select([c.sock], [], [], 0)[0]:
+                    s.order("release")
+                    s.line()
+                same(c.answer().json, {"late": str(i)})
+                c.sock.close()
+        same(s.ask("GET", "/empty").status, 200)
 
 
 def test_head_has_the_headers_only(folder):
