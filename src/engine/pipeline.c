@@ -3,14 +3,30 @@
 
 #include <string.h>
 
-static enum pal_status gather(struct ask *a, struct pal_error *err)
+/* *personal: whether anything that looks at the history had something to put forward. */
+static enum pal_status ask_all(struct ask *a, struct forward *forward, size_t *count,
+                               bool *personal, struct pal_error *err)
 {
     struct quota quota[SOURCES_MOST];
+    enum pal_status st = ask_sources(a, quota, count, err);
+    *personal = false;
+    for (size_t i = 0; st == PAL_OK && i < *count; i++) {
+        st = candidates_of(a, &quota[i], &forward[i], err);
+        *personal |= st == PAL_OK && forward[i].personal && forward[i].count;
+    }
+    return st;
+}
+
+static enum pal_status gather(struct ask *a, struct pal_error *err)
+{
     struct forward forward[SOURCES_MOST];
     size_t count;
-    enum pal_status st = ask_sources(a, quota, &count, err);
-    for (size_t i = 0; st == PAL_OK && i < count; i++)
-        st = candidates_of(a, &quota[i], &forward[i], err);
+    bool personal;
+    enum pal_status st = ask_all(a, forward, &count, &personal, err);
+    if (st == PAL_OK && a->liked && !personal && !a->in->model) {
+        a->liked = false; /* nothing that any model knows: a newcomer to all of them */
+        st = ask_all(a, forward, &count, &personal, err);
+    }
     return st == PAL_OK ? blend_all(a, forward, count, err) : st;
 }
 

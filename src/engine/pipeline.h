@@ -113,9 +113,9 @@ struct pipeline_item {
 /* Writes up to n items to out (n), best first; fewer only when no more qualify. PAL_ENOTFOUND for a
  * `model` that is not there (lists those that are), PAL_EUSAGE for an n out of range.
  *
- * Someone who liked nothing that counts is a newcomer: `newcomers` are the sources then, and what
- * is near to their dislikes sinks. Costs what the models cost, a byte per item of each, and 10 to
- * 20 µs; a filter that leaves little costs 20 ns per item of the catalog more. */
+ * Someone who liked nothing that a model knows is a newcomer: `newcomers` are the sources then, and
+ * what is near to their dislikes sinks. Costs what the models cost, a byte per item of each, and 10
+ * to 20 µs; a filter that leaves little costs 20 ns per item of the catalog more. */
 MUST_USE enum pal_status pipeline_run(const struct pipeline_input *in, struct arena *tmp,
                                       struct pipeline_item *out, size_t *count,
                                       struct pal_error *err);

@@ -36,7 +36,7 @@ struct ask {
     struct arena *tmp;
     uint32_t items;  /* in the catalog */
     size_t n;        /* in->n, or as many items as there are */
-    bool liked;      /* the history has something with a positive weight */
+    bool liked;      /* the history has something with a positive weight that counts */
     bool unseen;     /* what was seen is taken */
     uint64_t *taken; /* a bit per item that must not come (any more); those past the end are set */
     bool filtered;   /* what the filter leaves out is in taken */

@@ -153,6 +153,27 @@ static void the_bandit_leads_for_newcomers(void **state)
     world_free(w);
 }
 
+/* Whoever liked only what no model knows (yet) is a newcomer to all of them. */
+static void likes_that_no_model_knows_make_a_newcomer(void **state)
+{
+    static const float one = 1;
+    struct world *w = world_new(WORLD, 7);
+    uint32_t unknown = 0, known = 0;
+    double unused;
+    while (world_score(w, 0, unknown, &unused) || world_score(w, 1, unknown, &unused))
+        unknown++;
+    while (!world_score(w, 0, known, &unused))
+        known++;
+    w->options.sources = "als:10 ease:10 trending:10";
+    w->options.newcomers = "bandit:20";
+    for (int who = 0; who < 2; who++) {
+        w->in.history = (struct history){.n = 1, .item = who ? &known : &unknown, .weight = &one};
+        world_run(w);
+        assert_string_equal(w->out[0].source, who ? "als" : "bandit");
+    }
+    world_free(w);
+}
+
 /* One disliked item: with as many candidates as there are items, those that the model finds near to
  * it come later than they did before it was disliked. */
 static void what_is_like_dislikes_sinks(void **state)
@@ -222,6 +243,7 @@ int main(void)
         cmocka_unit_test(candidates_that_were_drawn_say_so),
         cmocka_unit_test(slots_without_alternatives_are_certain),
         cmocka_unit_test(the_bandit_leads_for_newcomers),
+        cmocka_unit_test(likes_that_no_model_knows_make_a_newcomer),
         cmocka_unit_test(what_is_like_dislikes_sinks),
         cmocka_unit_test(the_same_numbers_give_the_same_answer),
     };

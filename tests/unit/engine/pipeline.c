@@ -291,6 +291,9 @@ static void the_blend_is_reciprocal_rank(void **state)
                                          : 0.5,
                               sum);
             }
+        w->options.newcomers = "popular:15";
+        if (!personal) /* dislikes would move what is popular: see explore.c */
+            w->in.history.n = 0;
         world_run(w);
         double last = INFINITY;
         for (size_t i = 0; i < w->count && w->out[i].score > 0; i++) {
@@ -327,8 +330,9 @@ static void diversity_is_maximal_marginal_relevance(void **state)
         w->in.history.n = w->in.history.n ? w->in.history.n : 1;
         q.history[0] = 0;
         q.weight[0] = 1;
-        w->options.sources = "als:40 popular:40";
-        w->in.n = 12;
+        w->options.sources = w->options.newcomers = "als:40 popular:40";
+        if (!knows_likes(w, 0))
+            w->in.history.n = 0;
         w->in.diversity = 0;
         static struct pipeline_item plain[50];
         struct pipeline_item left[50];
