@@ -31,7 +31,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { IDLE_READERS = 8, BUSY_MS = 2000, ERASE_MS = 200 };
+enum { IDLE_READERS = 8, BUSY_MS = 2000, ERASE_MS = 50 };
 
 /* cell_size_check: a damaged page is noticed when it is read rather than later. */
 static const char writer_settings[] =
@@ -224,7 +224,13 @@ static enum pal_status open_writer(struct sqlite_store *s, struct pal_error *err
         st = schema_migrate(s->writer, err);
     if (st == PAL_OK)
         st = state_read(s->writer, &s->state, err);
-    return st == PAL_OK ? types_read(s->writer, &s->types, err) : st;
+    if (st == PAL_OK)
+        st = types_read(s->writer, &s->types, err);
+    if (st == PAL_OK) {
+        s->erase_wanted = true; /* by a process that was killed before it could */
+        sqlite_erase(s);
+    }
+    return st;
 }
 
 static enum pal_status check_reader(struct sqlite_store *s, struct pal_error *err)

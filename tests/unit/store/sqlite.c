@@ -305,6 +305,36 @@ static void what_a_reader_held_goes_with_it(void **state)
     assert_false(anywhere(w, "person-00060-of-the-street"));
 }
 
+static enum pal_status delete_and_copy(void *ctx, const struct user_row *u, struct pal_error *err)
+{
+    struct scene *w = ctx;
+    char command[256];
+    enum pal_status st = delete_meanwhile(ctx, u, err);
+    snprintf(command, sizeof command, "cd %s && mkdir killed && cp palate.db palate.db-wal killed/",
+             w->dir);
+    assert_int_equal(system(command), 0);
+    return st;
+}
+
+/* Killed after it deleted and before the log was emptied, which the next one that opens it does. */
+static void what_a_killed_process_left_goes(void **state)
+{
+    struct scene *w = *state, killed;
+    struct pal_error err;
+    struct rng r;
+    char url[160];
+    rng_init(&r, 3, 0);
+    fill(w, &r, 100);
+    assert_ok(store_user(w->s, "person-00060-of-the-street", delete_and_copy, w, &err), &err);
+    snprintf(killed.path, sizeof killed.path, "%.40s/killed/palate.db", w->dir);
+    assert_true(anywhere(&killed, "person-00060-of-the-street"));
+    snprintf(url, sizeof url, "sqlite:%s", killed.path);
+    assert_ok(store_open(url, false, &killed.s, &err), &err);
+    assert_false(anywhere(&killed, "person-00060-of-the-street"));
+    assert_true(anywhere(&killed, "person-00061-of-the-street"));
+    store_close(killed.s);
+}
+
 /* ---- Many threads ---- */
 
 struct reading_thread {
@@ -377,6 +407,7 @@ int main(void)
         IN_A_STORE(a_later_schema_is_refused),
         IN_A_STORE(a_deleted_user_is_in_no_file),
         IN_A_STORE(what_a_reader_held_goes_with_it),
+        IN_A_STORE(what_a_killed_process_left_goes),
         IN_A_STORE(readers_see_whole_transactions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
