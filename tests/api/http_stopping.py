@@ -1,8 +1,11 @@
 """Stopping: nothing new is accepted, what was begun is finished, within the time that was said."""
+import select
 import socket
+import ssl
 import time
 
 from client import Server, fail, run, same
+from http_keys import make_certificate
 
 BODY = "Host: x\r\nContent-Type: application/json\r\n"
 
@@ -53,6 +56,25 @@ def test_requests_under_way_are_finished(folder):
         for i, c in enumerate(held):
             answer = c.answer()
             same((answer.json, answer.closes, c.ended()), ({"late": str(i)}, True, True))
+        same(s.line(), "stopped")
+
+
+def test_with_tls(folder):
+    cert, key = make_certificate(folder)
+    context = ssl.create_default_context(cafile=cert)
+    with Server("stop_seconds=60", f"cert={cert}", f"key={key}") as s:
+        idle, late = s.connect(tls=context), s.connect(tls=context)
+        same(idle.ask("GET", "/empty").status, 200)
+        late.send("GET /hold?n=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.order("stop")
+        wait_until_closed(s.port)
+        while not select.select([late.sock], [], [], 0)[0]:
+            s.order("release")
+            s.line()
+        answer = late.answer()
+        same((answer.json, answer.closes, idle.ended()), ({"late": "1"}, True, True))
+        idle.sock.close()
+        late.sock.close()
         same(s.line(), "stopped")
 
 
