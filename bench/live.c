@@ -184,6 +184,28 @@ static void ask(struct live *l, const char *name, const struct dataset *d, uint3
     mem_free(took);
 }
 
+/* Puts an item that has its title's words and categories in common with others, and asks until it
+ * is known which. */
+static void add_item(struct live *l)
+{
+    struct arena tmp;
+    struct item_row like;
+    struct live_answer a = {0};
+    struct live_request q = {.n = 10, .explore = -1, .diversity = -1};
+    arena_init(&tmp);
+    check(live_item(l, "1", &tmp, &like, &err));
+    struct record r = {.kind = RECORD_ITEM, .item = like};
+    r.item.item_id = "a new one";
+    double begin = now();
+    check(live_write_wait(l, &r, 1, &err));
+    while (a.count == 0 && now() - begin < 60) {
+        usleep(1000);
+        check(live_similar(l, "a new one", &q, &tmp, &a, &err));
+    }
+    printf(" \"new_item_similar_ms\": %.1f,\n", 1e3 * (now() - begin));
+    arena_done(&tmp);
+}
+
 static void say(void *ctx, enum live_level level, const char *message)
 {
     fprintf(stderr, "bench/live: %s\n", message);
@@ -236,6 +258,7 @@ static void measure(struct live_config *c, const struct dataset *d)
     ask(l, "answer", d, 0, few / 4, asks, false);
     ask(l, "fresh", d, 0, few / 4, asks / 4, true);
     show_memory("after_answers");
+    add_item(l);
     live_status(l, &s);
     printf(" \"profiles\": %" PRIu64 ", \"profile_bytes\": %" PRIu64 ", \"catalog_bytes\": %" PRIu64
            ", \"served_lost\": %" PRIu64 "\n",

@@ -141,8 +141,10 @@ static bool carry(struct live *l, size_t count)
     }
     recovered(l);
     journal_drained(l->journal, last);
-    if (cleared)
+    if (cleared) {
         live_forget_models(l);
+        ignored_clear_note(l);
+    }
     atomic_fetch_add(&d->records, n);
     atomic_fetch_add(&d->events, events);
     atomic_fetch_add(&d->ns, clock_ns() - began);

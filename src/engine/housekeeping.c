@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-enum { TICK_MS = 100, REFRESH_TICKS = 10 };
+enum { TICK_MS = 100, REFRESH_TICKS = 10, SAVE_TICKS = 3000 };
 
 /* Frees what the journal's writer took out of use: it can't wait for `build` itself. */
 static void free_retired(struct live *l)
@@ -56,6 +56,8 @@ static void *keep(void *arg)
         live_fit_content(l);
         if (has_retired(l))
             free_retired(l);
+        if (ticks % SAVE_TICKS == SAVE_TICKS - 1)
+            ignored_save(l);
         if (ticks % REFRESH_TICKS)
             continue;
         live_join_again(l);

@@ -70,6 +70,7 @@ static void init_locks(struct live *l)
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&l->build, NULL);
+    pthread_mutex_init(&l->ignored.lock, NULL);
     pthread_mutex_init(&l->drain.lock, NULL);
     pthread_cond_init(&l->drain.work, &monotonic);
     pthread_cond_init(&l->drain.moved, &monotonic);
@@ -86,6 +87,7 @@ static void free_locks(struct live *l)
 {
     pthread_rwlock_destroy(&l->world);
     pthread_mutex_destroy(&l->build);
+    pthread_mutex_destroy(&l->ignored.lock);
     pthread_mutex_destroy(&l->drain.lock);
     pthread_cond_destroy(&l->drain.work);
     pthread_cond_destroy(&l->drain.moved);
@@ -265,6 +267,7 @@ static void finish(struct live *l, unsigned wait_ms)
     struct pal_error err;
     int64_t until = live_now_ms() + wait_ms;
     served_flush(l, false);
+    ignored_save(l);
     if (!live_settle(l, wait_ms))
         live_say(l, LIVE_WARNING, "the journal has not answered every write yet");
     int64_t left = until - live_now_ms();
@@ -292,6 +295,7 @@ void live_close(struct live *l, unsigned wait_ms)
     catalog_free(l->catalog);
     title_keys_done(&l->titles);
     bandit_free(l->bandit);
+    mem_free(l->ignored.item);
     recent_free(l->recent);
     str_done(&l->served.bytes);
     mem_free(l->served.size);

@@ -7,7 +7,8 @@
  * away costs neither writes (until the journal is full) nor answers from what is in memory.
  *
  * Threads: every function may be called from any thread, except live_open and live_close. It runs
- * threads of its own: the journal's writer, the drain, and one for housekeeping. */
+ * threads of its own: the journal's writer, the drain, one for housekeeping, and after the start
+ * one that counts what the store has. */
 #ifndef ENGINE_LIVE_H
 #define ENGINE_LIVE_H
 
@@ -43,7 +44,8 @@ struct live_config {
     struct journal_options journal;
 };
 
-/* Told of what a person should know, from any of the threads: a sentence, and how bad. */
+/* Told of what a person should know, from any of the threads, perhaps with a lock held: a sentence,
+ * and how bad. It must not call back. */
 enum live_level { LIVE_INFO, LIVE_WARNING, LIVE_ERROR };
 typedef void live_log_fn(void *ctx, enum live_level level, const char *message);
 

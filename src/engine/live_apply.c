@@ -134,6 +134,7 @@ static void apply_clear(struct live *l, uint64_t seq)
     profiles_clear(l->profiles, seq);
     served_forget(l, NULL);
     bandit_forget(l->bandit);
+    ignored_clear(l);
     live_unlock(l);
     recent_clear(l->recent);
     title_keys_done(&titles);

@@ -86,6 +86,7 @@ static void *count_all(void *arg)
     if (st != PAL_OK && st != PAL_EINTERRUPTED)
         live_say(l, LIVE_WARNING, "what is popular is not fully counted: %s", err.message);
     atomic_fetch_add(&l->events_new, c->fresh);
+    ignored_restore(l, c->epoch);
     if (c->events && bandit_refresh(l->bandit, live_now_ms(), &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "what is popular is not up to date: %s", err.message);
     mem_free(c);
@@ -101,7 +102,7 @@ enum pal_status live_count(struct live *l, struct pal_error *err)
     c->epoch = l->epoch;
     c->created_ms = l->snapshot->base ? l->snapshot->base->created_ms : 0;
     enum pal_status st = last_place(l, &c->last, err);
-    if (st != PAL_OK || !c->last) {
+    if (st != PAL_OK) {
         mem_free(c);
         return st;
     }

@@ -7,11 +7,12 @@
  *                writer (items) and whoever swaps a snapshot. Writers go first
  *     a shard of profiles, a block of the bandit, kinds, recent: each for a moment
  *
- * drain, keeper and served have locks of their own, under which nothing else is taken. */
+ * drain, keeper, served and ignored have locks of their own, under which nothing else is taken. */
 #ifndef ENGINE_LIVE_INSIDE_H
 #define ENGINE_LIVE_INSIDE_H
 
 #include "engine/drain.h"
+#include "engine/ignored.h"
 #include "engine/kinds.h"
 #include "engine/live.h"
 #include "engine/profiles.h"
@@ -53,6 +54,7 @@ struct live {
     struct journal *journal;
     struct profiles *profiles;
     struct bandit *bandit;
+    struct ignored ignored;
 
     pthread_rwlock_t world;
     struct catalog *catalog; /* the journal's writer, who alone changes it, may read without */

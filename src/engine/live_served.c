@@ -238,8 +238,8 @@ void served_compare(struct live *l, const char *user_id, const uint32_t *items, 
     float weight = -(float)l->config.bandit.ignored;
     size_t count = profiles_serve(l->profiles, user_id, items, n, ignored);
     for (size_t i = 0; i < count && weight < 0; i++)
-        if (bandit_count(l->bandit, ignored[i], weight, true, now_ms, &err) != PAL_OK)
-            return; /* a failure more or less: the next list has as many */
+        if (bandit_count(l->bandit, ignored[i], weight, true, now_ms, &err) == PAL_OK)
+            ignored_add(l, ignored[i], -weight, now_ms);
 }
 
 void served_note(struct live *l, const char *user_id, const struct live_answer *a, int64_t now_ms,

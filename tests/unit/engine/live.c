@@ -2,6 +2,8 @@
  * every restart; what was erased is gone; what can't be taken is refused with its place. */
 #include "live_world.h"
 
+#include "engine/live_inside.h"
+
 #include <stdatomic.h>
 
 /* ---- Reading one's writes ---- */
@@ -389,6 +391,43 @@ static void what_is_ignored_sinks(void **state)
     assert_true(first > 60);
 }
 
+static void what_was_ignored_is_remembered(void **state)
+{
+    struct world *w = *state;
+    struct pal_error err;
+    double alpha, beta, before;
+    w->config.bandit.ignored = 0.5;
+    w->config.bandit.half_life_days = 0;
+    w->config.engine.sources = w->config.engine.newcomers = "popular:50";
+    world_open(w);
+    world_items(w, 3);
+    world_event(w, "ann", "item-1", "view");
+    for (int i = 0; i < 5; i++)
+        world_ask(w, "ann", 3);
+    bandit_posterior(w->l->bandit, 2, live_now_ms(), &alpha, &before);
+    world_drain(w);
+    for (int i = 0; i < 3; i++) { /* the second time from what the first one brought back */
+        world_close(w, 10000);
+        world_open(w);
+        do { /* counted in the background */
+            usleep(1000);
+            bandit_posterior(w->l->bandit, 2, live_now_ms(), &alpha, &beta);
+        } while (beta + 0.01 < before);
+        assert_true(beta < before + 0.01);
+    }
+    assert_true(before > w->config.bandit.prior_beta + 1.99); /* four lists of five */
+    struct record clear = {.kind = RECORD_CLEAR};
+    assert_ok(live_write_wait(w->l, &clear, 1, &err), &err);
+    world_items(w, 3);
+    world_event(w, "ann", "item-1", "view");
+    world_close(w, 10000);
+    world_open(w);
+    pthread_join(w->l->counter, NULL);
+    w->l->counting = false;
+    bandit_posterior(w->l->bandit, 2, live_now_ms(), &alpha, &beta);
+    assert_true(beta < w->config.bandit.prior_beta + 0.01);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_make, world_drop)
@@ -406,6 +445,7 @@ int main(void)
         TEST(items_are_found),
         TEST(what_is_served_is_kept),
         TEST(what_is_ignored_sinks),
+        TEST(what_was_ignored_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
