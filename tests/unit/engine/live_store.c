@@ -5,6 +5,22 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
+/* Another program that writes to the database, and takes its time. */
+static sqlite3 *keep_busy(struct world *w)
+{
+    sqlite3 *other;
+    assert_int_equal(sqlite3_open(w->store + strlen("sqlite:"), &other), SQLITE_OK);
+    sqlite3_busy_timeout(other, 20000); /* the store may be at it itself */
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return other;
+}
+
+static void let_go(sqlite3 *other)
+{
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+}
+
 static void wait_until_failing(struct world *w)
 {
     struct live_status status;
@@ -45,15 +61,12 @@ static void a_busy_store_is_waited_for(void **state)
     struct event *events;
     size_t count;
     uint64_t next;
-    sqlite3 *other;
     world_open(w);
     world_items(w, 20);
     world_drain(w);
-    assert_int_equal(sqlite3_open(w->store + strlen("sqlite:"), &other), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3 *other = keep_busy(w);
     check_life_goes_on(w);
-    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(other);
+    let_go(other);
     world_drain(w);
     assert_ok(live_user_events(w->l, "ann", 0, 50, &w->tmp, &events, &count, &next, &err), &err);
     assert_int_equal(count, 10);
@@ -87,17 +100,14 @@ static void a_file_moved_away_is_noticed(void **state)
 static void a_start_brings_what_is_left(void **state)
 {
     struct world *w = *state;
-    sqlite3 *other;
     world_open(w);
     world_items(w, 20);
     world_drain(w);
-    assert_int_equal(sqlite3_open(w->store + strlen("sqlite:"), &other), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3 *other = keep_busy(w);
     check_life_goes_on(w);
     world_close(w, 0);
     assert_true(world_said(w, "for the next start"));
-    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(other);
+    let_go(other);
     world_open(w);
     assert_int_equal(world_ask(w, "ann", 100).count, 10);
     struct user_row user;
@@ -112,13 +122,11 @@ static void a_full_journal_says_so(void **state)
 {
     struct world *w = *state;
     struct pal_error err;
-    sqlite3 *other;
     w->config.journal.segment_bytes = 4096;
     w->config.journal.most_bytes = 32768;
     world_open(w);
     world_drain(w);
-    assert_int_equal(sqlite3_open(w->store + strlen("sqlite:"), &other), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3 *other = keep_busy(w);
     enum pal_status st = PAL_OK;
     unsigned taken = 0;
     for (; st == PAL_OK && taken < 10000; taken++) {
@@ -126,8 +134,7 @@ static void a_full_journal_says_so(void **state)
         st = live_write_wait(w->l, &r, 1, &err);
     }
     assert_int_equal(st, PAL_EFULL);
-    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(other);
+    let_go(other);
     world_drain(w);
     world_event(w, "ann", "item", "like");
     struct user_row user;
