@@ -1,5 +1,5 @@
-/* Browse: the catalog by words, categories and filter, a page at a time as one scrolls. Posters are
- * drawn only near the window, so a long list costs no more than a short one. */
+/* Browse: the catalog by words, categories and filter, a page at a time as one scrolls. Of a long
+ * list only what is near the window is laid out and painted (views.css). */
 import {connection, get, Problem} from './api.js';
 import {card, focusCard, setCurrent, showVerdict, walkable} from './card.js';
 import {announce, count, h, replace} from './dom.js';

@@ -2,7 +2,7 @@
  * with the arrow keys; Tab goes to the current card and its buttons and then on. */
 import {announce, h, icon, percent} from './dom.js';
 import {posterAddress} from './poster.js';
-import {act, kindsOf, naming, sourceMeaning, sourceName, verdictOn} from './taste.js';
+import {act, kindsOf, naming, sourceGrounds, sourceName, verdictOn} from './taste.js';
 
 export function itemAddress(id) {
     return '#/item/' + encodeURIComponent(id);
@@ -85,7 +85,7 @@ export function reasonOf(item) {
     return reason ? ['because you liked ', naming(reason).title] : null;
 }
 
-/* A card of a wall. part: what of a listed item to show: its source and reason. */
+/* A card of a wall. reasons: say why it is there, as recommendations do. */
 export function card(item, {onact, reasons} = {}) {
     const {title, year} = naming(item);
     const known = kindsOf(item).slice(0, 2).join(', ');
@@ -110,7 +110,7 @@ export function card(item, {onact, reasons} = {}) {
                       ? [why[0], h('b', {}, why[1])]
                       : item.explored
                         ? `tried on you${item.propensity ? `, chance ${percent(item.propensity)}` : ''}`
-                        : sourceMeaning(item.source).toLowerCase().replace('found ', '')
+                        : sourceGrounds(item.source)
               )
             : null,
         h(
@@ -120,7 +120,7 @@ export function card(item, {onact, reasons} = {}) {
             item.source
                 ? h(
                       'span',
-                      {class: 'source', title: sourceMeaning(item.source)},
+                      {class: 'source', title: `found ${sourceGrounds(item.source)}`},
                       sourceName(item.source)
                   )
                 : null

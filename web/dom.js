@@ -48,15 +48,18 @@ export function icon(name) {
     );
 }
 
-let announced = 0;
+let said = {text: '', at: 0};
 
-/* Says it to screen readers, once the present one has been said. */
+/* Says it to screen readers; what was said a moment ago is said with it, since it may not have been
+ * heard yet. */
 export function announce(text) {
     const place = document.getElementById('announcer');
-    const turn = ++announced;
+    const now = Date.now();
+    const whole = now - said.at < 1000 ? `${said.text} ${text}` : text;
+    const mine = (said = {text: whole, at: now});
     place.textContent = '';
     setTimeout(() => {
-        if (turn === announced) place.textContent = text;
+        if (mine === said) place.textContent = whole;
     }, 60);
 }
 

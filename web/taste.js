@@ -169,6 +169,6 @@ export function sourceName(source) {
     return SOURCES[source] ? SOURCES[source][0] : source;
 }
 
-export function sourceMeaning(source) {
-    return SOURCES[source] ? `Found ${SOURCES[source][1]}` : `Found by ${source}`;
+export function sourceGrounds(source) {
+    return SOURCES[source] ? SOURCES[source][1] : `by ${source}`;
 }

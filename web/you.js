@@ -49,7 +49,7 @@ export default function you(place) {
                 hidden: true,
                 onclick: () => {
                     state.n += PAGE;
-                    load(state, ui, {silent: true});
+                    load(state, ui);
                 }
             },
             'Show more'
@@ -109,7 +109,7 @@ export default function you(place) {
         showLately(state, ui);
     };
     const onActed = () => {
-        load(state, ui, {silent: true});
+        load(state, ui);
         showLately(state, ui);
     };
     const onBack = () => load(state, ui);
@@ -154,7 +154,7 @@ function resume(state, ui) {
 }
 
 /* Asks and shows; only the answer to the last question counts. */
-async function load(state, ui, {fresh, silent} = {}) {
+async function load(state, ui, {fresh} = {}) {
     const turn = ++state.turn;
     if (fresh) replace(ui.wall, waiting(12));
     ui.wall.setAttribute('aria-busy', 'true');
@@ -172,7 +172,7 @@ async function load(state, ui, {fresh, silent} = {}) {
         ui.field.complain(null);
         replace(ui.message);
         show(state, ui, answer);
-        if (before && !fresh) tell(answer, silent);
+        if (before && !fresh) tell(answer);
     } catch (problem) {
         if (turn === state.turn && !state.closed) complain(state, ui, problem);
     } finally {
