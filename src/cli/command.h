@@ -82,6 +82,9 @@ bool job_given(const struct job *job, const char *option);
 const atomic_int *interrupt_flag(void);
 void interrupt_catch(void);
 
+/* The signal that came has had its effect: a server that was told to stop did. */
+void interrupt_forget(void);
+
 /* Lets the signal that came have its usual effect; returns if there was none. */
 void interrupt_raise(void);
 
@@ -95,6 +98,8 @@ enum pal_status train_run(struct job *job, struct pal_error *err);
 enum pal_status eval_run(struct job *job, struct pal_error *err);
 enum pal_status recommend_run(struct job *job, struct pal_error *err);
 enum pal_status similar_run(struct job *job, struct pal_error *err);
+enum pal_status serve_run(struct job *job, struct pal_error *err);
+enum pal_status simulate_run(struct job *job, struct pal_error *err);
 enum pal_status models_run(struct job *job, struct pal_error *err);
 enum pal_status version_run(struct job *job, struct pal_error *err);
 enum pal_status help_run(struct job *job, struct pal_error *err);

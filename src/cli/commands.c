@@ -172,6 +172,46 @@ static const struct command commands[] = {
         .run = similar_run,
     },
     {
+        .name = "serve",
+        .brief = "take in events, learn, and answer over HTTP",
+        .operands = "",
+        .help =
+            "Runs until it is told to stop (Ctrl-C or SIGTERM), with a page for people at / and a "
+            "description of its calls at /openapi.json. What it is told is kept in a journal and "
+            "an SQLite file before it is acknowledged, and counts for the next answer. It trains "
+            "by itself, in a process of its own, and publishes to the folder of models.\n"
+            "Without keys it listens to this machine only. --set changes the parts' options "
+            "(palate help server), as do sections of the config file.",
+        .options = "listen store journal models keys tls-cert tls-key insecure cors allow-cleanup "
+                   "no-training model weights set log json",
+        .examples =
+            "palate serve\teverything by default, on http://127.0.0.1:8080\n"
+            "palate serve --listen 0.0.0.0:80 --keys keys.txt\tfor other machines\n"
+            "palate serve --set engine.explore=0.1 --set loop.every_hours=6\tother options\n",
+        .run = serve_run,
+    },
+    {
+        .name = "simulate",
+        .brief = "let people with hidden tastes use a recommender, and count their likes",
+        .operands = "",
+        .help =
+            "Every round each person asks for a list and likes or dislikes what is on it, which "
+            "counts for the next. Prints the share of what was shown that was liked, by round: for "
+            "the engine as it is set up, for the bandit and the personal models alone, and for "
+            "three plain rules: random, popular, and an oracle who knows the tastes. The people "
+            "are "
+            "an invented world's (--set synth.items=2000) or, with --data, those of a data set "
+            "whose ratings say what they like; what they did not rate nobody knows, and counts as "
+            "not liked.\n"
+            "With --url it does so to a running server by its classic calls, whose page then shows "
+            "the report; without, in this process and a temporary folder.",
+        .options = DATA " set url key users rounds count train-every weights " WORK " json",
+        .examples = "palate simulate\tin this process\n"
+                    "palate simulate --data ml-1m --users 500\twith the tastes of MovieLens\n"
+                    "palate simulate --url http://127.0.0.1:8080 --rounds 20\ta running server\n",
+        .run = simulate_run,
+    },
+    {
         .name = "models",
         .brief = "list published versions, look at one, or switch to another",
         .operands = "[show N]",
@@ -202,7 +242,7 @@ static const struct command commands[] = {
         .operands_most = 1,
         .help = "NAME is a command, a model (als, ease and so on), or one of the topics models, "
                 "metrics, "
-                "splits, weights, formats, config.",
+                "splits, weights, formats, config, server.",
         .options = "man",
         .examples = "palate help eval\ta command\n"
                     "palate help als\ta model and its options\n"

@@ -6,8 +6,10 @@
  *     [als]                   options of a model, as --set als.factors=128
  *     factors = 128
  *     [synth]                 the same for the synthetic world
- *     users = 500 */
-#include "cli/command.h"
+ *     users = 500
+ *     [engine]                and for the parts of palate serve
+ *     explore = 0.1 */
+#include "cli/serving.h"
 
 #include "data/synth.h"
 #include "model/model.h"
@@ -25,7 +27,9 @@ struct reading {
 static const struct opt_table *model_options(const char *section)
 {
     const struct model_ops *ops = model_find(section);
-    return ops ? &ops->options : strcmp(section, "synth") == 0 ? &synth_table : NULL;
+    if (ops)
+        return &ops->options;
+    return strcmp(section, "synth") == 0 ? &synth_table : serving_table(section);
 }
 
 static enum pal_status set_of_model(struct reading *r, const struct opt_table *table,

@@ -2,7 +2,7 @@
 #include "cli/help.h"
 
 #include "base/mem.h"
-#include "cli/command.h"
+#include "cli/serving.h"
 #include "cli/table.h"
 #include "data/load.h"
 #include "data/synth.h"
@@ -28,7 +28,7 @@ void help_overview(struct console *c)
     table_done(&t);
     say_text(c, "\nStart with: palate demo\n"
                 "More: palate help COMMAND, palate help models, metrics, splits, weights, "
-                "formats, config\n");
+                "formats, config, server\n");
 }
 
 /* "-n, --count N" */
@@ -201,6 +201,22 @@ static void topic_formats(struct console *c)
     help_model_options(c, &synth_table);
 }
 
+static void topic_server(struct console *c)
+{
+    const char *name, *brief;
+    const struct opt_table *table;
+    say_paragraph(c, 0,
+                  "The parts of palate serve and their options: --set engine.explore=0.1, or in "
+                  "the config file [engine] and explore = 0.1. Models' options (als.factors=128) "
+                  "are those of its training.");
+    for (size_t i = 0; (table = serving_part(i, &name, &brief)); i++) {
+        say_heading(c, name);
+        say_paragraph(c, 2, brief);
+        say_text(c, "\n");
+        help_model_options(c, table);
+    }
+}
+
 static const struct {
     const char *name, *text;
 } pages[] = {
@@ -236,15 +252,22 @@ static const struct {
      "  [als]                     options of a model: --set als.factors=128\n"
      "  factors = 128\n"
      "  [synth]                   and of the synthetic world\n"
-     "  users = 500\n"},
+     "  users = 500\n"
+     "  [engine]                  and of the parts of palate serve\n"
+     "  explore = 0.1\n"},
 };
 
 static bool say_topic(struct console *c, const char *name)
 {
-    if (strcmp(name, "metrics") == 0 || strcmp(name, "formats") == 0) {
-        (*name == 'm' ? topic_metrics : topic_formats)(c);
-        return true;
-    }
+    static const struct {
+        const char *name;
+        void (*say)(struct console *c);
+    } made[] = {{"metrics", topic_metrics}, {"formats", topic_formats}, {"server", topic_server}};
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
+        if (strcmp(made[i].name, name) == 0) {
+            made[i].say(c);
+            return true;
+        }
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
         if (strcmp(pages[i].name, name) == 0) {
             say_paragraph(c, 0, pages[i].text);

@@ -35,6 +35,11 @@ const atomic_int *interrupt_flag(void)
     return &caught;
 }
 
+void interrupt_forget(void)
+{
+    caught = 0;
+}
+
 void interrupt_raise(void)
 {
     if (!caught)

@@ -1,6 +1,7 @@
 /* See plan.h. */
 #include "cli/plan.h"
 
+#include "cli/serving.h"
 #include "cli/source.h"
 
 #include <ctype.h>
@@ -127,7 +128,8 @@ static enum pal_status check_sets(const struct job *job, const struct plan *p,
         if (text[len] != '.' || len >= sizeof name)
             return pal_fail(err, PAL_EUSAGE, "--set %s: expected MODEL.OPTION=VALUE", text);
         snprintf(name, sizeof name, "%.*s", (int)len, text);
-        if (strcmp(name, "synth") == 0)
+        bool from_file = job->sets[i].origin != FROM_FLAG;
+        if (strcmp(name, "synth") == 0 || (from_file && serving_table(name)))
             continue;
         const struct model_ops *ops;
         enum pal_status st = model_named(name, &ops, err);
@@ -135,7 +137,7 @@ static enum pal_status check_sets(const struct job *job, const struct plan *p,
             return pal_within(err, st, "--set %s", text);
         while (at < p->count && p->variants[at].ops != ops)
             at++;
-        if (at == p->count && job->sets[i].origin == FROM_FLAG)
+        if (at == p->count && !from_file)
             return pal_fail(err, PAL_EUSAGE, "--set %s: %s is not among the models asked for", text,
                             name);
     }

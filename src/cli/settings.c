@@ -109,6 +109,12 @@ const struct option options[] = {
     PICK("log", log, "auto", "auto|json|text",
          "lines on standard error; auto is text on a terminal, else JSON"),
 
+    TEXT("url", 0, url, "URL", "of a running server: http://127.0.0.1:8080"),
+    TEXT("key", 0, key, "SECRET", "the key to show it (better: PALATE_KEY in the environment)"),
+    INT("users", 0, users, "200", 1, 1e6, "how many people"),
+    INT("rounds", 0, rounds, "50", 1, 10000, "how often each comes back"),
+    INT("train-every", 0, train_every, "5", 0, 10000, "train after so many rounds; 0 = never"),
+
     TEXT("config", 0, config, "FILE",
          "read options from this file (default: palate.ini, if it is in the current folder)"),
     TEXT("memory", 0, memory, "SIZE",

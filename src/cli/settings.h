@@ -35,6 +35,10 @@ struct settings {
     bool insecure, allow_cleanup, no_training;
     int log;
 
+    /* simulated people */
+    const char *url, *key;
+    int64_t users, rounds, train_every;
+
     /* how it runs and prints */
     const char *config, *memory;
     int64_t seed, threads;

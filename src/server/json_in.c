@@ -2,6 +2,7 @@
 #include "server/json_in.h"
 
 #include "base/text.h"
+#include "data/record.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -13,7 +14,8 @@ enum pal_status json_parse(const char *body, size_t len, json_t **out, struct pa
     json_error_t e;
     if (len == 0)
         return pal_fail(err, PAL_EUSAGE, "the body is empty: expected JSON");
-    json_t *json = json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
+    json_t *json =
+        json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
     if (!json && json_error_code(&e) == json_error_out_of_memory)
         return pal_no_memory(err);
     if (!json)
@@ -133,6 +135,9 @@ const char *json_id(struct json_object *o, const char *name, enum json_need need
     const char *id = json ? json_id_of(json, o->tmp) : NULL;
     if (json && !id)
         wrong(o, name, "a text or an integer", json);
+    else if (id && (!*id || strlen(id) > RECORD_ID_MOST))
+        o->st = pal_fail(o->err, PAL_EUSAGE, "%s%s%s must have 1 to %d bytes", o->where,
+                         *o->where ? "." : "", name, RECORD_ID_MOST);
     return id;
 }
 
@@ -269,9 +274,10 @@ const char **json_ids(struct json_object *o, const char *name, enum json_need ne
     }
     for (size_t i = 0; i < n; i++) {
         ids[i] = json_id_of(json_array_get(json, i), o->tmp);
-        if (!ids[i]) {
-            o->st = pal_fail(o->err, PAL_EUSAGE, "%s%s%s[%zu] must be a text or an integer",
-                             o->where, *o->where ? "." : "", name, i);
+        if (!ids[i] || !*ids[i] || strlen(ids[i]) > RECORD_ID_MOST) {
+            o->st = pal_fail(o->err, PAL_EUSAGE,
+                             "%s%s%s[%zu] must be a text of 1 to %d bytes or an integer", o->where,
+                             *o->where ? "." : "", name, i, RECORD_ID_MOST);
             return NULL;
         }
     }
@@ -288,4 +294,19 @@ const char *json_compact(const json_t *json, struct arena *tmp)
         return NULL;
     text[n] = 0;
     return text;
+}
+
+enum pal_status json_batch(const json_t *body, const char *name, size_t most, const json_t **list,
+                           struct pal_error *err)
+{
+    const json_t *found = json_is_array(body) ? body : json_object_get(body, name);
+    if (found && !json_is_array(found))
+        return pal_fail(err, PAL_EUSAGE, "%s must be an array", name);
+    if (found && found != body && json_object_size(body) != 1)
+        return pal_fail(err, PAL_EUSAGE, "beside '%s' there must be no other field", name);
+    if (json_array_size(found) > most)
+        return pal_fail(err, PAL_EUSAGE, "a batch of %zu: send at most %zu at once",
+                        json_array_size(found), most);
+    *list = found;
+    return PAL_OK;
 }

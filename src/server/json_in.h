@@ -64,6 +64,11 @@ const char *json_id_of(const json_t *json, struct arena *tmp);
 /* A value as compact text in tmp, numbers with 15 digits; NULL when memory is out. */
 const char *json_compact(const json_t *json, struct arena *tmp);
 
+/* The list of a batch: the body itself if it is an array, its only member `name`, or NULL: the body
+ * is one single thing. PAL_EUSAGE for more than `most`. */
+MUST_USE enum pal_status json_batch(const json_t *body, const char *name, size_t most,
+                                    const json_t **list, struct pal_error *err);
+
 /* "2026-11-22T05:40:12.345Z" or its like as milliseconds; false if it is no such time. */
 bool json_iso_time(const char *text, int64_t *ms);
 

@@ -1,0 +1,85 @@
+/* What the files of the API share. */
+#ifndef SERVER_API_INSIDE_H
+#define SERVER_API_INSIDE_H
+
+#include "base/emit.h"
+#include "server/api.h"
+#include "server/json_in.h"
+#include "server/work.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { API_BATCH_MOST = 10000, API_BODY_MOST = 16 << 20, API_PAGE_MOST = 1000, API_PAGE = 50 };
+
+struct api {
+    struct api_options options;
+    _Atomic(struct http_server *) http;
+    struct work *work; /* for what takes its time */
+    int64_t started_ms;
+    pthread_mutex_t stats_lock;
+    char *stats; /* the last answer of /v1/stats, as long as nothing has changed; owned */
+    uint64_t stats_position;
+};
+
+int64_t api_now_ms(void);
+
+/* ---- Query parameters. Each getter is to be asked for every name that the call takes; api_query
+ * then refuses others. The first failure stays in st. ---- */
+
+struct api_query {
+    struct http_request *r;
+    struct pal_error *err;
+    enum pal_status st;
+    const char *name[16];
+    size_t names;
+};
+const char *query_text(struct api_query *q, const char *name); /* NULL = not given */
+
+/* An id out of the path; "" after a failure. */
+const char *query_id(struct api_query *q, const char *name);
+int64_t query_whole(struct api_query *q, const char *name, int64_t missing, int64_t least,
+                    int64_t most);
+double query_real(struct api_query *q, const char *name, double missing, double least, double most);
+bool query_flag(struct api_query *q, const char *name);
+
+/* Every value of a parameter that may be repeated; each is an id. */
+const char **query_ids(struct api_query *q, const char *name, size_t *count);
+MUST_USE enum pal_status query_end(struct api_query *q);
+
+/* ---- Bodies ---- */
+
+/* The body's JSON; *out is to be given back with json_decref. */
+MUST_USE enum pal_status api_body(struct http_request *r, json_t **out, struct pal_error *err);
+
+/* ---- Writing: submits the records; r is answered when they are durable, with the text `done`
+ * (compact JSON in r's arena), or with the problem that came up. ---- */
+void api_write(struct api *a, struct http_request *r, struct record *records, size_t count,
+               const char *done);
+
+/* {"accepted":N} in the request's arena; NULL when memory is out. */
+const char *api_accepted(struct http_request *r, size_t count);
+
+/* ---- Answers ---- */
+
+void api_emit_item(struct emit *e, const char *key, const struct item_row *item);
+void api_emit_event(struct emit *e, const struct event *event);
+void api_emit_list(struct emit *e, const struct live_answer *a, bool details);
+
+/* Answers with what was written, or says that memory is out. */
+void api_say(struct http_request *r, unsigned status, struct emit *e);
+
+/* The handlers, by file. */
+http_handler api_add_events, api_user_events;                           /* api_events.c */
+http_handler api_list_items, api_put_items, api_put_item, api_get_item, /* api_items.c */
+    api_delete_item;
+http_handler api_put_user, api_get_user, api_delete_user; /* api_users.c */
+http_handler api_recommend, api_recommend_for, api_similar, api_popular, api_trending,
+    api_rank;                                                               /* api_lists.c */
+http_handler api_models, api_activate, api_reload, api_train, api_training; /* api_models.c */
+http_handler api_live, api_ready, api_metrics, api_status;                  /* api_operations.c */
+http_handler api_stats, api_simulations, api_add_simulation;                /* api_stats.c */
+http_handler api_add_items_classic, api_interact, api_recs, api_cleanup;    /* api_classic.c */
+http_handler api_page, api_icon, api_openapi;                               /* api_page.c */
+
+#endif

@@ -1,0 +1,270 @@
+/* Health, metrics for Prometheus, and the server's state. */
+#include "server/api_inside.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void say_health(struct http_request *r, const char *status)
+{
+    struct emit e = {.compact = true};
+    emit_open(&e, NULL, '{');
+    emit_string(&e, "status", status);
+    emit_close(&e, '}');
+    api_say(r, 200, &e);
+}
+
+void api_live(void *ctx, struct http_request *r)
+{
+    (void)ctx;
+    say_health(r, "live");
+}
+
+/* It answers from memory, so a store that is away does not make it unready; a journal that can't
+ * write does, since nothing would be kept. */
+void api_ready(void *ctx, struct http_request *r)
+{
+    struct api *a = ctx;
+    struct live_status s;
+    live_status(a->options.live, &s);
+    if (s.journal.failing)
+        http_problem(r, 503, "journal_failing", s.journal.error.message);
+    else
+        say_health(r, "ready");
+}
+
+/* Resident memory in bytes. */
+static uint64_t resident(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fscanf(f, "%*u %lu", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void gauge(struct str *out, const char *name, const char *type, const char *help,
+                  double value)
+{
+    str_fmt(out, "# HELP palate_%s %s\n# TYPE palate_%s %s\npalate_%s %.17g\n", name, help, name,
+            type, name, value);
+}
+
+static void head(struct str *out, const char *name, const char *type, const char *help)
+{
+    str_fmt(out, "# HELP palate_%s %s\n# TYPE palate_%s %s\n", name, help, name, type);
+}
+
+/* A label's value: backslashes, quotes and newlines as the format wants them. */
+static void labelled(struct str *out, const char *name, const char *label, const char *value,
+                     double number)
+{
+    str_fmt(out, "palate_%s{%s=\"", name, label);
+    for (const char *p = value; *p; p++)
+        if (*p == '"' || *p == '\\')
+            str_fmt(out, "\\%c", *p);
+        else if (*p == '\n')
+            str_put(out, "\\n");
+        else
+            str_char(out, *p);
+    str_fmt(out, "\"} %.17g\n", number);
+}
+
+static void put_events(struct str *out, const struct live_status *s)
+{
+    head(out, "events_total", "counter", "Events taken in since the start, by type.");
+    for (size_t i = 0; i < s->types.count; i++)
+        labelled(out, "events_total", "type", s->types.name[i], (double)s->events_by_type[i]);
+    head(out, "recommended_items_total", "counter", "Items recommended, by who put them there.");
+    for (size_t i = 0; i < s->served_sources; i++)
+        labelled(out, "recommended_items_total", "source", s->served[i].source,
+                 (double)s->served[i].items);
+}
+
+static void put_model(struct str *out, const struct live_status *s)
+{
+    int64_t now = api_now_ms();
+    gauge(out, "model_version", "gauge", "The version that answers; 0 = none.", s->model_version);
+    gauge(out, "model_age_seconds", "gauge", "Since that version was trained.",
+          s->model_created_ms ? (double)(now - s->model_created_ms) / 1e3 : 0);
+    gauge(out, "model_items", "gauge", "Items that it knows.", s->model_items);
+    gauge(out, "catalog_items", "gauge", "Items of the catalog.", s->items);
+    gauge(out, "catalog_items_available", "gauge", "Those that may be recommended.",
+          s->items_available);
+    gauge(out, "events_since_training", "gauge", "New events since the model was trained.",
+          (double)s->events_since_training);
+}
+
+static void put_journal(struct str *out, const struct live_status *s)
+{
+    const struct journal_status *j = &s->journal;
+    gauge(out, "journal_records_total", "counter", "Records committed since the start.",
+          (double)j->records);
+    gauge(out, "journal_commits_total", "counter", "Commits since the start.", (double)j->commits);
+    gauge(out, "journal_commit_seconds_total", "counter", "Time spent in commits.",
+          (double)j->commit_ns / 1e9);
+    gauge(out, "journal_sync_seconds_total", "counter", "Of that, in fdatasync.",
+          (double)j->sync_ns / 1e9);
+    gauge(out, "journal_last_commit_seconds", "gauge", "The last commit took.",
+          (double)j->last_commit_ns / 1e9);
+    gauge(out, "journal_bytes", "gauge", "Bytes of all segments.", (double)j->bytes);
+    gauge(out, "journal_segments", "gauge", "Segment files.", (double)j->segments);
+    gauge(out, "journal_pending_records", "gauge", "Durable, and not in the store yet.",
+          (double)(j->committed - j->drained));
+    gauge(out, "journal_failing", "gauge", "1 while commits fail.", j->failing);
+    gauge(out, "store_failing", "gauge", "1 while the store does not take records.",
+          s->store_failing);
+    gauge(out, "drained_records_total", "counter", "Records that reached the store.",
+          (double)s->drained_records);
+    gauge(out, "drain_seconds_total", "counter", "Time spent on that.", (double)s->drain_ns / 1e9);
+}
+
+static void put_profiles(struct str *out, const struct live_status *s)
+{
+    gauge(out, "profiles", "gauge", "Users' profiles in memory.", (double)s->profiles);
+    gauge(out, "profile_bytes", "gauge", "Their bytes.", (double)s->profile_bytes);
+    gauge(out, "profile_hits_total", "counter", "Profiles found in memory.",
+          (double)s->profile_hits);
+    gauge(out, "profile_misses_total", "counter", "Profiles read from the store.",
+          (double)s->profile_misses);
+    gauge(out, "profile_evictions_total", "counter", "Profiles dropped for room.",
+          (double)s->profile_evictions);
+    gauge(out, "memory_bytes", "gauge", "Resident memory of the process.", (double)resident());
+}
+
+static void put_training(struct str *out, struct loop *loop)
+{
+    struct loop_run run;
+    uint64_t runs = loop && loop_runs(loop, &run, 1) ? run.run : 0;
+    gauge(out, "training_runs_total", "counter", "Training runs since the start.", (double)runs);
+    gauge(out, "training_running", "gauge", "1 while one runs.",
+          loop && loop_state(loop) == LOOP_RUNNING);
+    if (!runs || !run.ended_ms)
+        return;
+    gauge(out, "training_last_published", "gauge", "1 if the last run was published.",
+          run.outcome == LOOP_PUBLISHED);
+    gauge(out, "training_last_seconds", "gauge", "The last run took.",
+          (double)(run.ended_ms - run.began_ms) / 1e3);
+    if (!isfinite(run.metric))
+        return;
+    head(out, "training_last_metric", "gauge", "What it measured.");
+    labelled(out, "training_last_metric", "metric", run.metric_name, run.metric);
+}
+
+void api_metrics(void *ctx, struct http_request *r)
+{
+    struct api *a = ctx;
+    struct live_status s;
+    struct str out = {0};
+    live_status(a->options.live, &s);
+    head(&out, "build_info", "gauge", "The version of the program.");
+    labelled(&out, "build_info", "version", PALATE_VERSION, 1);
+    gauge(&out, "uptime_seconds", "gauge", "Since the start.",
+          (double)(api_now_ms() - a->started_ms) / 1e3);
+    put_events(&out, &s);
+    put_model(&out, &s);
+    put_journal(&out, &s);
+    put_profiles(&out, &s);
+    put_training(&out, a->options.loop);
+    gauge(&out, "slow_calls", "gauge", "Slow calls that wait or run.", (double)work_depth(a->work));
+    if (a->http)
+        http_metrics(a->http, &out);
+    if (str_ok(&out))
+        http_answer(r, 200, "text/plain; version=0.0.4; charset=utf-8", str_text(&out), out.len);
+    else
+        http_error(r, pal_no_memory(NULL), NULL);
+    str_done(&out);
+}
+
+static void emit_failing(struct emit *e, bool failing, const struct pal_error *err)
+{
+    emit_string(e, "failing", failing ? err->message : NULL);
+}
+
+static void emit_parts(struct emit *e, const struct live_status *s)
+{
+    emit_open(e, "model", '{');
+    emit_uint(e, "version", s->model_version);
+    emit_int(e, "created_at", s->model_created_ms);
+    emit_int(e, "loaded_at", s->model_loaded_ms);
+    emit_uint(e, "items", s->model_items);
+    emit_close(e, '}');
+    emit_open(e, "catalog", '{');
+    emit_uint(e, "items", s->items);
+    emit_uint(e, "available", s->items_available);
+    emit_close(e, '}');
+    emit_open(e, "journal", '{');
+    emit_uint(e, "next", s->journal.next);
+    emit_uint(e, "committed", s->journal.committed);
+    emit_uint(e, "drained", s->journal.drained);
+    emit_uint(e, "pending", s->pending_events);
+    emit_uint(e, "bytes", s->journal.bytes);
+    emit_uint(e, "segments", s->journal.segments);
+    emit_failing(e, s->journal.failing, &s->journal.error);
+    emit_close(e, '}');
+    emit_open(e, "store", '{');
+    emit_uint(e, "position", s->store_position);
+    emit_failing(e, s->store_failing, &s->store_error);
+    emit_close(e, '}');
+    emit_open(e, "profiles", '{');
+    emit_uint(e, "count", s->profiles);
+    emit_uint(e, "bytes", s->profile_bytes);
+    emit_uint(e, "hits", s->profile_hits);
+    emit_uint(e, "misses", s->profile_misses);
+    emit_close(e, '}');
+    emit_open(e, "events_by_type", '{');
+    for (size_t i = 0; i < s->types.count; i++)
+        emit_uint(e, s->types.name[i], s->events_by_type[i]);
+    emit_close(e, '}');
+    emit_open(e, "served_by_source", '{');
+    for (size_t i = 0; i < s->served_sources; i++)
+        emit_uint(e, s->served[i].source, s->served[i].items);
+    emit_close(e, '}');
+}
+
+static void emit_traffic(struct emit *e, struct http_server *http)
+{
+    struct http_traffic traffic[64];
+    size_t n = http ? http_traffic(http, traffic, sizeof traffic / sizeof traffic[0]) : 0;
+    emit_open(e, "routes", '[');
+    for (size_t i = 0; i < n; i++) {
+        emit_open(e, NULL, '{');
+        emit_string(e, "method", traffic[i].route->method);
+        emit_string(e, "route", traffic[i].route->pattern);
+        emit_uint(e, "requests", traffic[i].requests);
+        emit_uint(e, "errors", traffic[i].errors);
+        emit_number(e, "p50_ms", traffic[i].p50 * 1e3);
+        emit_number(e, "p99_ms", traffic[i].p99 * 1e3);
+        emit_number(e, "mean_ms", traffic[i].mean * 1e3);
+        emit_close(e, '}');
+    }
+    emit_close(e, ']');
+}
+
+void api_status(void *ctx, struct http_request *r)
+{
+    struct api *a = ctx;
+    struct live_status s;
+    struct pal_error err;
+    struct emit e = {.compact = true};
+    struct api_query q = {.r = r, .err = &err};
+    enum pal_status st = query_end(&q);
+    if (st) {
+        http_error(r, st, &err);
+        return;
+    }
+    live_status(a->options.live, &s);
+    emit_open(&e, NULL, '{');
+    emit_string(&e, "version", PALATE_VERSION);
+    emit_number(&e, "uptime_s", (double)(api_now_ms() - a->started_ms) / 1e3);
+    emit_parts(&e, &s);
+    emit_uint(&e, "memory_bytes", resident());
+    emit_traffic(&e, a->http);
+    emit_boolean(&e, "classic_cleanup", a->options.allow_cleanup);
+    emit_close(&e, '}');
+    api_say(r, 200, &e);
+}
