@@ -16,7 +16,7 @@
  * * ln 2 / half-life, with trending_days for the recent one and popular_days for the long run. An
  * even demand has a trend near 1 or, below some events a day, less: one event alone is no trend.
  *
- * Any thread may call anything. Counting locks a 64th of the items for some 50 ns. Drawing and
+ * Any thread may call anything. Counting locks a 32nd of the items for some 50 ns. Drawing and
  * listing read without locks but for two short ones to hold on to what bandit_refresh has made
  * ready; a draw makes that itself if it is missing or much too old or small. bandit_forget is the
  * one call that waits for all who count. */

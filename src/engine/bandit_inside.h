@@ -20,7 +20,7 @@ enum {
     RUNGS = 4,       /* thresholds with some 32 to 1280 items expected above */
     LEVELS = 40,     /* of chances from 1 down to 2^-40 */
     SIMULATED = 512, /* draws made in advance for propensities… */
-    DEPTH = 64,      /* …each so deep… */
+    DEPTH = 48,      /* …each so deep… */
     QUANTILES = 16,  /* …and kept as so many quantiles of each place's variate */
 };
 
@@ -86,7 +86,8 @@ struct keeping {
     double *popular, *trending; /* keys of the orders; -INFINITY: not in it */
     uint8_t *changed;
     double rung_y[RUNGS];
-    double first_expected[RUNGS]; /* when the rungs were chosen */
+    double first_expected[RUNGS]; /* when the rungs were chosen… */
+    double last_expected[RUNGS];  /* …and when draws were last made in advance */
     int64_t trending_ms;          /* when the trending keys were computed */
     int64_t refreshed_ms;
     uint64_t views; /* made so far: seeds the simulations */

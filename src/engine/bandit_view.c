@@ -10,7 +10,8 @@
  * what was wanted. Otherwise only the chances of items counted since the last time are computed
  * anew. Any thresholds give exact draws: a bad choice costs only time.
  *
- * For propensities the view also holds some draws made in advance, deep enough for common lists. */
+ * For propensities the view also holds what came of some draws made in advance, deep enough for
+ * common lists; they are made again when the expected numbers have moved by a fiftieth. */
 #include "engine/bandit_inside.h"
 
 #include "base/mem.h"
@@ -283,14 +284,33 @@ static void find_quantiles(double *sample, double *quantile)
     }
 }
 
-static enum pal_status simulate(struct making *m, struct pal_error *err)
+/* Do the draws that were made in advance for the last view serve this one? */
+static bool still_serve(const struct making *m, const struct view *old)
+{
+    const struct view *v = m->v;
+    if (m->whole || !old || old->span != v->span || v->rungs == 0)
+        return false;
+    for (size_t r = 0; r < v->rungs; r++) {
+        double last = m->k->last_expected[r];
+        if (fabs(v->rung[r].expected - last) > 0.02 * last)
+            return false;
+    }
+    return true;
+}
+
+static enum pal_status simulate(struct making *m, const struct view *old, struct pal_error *err)
 {
     struct view *v = m->v;
     double sample[SIMULATED];
     struct rng rng;
     enum pal_status st;
+    bool reuse = still_serve(m, old);
     v->rows = v->span < DEPTH + 1 ? v->span : DEPTH + 1;
     v->place = mem_alloc(v->rows * QUANTILES, sizeof *v->place);
+    if (v->place && reuse) {
+        memcpy(v->place, old->place, v->rows * QUANTILES * sizeof *v->place);
+        return PAL_OK;
+    }
     struct drawn *drawn = mem_alloc(v->rows * SIMULATED, sizeof *drawn);
     if (!v->place || !drawn) {
         st = pal_no_memory(err);
@@ -303,6 +323,8 @@ static enum pal_status simulate(struct making *m, struct pal_error *err)
             sample[s] = drawn[s * v->rows + r].y;
         find_quantiles(sample, v->place + r * QUANTILES);
     }
+    for (size_t r = 0; r < v->rungs; r++)
+        m->k->last_expected[r] = v->rung[r].expected;
 done:
     mem_free(drawn);
     return st;
@@ -433,7 +455,7 @@ static enum pal_status refresh(struct bandit *b, int64_t now_ms, struct pal_erro
         goto done;
     st = make_rungs(&m, err);
     if (st == PAL_OK)
-        st = simulate(&m, err);
+        st = simulate(&m, old, err);
     if (st == PAL_OK)
         st = make_orders(&m, old, now_ms, err);
     if (st != PAL_OK)
