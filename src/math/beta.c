@@ -122,7 +122,7 @@ double beta_logit_above(double a, double b, double y, double p, struct rng *rng)
     double x = beta_from_logit(y), slope = b * x - a * (1 - x); /* of the tangent, downwards */
     double curve = (a + b) * x * (1 - x);
     /* near the top of the density the tangent is flat and of no use, but then much lies above y */
-    long tries = p > 0.1 || slope * slope < 0.25 * curve ? TRIES : 0;
+    long tries = p > 0.35 || slope * slope < 0.1 * curve ? TRIES : 0;
     while (tries > 0 || !(slope > 0)) {
         double drawn = beta_logit(a, b, rng);
         if (drawn > y)
