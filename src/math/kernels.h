@@ -57,6 +57,14 @@ struct kernels {
     /* acc[index[j]] += a * value[j] for j < k; no index twice. value NULL = all one */
     void (*scatter_axpy)(float a, const uint32_t *index, const float *value, size_t k, float *acc);
 
+    /* Products of bytes, exact and so the same in every variant; see quantized.h for what they are
+     * for. A (blocks, groups, 16, 4): sixteen rows at a time, four columns together, each byte the
+     * value + 128, values from -127 to 127. x (4 groups) from -127 to 127. With dot the sum of
+     * value * x over a row: out[row] = dot * (scale[row] * t), best[block] = the largest of its
+     * sixteen. A, out and scale (16 blocks) on 64-byte borders; 4 groups up to 1024. */
+    void (*packed_scores)(const uint8_t *A, size_t blocks, size_t groups, const int8_t *x,
+                          const float *scale, float t, float *out, float *best);
+
     /* See solve.h, whose functions call these. */
     int (*cholesky_factor)(float *A, size_t d, size_t stride);
     void (*cholesky_solve)(const float *U, size_t d, size_t stride, float *x);

@@ -101,4 +101,37 @@ static inline vec v_rsqrt(vec x)
 
 #include "math/kernels_simd.h"
 
+/* value * x of 32 bytes, sums of four: the sign goes over to x, so that the pairs' sums, at most
+ * 2 * 127 * 127, fit 16 bits. */
+static inline __m256i four_products(const uint8_t *A, __m256i x)
+{
+    __m256i value = _mm256_xor_si256(_mm256_load_si256((const __m256i *)A), _mm256_set1_epi8(-128));
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(value), _mm256_sign_epi8(x, value));
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+static void packed_scores(const uint8_t *A, size_t blocks, size_t groups, const int8_t *x,
+                          const float *scale, float t, float *out, float *best)
+{
+    for (size_t b = 0; b < blocks; b++, A += groups * 64) {
+        __m256i low = _mm256_setzero_si256(), high = low;
+        for (size_t g = 0; g < groups; g++) {
+            int32_t four;
+            memcpy(&four, x + 4 * g, sizeof four);
+            __m256i xv = _mm256_set1_epi32(four);
+            low = _mm256_add_epi32(low, four_products(A + 64 * g, xv));
+            high = _mm256_add_epi32(high, four_products(A + 64 * g + 32, xv));
+        }
+        vec tv = v_set(t);
+        vec first = v_mul(_mm256_cvtepi32_ps(low), v_mul(v_load(scale + 16 * b), tv));
+        vec second = v_mul(_mm256_cvtepi32_ps(high), v_mul(v_load(scale + 16 * b + 8), tv));
+        v_store(out + 16 * b, first);
+        v_store(out + 16 * b + 8, second);
+        vec most = _mm256_max_ps(first, second);
+        most = _mm256_max_ps(most, _mm256_permute2f128_ps(most, most, 1));
+        most = _mm256_max_ps(most, _mm256_shuffle_ps(most, most, 0x4e));
+        best[b] = v_first(_mm256_max_ps(most, _mm256_shuffle_ps(most, most, 0xb1)));
+    }
+}
+
 SIMD_TABLE(kernels_avx2);

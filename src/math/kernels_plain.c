@@ -74,6 +74,22 @@ static void scatter_axpy(float a, const uint32_t *index, const float *value, siz
         acc[index[j]] += a * (value ? value[j] : 1);
 }
 
+static void packed_scores(const uint8_t *A, size_t blocks, size_t groups, const int8_t *x,
+                          const float *scale, float t, float *out, float *best)
+{
+    for (size_t b = 0; b < blocks; b++) {
+        best[b] = -INFINITY;
+        for (size_t row = 0; row < 16; row++) {
+            int32_t dot = 0;
+            for (size_t c = 0; c < 4 * groups; c++)
+                dot += (A[((b * groups + c / 4) * 16 + row) * 4 + c % 4] - 128) * x[c];
+            float score = (float)dot * (scale[16 * b + row] * t);
+            out[16 * b + row] = score;
+            best[b] = score > best[b] ? score : best[b];
+        }
+    }
+}
+
 static int cholesky_factor(float *A, size_t d, size_t stride)
 {
     for (size_t i = 0; i < d; i++) {
@@ -139,6 +155,7 @@ const struct kernels kernels_plain = {
     .gather_apply = gather_apply,
     .gather_syrk = gather_syrk,
     .scatter_axpy = scatter_axpy,
+    .packed_scores = packed_scores,
     .cholesky_factor = cholesky_factor,
     .cholesky_solve = cholesky_solve,
     .cg_begin = cg_begin,

@@ -8,6 +8,7 @@
 #include "math/kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 enum { ROWS = 90, MOST = 1100, GUARD = 24 };
 static const float untouched = 12345.5f;
@@ -331,6 +332,41 @@ static void check_scatter_axpy(const struct kernels *k)
     }
 }
 
+/* Whole numbers: the same to the bit as adding them up. */
+static void check_packed_scores(const struct kernels *k)
+{
+    enum { BLOCKS = 11, GROUPS = 40 };
+    static uint8_t A[BLOCKS * GROUPS * 64] __attribute__((aligned(64)));
+    static float scale[BLOCKS * 16] __attribute__((aligned(64)));
+    static float out[BLOCKS * 16 + 16] __attribute__((aligned(64)));
+    int8_t x[4 * GROUPS];
+    float best[BLOCKS + 1];
+    for (size_t blocks = 0; blocks <= BLOCKS; blocks++)
+        for (size_t groups = 1; groups <= GROUPS; groups += blocks % 2 ? 1 : 13) {
+            bool extreme = (blocks + groups) % 3 == 0; /* the largest sums there can be */
+            for (size_t i = 0; i < blocks * groups * 64; i++)
+                A[i] = (uint8_t)(extreme ? (i % 5 ? 255 : 1) : 1 + rng_below(&rng, 255));
+            for (size_t i = 0; i < 4 * groups; i++)
+                x[i] = (int8_t)(extreme ? (i % 7 ? 127 : -127) : (int)rng_below(&rng, 255) - 127);
+            random_floats(scale, blocks * 16);
+            out[blocks * 16] = best[blocks] = untouched;
+            k->packed_scores(A, blocks, groups, x, scale, 0.37f, out, best);
+            for (size_t b = 0; b < blocks; b++) {
+                float most = -INFINITY;
+                for (size_t row = 0; row < 16; row++) {
+                    int sum = 0;
+                    for (size_t c = 0; c < 4 * groups; c++)
+                        sum += (A[b * groups * 64 + c / 4 * 64 + row * 4 + c % 4] - 128) * x[c];
+                    float want = (float)sum * (scale[b * 16 + row] * 0.37f);
+                    assert_true(out[b * 16 + row] == want);
+                    most = want > most ? want : most;
+                }
+                assert_true(best[b] == most);
+            }
+            assert_true(out[blocks * 16] == untouched && best[blocks] == untouched);
+        }
+}
+
 #define VARIANTS_TEST(kernel)                                                                      \
     static void every_##kernel(void **state)                                                       \
     {                                                                                              \
@@ -346,6 +382,7 @@ VARIANTS_TEST(gather_axpy)
 VARIANTS_TEST(gather_apply)
 VARIANTS_TEST(gather_syrk)
 VARIANTS_TEST(scatter_axpy)
+VARIANTS_TEST(packed_scores)
 
 static void pinning(void **state)
 {
@@ -368,11 +405,17 @@ static void pinning(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_dot),          cmocka_unit_test(every_axpy),
-        cmocka_unit_test(every_gemv),         cmocka_unit_test(every_gemm),
-        cmocka_unit_test(every_gather_dot),   cmocka_unit_test(every_gather_axpy),
-        cmocka_unit_test(every_gather_apply), cmocka_unit_test(every_gather_syrk),
-        cmocka_unit_test(every_scatter_axpy), cmocka_unit_test(pinning),
+        cmocka_unit_test(every_dot),
+        cmocka_unit_test(every_axpy),
+        cmocka_unit_test(every_gemv),
+        cmocka_unit_test(every_gemm),
+        cmocka_unit_test(every_gather_dot),
+        cmocka_unit_test(every_gather_axpy),
+        cmocka_unit_test(every_gather_apply),
+        cmocka_unit_test(every_gather_syrk),
+        cmocka_unit_test(every_scatter_axpy),
+        cmocka_unit_test(every_packed_scores),
+        cmocka_unit_test(pinning),
     };
     return cmocka_run_group_tests_name("math/kernels", tests, NULL, NULL);
 }
