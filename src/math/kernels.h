@@ -65,6 +65,15 @@ struct kernels {
     void (*packed_scores)(const uint8_t *A, size_t blocks, size_t groups, const int8_t *x,
                           const float *scale, float t, float *out, float *best);
 
+    /* Which of sixteen have about[i] + norm[i] * by_norm + error[i] * by_error >= floor: bit i.
+     * about, norm, error on 64-byte borders */
+    unsigned (*reaching)(const float *about, const float *norm, const float *error, float by_norm,
+                         float by_error, float floor);
+
+    /* rank[i] = how many of x (n) come before x[i] when they are sorted, the largest first, equal
+     * ones as they stand. n * n comparisons. No NaN */
+    void (*ranks)(const float *x, size_t n, uint32_t *rank);
+
     /* See solve.h, whose functions call these. */
     int (*cholesky_factor)(float *A, size_t d, size_t stride);
     void (*cholesky_solve)(const float *U, size_t d, size_t stride, float *x);

@@ -3,6 +3,7 @@
 #include "math/kernels_variants.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 typedef __m256 vec;
 enum { W = 8, ROWS = 4 };
@@ -131,6 +132,42 @@ static void packed_scores(const uint8_t *A, size_t blocks, size_t groups, const 
         most = _mm256_max_ps(most, _mm256_permute2f128_ps(most, most, 1));
         most = _mm256_max_ps(most, _mm256_shuffle_ps(most, most, 0x4e));
         best[b] = v_first(_mm256_max_ps(most, _mm256_shuffle_ps(most, most, 0xb1)));
+    }
+}
+
+static unsigned reaching(const float *about, const float *norm, const float *error, float by_norm,
+                         float by_error, float floor)
+{
+    unsigned mask = 0;
+    for (int i = 0; i < 2 * W; i += W) {
+        vec x = v_fma(v_load(norm + i), v_set(by_norm), v_load(about + i));
+        x = v_fma(v_load(error + i), v_set(by_error), x);
+        int bits = _mm256_movemask_ps(_mm256_cmp_ps(x, v_set(floor), _CMP_GE_OQ));
+        mask |= (unsigned)bits << i;
+    }
+    return mask;
+}
+
+/* How many of x (n) are above a, or at least a where `equal`. */
+static inline unsigned count_before(const float *x, size_t n, vec a, bool equal)
+{
+    unsigned count = 0;
+    for (size_t j = 0; j < n; j += W) {
+        vec some = v_some(x + j, n - j);
+        vec is = equal ? _mm256_cmp_ps(some, a, _CMP_GE_OQ) : _mm256_cmp_ps(some, a, _CMP_GT_OQ);
+        unsigned mask = (unsigned)_mm256_movemask_ps(is);
+        if (n - j < W)
+            mask &= (1u << (n - j)) - 1;
+        count += (unsigned)__builtin_popcount(mask);
+    }
+    return count;
+}
+
+static void ranks(const float *x, size_t n, uint32_t *rank)
+{
+    for (size_t i = 0; i < n; i++) {
+        vec a = v_set(x[i]);
+        rank[i] = count_before(x, i, a, true) + count_before(x + i, n - i, a, false);
     }
 }
 

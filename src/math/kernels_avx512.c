@@ -174,4 +174,30 @@ static void packed_scores(const uint8_t *A, size_t blocks, size_t groups, const 
         kernels_avx2.packed_scores(A, blocks, groups, x, scale, t, out, best);
 }
 
+static unsigned reaching(const float *about, const float *norm, const float *error, float by_norm,
+                         float by_error, float floor)
+{
+    vec x = v_fma(v_load(norm), v_set(by_norm), v_load(about));
+    x = v_fma(v_load(error), v_set(by_error), x);
+    return _mm512_cmp_ps_mask(x, v_set(floor), _CMP_GE_OQ);
+}
+
+/* Those before i need to be at least as large, those after it larger. */
+static void ranks(const float *x, size_t n, uint32_t *rank)
+{
+    for (size_t i = 0; i < n; i++) {
+        vec a = v_set(x[i]);
+        unsigned count = 0;
+        for (size_t j = 0; j < n; j += W) {
+            __mmask16 here = n - j < W ? first(n - j) : 0xffff;
+            __mmask16 earlier = i >= j + W ? 0xffff : i > j ? first(i - j) : 0;
+            vec some = _mm512_maskz_loadu_ps(here, x + j);
+            count += (unsigned)__builtin_popcount(
+                _mm512_mask_cmp_ps_mask(here & earlier, some, a, _CMP_GE_OQ) |
+                _mm512_mask_cmp_ps_mask(here & ~earlier, some, a, _CMP_GT_OQ));
+        }
+        rank[i] = count;
+    }
+}
+
 SIMD_TABLE(kernels_avx512);

@@ -90,6 +90,24 @@ static void packed_scores(const uint8_t *A, size_t blocks, size_t groups, const 
     }
 }
 
+static unsigned reaching(const float *about, const float *norm, const float *error, float by_norm,
+                         float by_error, float floor)
+{
+    unsigned mask = 0;
+    for (unsigned i = 0; i < 16; i++)
+        mask |= (unsigned)(about[i] + norm[i] * by_norm + error[i] * by_error >= floor) << i;
+    return mask;
+}
+
+static void ranks(const float *x, size_t n, uint32_t *rank)
+{
+    for (size_t i = 0; i < n; i++) {
+        rank[i] = 0;
+        for (size_t j = 0; j < n; j++)
+            rank[i] += x[j] > x[i] || (x[j] == x[i] && j < i);
+    }
+}
+
 static int cholesky_factor(float *A, size_t d, size_t stride)
 {
     for (size_t i = 0; i < d; i++) {
@@ -156,6 +174,8 @@ const struct kernels kernels_plain = {
     .gather_syrk = gather_syrk,
     .scatter_axpy = scatter_axpy,
     .packed_scores = packed_scores,
+    .reaching = reaching,
+    .ranks = ranks,
     .cholesky_factor = cholesky_factor,
     .cholesky_solve = cholesky_solve,
     .cg_begin = cg_begin,

@@ -306,6 +306,8 @@ static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const 
         .gather_syrk = gather_syrk,                                                                \
         .scatter_axpy = scatter_axpy,                                                              \
         .packed_scores = packed_scores,                                                            \
+        .reaching = reaching,                                                                      \
+        .ranks = ranks,                                                                            \
         .cholesky_factor = factor,                                                                 \
         .cholesky_solve = solve,                                                                   \
         .cg_begin = start_cg,                                                                      \

@@ -1,13 +1,15 @@
-/* See quantized.h. A row y is kept as ŷ = s v: s a float, v whole numbers from -127 to 127. So is
- * the vector asked for, x ≈ x̂ = t p. What the products of whole numbers give, ŷ·x̂, is off by
+/* See quantized.h. A row y is kept as y' = s v: s a float, v whole numbers from -127 to 127. So is
+ * the vector asked for: x is about x' = t p. What the products of whole numbers give, y'·x', is off
+ * by
  *
- *     y·x − ŷ·x̂ = ŷ·(x − x̂) + (y − ŷ)·x,     at most |ŷ| |x − x̂| + |y − ŷ| |x|  (Cauchy, Schwarz),
+ *     y·x − y'·x' = y'·(x − x') + (y − y')·x,    at most |y'| |x − x'| + |y − y'| |x|,
  *
- * where all four lengths are known: two for each row, two for x. Then
+ * (Cauchy, Schwarz), where all four lengths are known: two for each row, two for x. Then
  *
  *   1. all approximate products, sixteen rows at a time (kernels.h), and the best of each sixteen;
- *   2. a threshold that at least k of these bests pass: so k rows pass it. Their exact products are
- *      computed; the k-th best of them, L, is one that the k-th best of all can't be below;
+ *   2. a threshold that at least k of these bests pass: so k rows pass it. The lowest that any of
+ *      them can be, approximation minus bound, is a limit L that the k-th best of all can't be
+ *      below;
  *   3. every row whose approximation plus its bound reaches L: only these can be among the best.
  *      Their exact products decide, in the arithmetic of gemv, to the bit.
  *
@@ -23,7 +25,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { ROWS = 16, LIMIT = 127, MOST_COLS = 1024 };
+enum { ROWS = 16, LIMIT = 127, MOST_COLS = 1024, SORTED = 400 };
 
 /* For sums of up to 1024 floats, each rounded to 24 bits, and a few roundings more. */
 #define SLACK   (2 * (MOST_COLS + 16) * 0x1p-24)
@@ -33,11 +35,16 @@ enum { ROWS = 16, LIMIT = 127, MOST_COLS = 1024 };
 
 /* ---- making the copy ---- */
 
+static size_t padded(size_t blocks)
+{
+    return (blocks + ROWS - 1) / ROWS * ROWS;
+}
+
 uint64_t quantized_bytes(uint64_t rows, uint64_t cols, bool divided)
 {
     uint64_t blocks = (rows + ROWS - 1) / ROWS, groups = (cols + 3) / 4;
     uint64_t bytes = divided ? 0 : blocks * groups * 64;
-    return bytes + blocks * (3 * ROWS + 2) * sizeof(float);
+    return bytes + (blocks * 3 * ROWS + padded(blocks) * 2) * sizeof(float);
 }
 
 static enum pal_status make_room(struct quantized *q, struct pal_error *err)
@@ -45,7 +52,7 @@ static enum pal_status make_room(struct quantized *q, struct pal_error *err)
     q->scale = mem_aligned(q->blocks * ROWS, sizeof *q->scale);
     q->norm = mem_aligned(q->blocks * ROWS, sizeof *q->norm);
     q->error = mem_aligned(q->blocks * ROWS, sizeof *q->error);
-    q->most = mem_alloc(q->blocks * 2, sizeof *q->most);
+    q->most = mem_aligned(padded(q->blocks) * 2, sizeof *q->most);
     return q->scale && q->norm && q->error && q->most ? PAL_OK : pal_no_memory(err);
 }
 
@@ -87,12 +94,13 @@ static void pack_row(struct quantized *q, uint32_t row, const float *A)
 static void find_most(struct quantized *q)
 {
     q->longest = 0;
+    memset(q->most, 0, padded(q->blocks) * 2 * sizeof *q->most);
     for (size_t i = 0; i < q->blocks * ROWS; i++) {
-        float *most = q->most + i / ROWS * 2;
+        float *norm = q->most + i / ROWS, *error = norm + padded(q->blocks);
         if (i >= q->rows)
             q->scale[i] = q->norm[i] = q->error[i] = 0;
-        most[0] = i % ROWS == 0 ? q->norm[i] : fmaxf(most[0], q->norm[i]);
-        most[1] = i % ROWS == 0 ? q->error[i] : fmaxf(most[1], q->error[i]);
+        *norm = i % ROWS == 0 ? q->norm[i] : fmaxf(*norm, q->norm[i]);
+        *error = i % ROWS == 0 ? q->error[i] : fmaxf(*error, q->error[i]);
         q->longest = fmaxf(q->longest, fmaxf(q->norm[i], q->error[i]));
     }
 }
@@ -160,34 +168,43 @@ struct asking {
     const float *A, *x;
     const uint8_t *skip;
     size_t k;
-    float *about;     /* (16 blocks) approximate products; -INFINITY for rows that don't count */
-    float *best;      /* (blocks) the best of each sixteen */
-    float from_norm;  /* a row's bound is norm * from_norm… */
-    float from_error; /* …+ error * from_error */
-    uint32_t *row;    /* (room for all rows) those looked at */
-    float *exact;     /* (the same) their products */
+    float *about;   /* (16 blocks) approximate products; -INFINITY for rows that don't count */
+    float *best;    /* (blocks) the best of each sixteen */
+    float by_norm;  /* a row's bound is norm * by_norm… */
+    float by_error; /* …+ error * by_error */
+    uint32_t *row;  /* (room for all rows) those looked at */
+    float *exact;   /* (the same) their products */
 };
+
+static void drop_from_block(struct asking *a, size_t b)
+{
+    a->best[b] = -INFINITY;
+    for (size_t i = b * ROWS; i < (b + 1) * ROWS; i++) {
+        if (i >= a->q->rows || (a->skip && a->skip[i]))
+            a->about[i] = -INFINITY;
+        a->best[b] = a->about[i] > a->best[b] ? a->about[i] : a->best[b];
+    }
+}
 
 /* Rows to be skipped, and what fills the last block, drop out. */
 static void drop_rows(struct asking *a)
 {
-    const struct quantized *q = a->q;
-    for (size_t b = 0; b < q->blocks; b++) {
-        size_t first = b * ROWS, n = q->rows - first < ROWS ? q->rows - first : ROWS;
-        uint64_t two[2] = {1, 1};
-        if (n == ROWS && !a->skip)
-            continue;
-        if (n == ROWS)
-            memcpy(two, a->skip + first, sizeof two);
-        if (!(two[0] | two[1]))
-            continue;
-        a->best[b] = -INFINITY;
-        for (size_t i = first; i < first + ROWS; i++) {
-            if (i >= q->rows || (a->skip && a->skip[i]))
-                a->about[i] = -INFINITY;
-            a->best[b] = a->about[i] > a->best[b] ? a->about[i] : a->best[b];
-        }
+    size_t whole = a->q->rows / ROWS, together = 4, b = 0;
+    for (; a->skip && b < whole; b += together) {
+        uint64_t word[8];
+        together = b + 4 <= whole ? 4 : 1;
+        memcpy(word, a->skip + b * ROWS, together * ROWS);
+        uint64_t any = word[0] | word[1];
+        if (together == 4)
+            any |= word[2] | word[3] | word[4] | word[5] | word[6] | word[7];
+        for (size_t i = 0; any && i < together; i++)
+            if (word[2 * i] | word[2 * i + 1])
+                drop_from_block(a, b + i);
     }
+    if (whole < a->q->blocks)
+        drop_from_block(a, whole);
+    for (b = a->q->blocks; b < padded(a->q->blocks); b++)
+        a->best[b] = -INFINITY;
 }
 
 static size_t count_from(const float *x, size_t n, float floor)
@@ -230,47 +247,64 @@ static float find_threshold(const float *best, size_t n, size_t k)
 
 static void find_exact(struct asking *a, size_t n)
 {
-    kernels()->gather_dot(a->A, a->q->cols, a->q->cols, a->row, n, a->x, a->exact);
+    kernels()->gather_dot(a->A, a->q->cols, a->q->cols, a->row, n, 0, a->x, a->exact);
     const float *divisor = a->q->divisor;
     for (size_t i = 0; divisor && i < n; i++)
         a->exact[i] = divisor[a->row[i]] > 0 ? a->exact[i] / divisor[a->row[i]] : 0;
 }
 
-/* The rows that reach the threshold as approximated; how many. */
-static size_t list_passing(struct asking *a, float threshold)
-{
-    size_t n = 0;
-    for (size_t b = 0; b < a->q->blocks; b++)
-        for (size_t i = b * ROWS; a->best[b] >= threshold && i < (b + 1) * ROWS; i++) {
-            a->row[n] = (uint32_t)i;
-            n += a->about[i] >= threshold;
-        }
-    return n;
-}
-
-/* The rows that may reach L. */
-static size_t list_candidates(struct asking *a, float least)
+/* Writes the rows whose approximation plus norm * by_norm + error * by_error reaches the floor,
+ * ascending, to a->row; returns how many. Sixteen blocks at a time, by their best row and largest
+ * bound, then sixteen rows. */
+static size_t list_reaching(struct asking *a, float by_norm, float by_error, float floor)
 {
     const struct quantized *q = a->q;
-    size_t n = 0;
-    for (size_t b = 0; b < q->blocks; b++) {
-        float bound = q->most[2 * b] * a->from_norm + q->most[2 * b + 1] * a->from_error;
-        if (!(a->best[b] + bound + TINY >= least))
-            continue;
-        for (size_t i = b * ROWS; i < (b + 1) * ROWS; i++) {
-            a->row[n] = (uint32_t)i;
-            bound = q->norm[i] * a->from_norm + q->error[i] * a->from_error;
-            n += a->about[i] + bound + TINY >= least && a->about[i] > -INFINITY;
+    unsigned (*reaching)(const float *, const float *, const float *, float, float, float) =
+        kernels()->reaching;
+    size_t n = 0, wide = padded(q->blocks);
+    for (size_t b = 0; b < q->blocks; b += ROWS) {
+        unsigned blocks =
+            reaching(a->best + b, q->most + b, q->most + wide + b, by_norm, by_error, floor);
+        for (; blocks; blocks &= blocks - 1) {
+            size_t i = (b + (size_t)__builtin_ctz(blocks)) * ROWS;
+            unsigned rows =
+                reaching(a->about + i, q->norm + i, q->error + i, by_norm, by_error, floor);
+            for (; rows; rows &= rows - 1)
+                a->row[n++] = (uint32_t)(i + (size_t)__builtin_ctz(rows));
         }
     }
     return n;
 }
 
-/* The k-th best exact product of the first n rows. */
-static float kth_of(struct asking *a, size_t n, struct scored *out)
+/* The lowest that any of the rows that reach the threshold as approximated can be. */
+static float find_least(struct asking *a, float threshold)
 {
-    find_exact(a, n);
-    return topk(a->exact, n, a->k, out) == a->k ? out[a->k - 1].score : -INFINITY;
+    const struct quantized *q = a->q;
+    float least = INFINITY;
+    size_t n = list_reaching(a, 0, 0, threshold);
+    for (size_t j = 0; j < n; j++) {
+        size_t i = a->row[j];
+        float low = a->about[i] - (q->norm[i] * a->by_norm + q->error[i] * a->by_error);
+        least = low < least ? low : least;
+    }
+    return least - 2 * TINY;
+}
+
+/* The k best of the n exact products, in order. */
+static size_t sort_exact(struct asking *a, size_t n, struct arena *tmp, struct scored *out)
+{
+    uint32_t *rank = n <= SORTED ? arena_alloc(tmp, n, sizeof *rank) : NULL;
+    if (!rank) {
+        size_t count = topk(a->exact, n, a->k, out);
+        for (size_t i = 0; i < count; i++)
+            out[i].index = a->row[out[i].index];
+        return count;
+    }
+    kernels()->ranks(a->exact, n, rank);
+    for (size_t i = 0; i < n; i++)
+        if (rank[i] < a->k)
+            out[rank[i]] = (struct scored){a->row[i], a->exact[i]};
+    return n < a->k ? n : a->k;
 }
 
 /* x in bytes, padded to whole groups; the factors of the bounds. false = out of range. */
@@ -285,18 +319,18 @@ static bool round_x(struct asking *a, int8_t *p, float *t)
         return false;
     memset(p, 0, 4 * q->groups);
     *t = round_row(a->x, q->cols, p, &norm, &error);
-    a->from_norm = (float)(error + SLACK * (length + norm)) * UPWARDS;
-    a->from_error = (float)(length + SLACK * length) * UPWARDS;
+    a->by_norm = (float)(error + SLACK * (length + norm)) * UPWARDS;
+    a->by_error = (float)(length + SLACK * length) * UPWARDS;
     return true;
 }
 
 static bool make_scratch(struct asking *a, struct arena *tmp)
 {
-    size_t padded = a->q->blocks * ROWS;
-    a->about = arena_alloc(tmp, padded, sizeof *a->about);
-    a->best = arena_alloc(tmp, a->q->blocks, sizeof *a->best);
-    a->row = arena_alloc(tmp, padded + 1, sizeof *a->row);
-    a->exact = arena_alloc(tmp, padded + 1, sizeof *a->exact);
+    size_t rows = a->q->blocks * ROWS;
+    a->about = arena_alloc(tmp, rows, sizeof *a->about);
+    a->best = arena_alloc(tmp, padded(a->q->blocks), sizeof *a->best);
+    a->row = arena_alloc(tmp, rows, sizeof *a->row);
+    a->exact = arena_alloc(tmp, rows, sizeof *a->exact);
     return a->about && a->best && a->row && a->exact;
 }
 
@@ -317,14 +351,12 @@ enum pal_status quantized_top(const struct quantized *q, const float *A, const f
     float threshold = find_threshold(a.best, q->blocks, k);
     if (threshold == -INFINITY)
         return PAL_OK;
-    float least = kth_of(&a, list_passing(&a, threshold), out);
+    float least = find_least(&a, threshold);
     if (!isfinite(least))
         return PAL_OK;
-    size_t n = list_candidates(&a, least);
+    size_t n = list_reaching(&a, a.by_norm, a.by_error, least);
     find_exact(&a, n);
-    *count = topk(a.exact, n, k, out);
-    for (size_t i = 0; i < *count; i++)
-        out[i].index = a.row[out[i].index];
+    *count = sort_exact(&a, n, tmp, out);
     *done = true;
     return PAL_OK;
 }

@@ -21,7 +21,7 @@ struct quantized {
     float *scale;          /* (16 blocks) a row is about scale * value */
     float *norm;           /* (16 blocks) the length of that approximation… */
     float *error;          /* (16 blocks) …and of what it leaves out */
-    float *most;           /* (blocks, 2) the largest norm and error in each block */
+    float *most;           /* (2, whole sixteens of blocks) the largest norm and error in each */
     float longest;         /* of all norms and errors */
     const float *divisor;  /* (rows) borrowed; NULL = ones */
     uint8_t *own;          /* packed, if it is this one's own */

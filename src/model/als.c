@@ -28,6 +28,7 @@
 
 #include "base/mem.h"
 #include "math/kernels.h"
+#include "math/quantized.h"
 
 #include <math.h>
 #include <string.h>
@@ -44,8 +45,9 @@ struct als_model {
     struct model model;
     const float *Y; /* (items, d): own, or in the file */
     float *own;
-    float *length;        /* (items) |y| */
-    struct als_side side; /* Y as the side that fold-in holds still */
+    float *length;                  /* (items) |y| */
+    struct als_side side;           /* Y as the side that fold-in holds still */
+    struct quantized bytes, angles; /* Y, and Y with rows of length 1, for finding the best */
 };
 
 #define FIELD(name) offsetof(struct als_options, name)
@@ -97,7 +99,10 @@ static uint64_t als_memory(const void *options, uint64_t users, uint64_t items, 
     struct als_settings set = settings_of(options);
     uint64_t vectors = (users + items) * set.factors * sizeof(float);
     uint64_t transposed = entries * 8 + (items + 1) * 8;
-    return vectors + transposed + als_half_bytes(&set, entries, pool_cores()) + items * 4;
+    uint64_t half = als_half_bytes(&set, entries, pool_cores());
+    uint64_t bytes = quantized_bytes(items, set.factors, false) + quantized_bytes(items, 0, true);
+    uint64_t halves = users * set.factors * sizeof(float) + transposed + half; /* freed by then */
+    return vectors + transposed + half + items * 4 + (bytes > halves ? bytes - halves : 0);
 }
 
 /* ---- training ---- */
@@ -150,7 +155,10 @@ static enum pal_status get_ready(struct als_model *m, const struct als_settings 
         const float *y = m->Y + i * d;
         m->length[i] = sqrtf(kernels()->dot(y, y, d));
     }
-    return als_side_init(&m->side, set, m->Y, items, pool, err);
+    enum pal_status st = als_side_init(&m->side, set, m->Y, items, pool, err);
+    if (st == PAL_OK)
+        st = quantized_init(&m->bytes, m->Y, items, d, err);
+    return st == PAL_OK ? quantized_divided(&m->angles, &m->bytes, m->length, err) : st;
 }
 
 static enum pal_status als_fit(struct model *m, const struct training *t, const struct run *run,
@@ -251,17 +259,61 @@ static enum pal_status als_score(const struct model *model, const struct history
     return PAL_OK;
 }
 
+static enum pal_status als_retrieve(const struct model *model, const struct history *h,
+                                    const uint8_t *skip, size_t k, struct arena *tmp,
+                                    struct scored *out, size_t *count, bool *done,
+                                    struct pal_error *err)
+{
+    const struct als_model *m = self(model);
+    float *scratch = arena_alloc(tmp, als_scratch(&m->side, h->n), sizeof *scratch);
+    float *x = arena_alloc(tmp, m->side.set.factors, sizeof *x);
+    if (!scratch || !x)
+        return pal_no_memory(err);
+    als_solve_row(&m->side, h->item, h->weight, h->n, x, scratch);
+    return quantized_top(&m->bytes, m->Y, x, skip, k, tmp, out, count, done, err);
+}
+
+/* y / |y|; zeros for an item without a vector. NULL when memory is out. */
+static const float *direction(const struct als_model *m, uint32_t item, struct arena *tmp)
+{
+    size_t d = m->side.set.factors;
+    float *x = arena_alloc(tmp, d, sizeof *x);
+    for (size_t i = 0; x && i < d; i++)
+        x[i] = m->length[item] > 0 ? m->Y[item * d + i] / m->length[item] : 0;
+    return x;
+}
+
 /* The cosine of the angle between two items' vectors; 0 for an item without one. */
 static enum pal_status als_similar(const struct model *model, uint32_t item, float *scores,
                                    struct arena *tmp, struct pal_error *err)
 {
     const struct als_model *m = self(model);
-    size_t d = m->side.set.factors;
-    score_one(m, m->Y + item * d, scores);
-    for (uint32_t i = 0; i < model->ids.count; i++) {
-        float lengths = m->length[i] * m->length[item];
-        scores[i] = lengths > 0 ? scores[i] / lengths : 0;
-    }
+    const float *x = direction(m, item, tmp);
+    if (!x)
+        return pal_no_memory(err);
+    score_one(m, x, scores);
+    for (uint32_t i = 0; i < model->ids.count; i++)
+        scores[i] = m->length[i] > 0 ? scores[i] / m->length[i] : 0;
+    return PAL_OK;
+}
+
+static enum pal_status als_nearest(const struct model *model, uint32_t item, size_t k,
+                                   struct arena *tmp, struct scored *out, size_t *count, bool *done,
+                                   struct pal_error *err)
+{
+    const struct als_model *m = self(model);
+    const float *x = direction(m, item, tmp);
+    struct scored *found = arena_alloc(tmp, k + 1, sizeof *found); /* one of them may be itself */
+    size_t n;
+    if (!x || !found)
+        return pal_no_memory(err);
+    enum pal_status st = quantized_top(&m->angles, m->Y, x, NULL, k + 1, tmp, found, &n, done, err);
+    if (st != PAL_OK || !*done)
+        return st;
+    *count = 0;
+    for (size_t i = 0; i < n && *count < k; i++)
+        if (found[i].index != item)
+            out[(*count)++] = found[i];
     return PAL_OK;
 }
 
@@ -308,6 +360,8 @@ static enum pal_status als_load(struct model *m, const struct tensors *file, str
 static void als_done(struct model *m)
 {
     als_side_done(&self(m)->side);
+    quantized_done(&self(m)->bytes);
+    quantized_done(&self(m)->angles);
     mem_free(self(m)->length);
     mem_free(self(m)->own);
 }
@@ -323,7 +377,9 @@ const struct model_ops model_als = {
     .memory = als_memory,
     .fit = als_fit,
     .score = als_score,
+    .retrieve = als_retrieve,
     .similar = als_similar,
+    .nearest = als_nearest,
     .explain = als_explain,
     .save = als_save,
     .load = als_load,

@@ -143,10 +143,16 @@ enum pal_status model_top(const struct model *m, const struct history *h, const 
                           struct pal_error *err)
 {
     uint32_t n = model_items(m);
+    enum pal_status st = PAL_OK;
+    bool done = false;
+    if (m->ops->retrieve)
+        st = m->ops->retrieve(m, h, skip, k, tmp, out, count, &done, err);
+    if (st != PAL_OK || done)
+        return st;
     float *scores = arena_alloc(tmp, n, sizeof *scores);
     if (!scores)
         return pal_no_memory(err);
-    enum pal_status st = m->ops->score(m, h, 1, scores, tmp, err);
+    st = m->ops->score(m, h, 1, scores, tmp, err);
     if (st != PAL_OK)
         return st;
     for (uint32_t i = 0; skip && i < n; i++)
@@ -163,10 +169,16 @@ enum pal_status model_similar(const struct model *m, uint32_t item, size_t k, st
         return pal_fail(err, PAL_EUNSUPPORTED, "%s can't tell which items are similar",
                         m->ops->name);
     assert(item < n);
+    enum pal_status st = PAL_OK;
+    bool done = false;
+    if (m->ops->nearest)
+        st = m->ops->nearest(m, item, k, tmp, out, count, &done, err);
+    if (st != PAL_OK || done)
+        return st;
     float *scores = arena_alloc(tmp, n, sizeof *scores);
     if (!scores)
         return pal_no_memory(err);
-    enum pal_status st = m->ops->similar(m, item, scores, tmp, err);
+    st = m->ops->similar(m, item, scores, tmp, err);
     if (st != PAL_OK)
         return st;
     scores[item] = -INFINITY;

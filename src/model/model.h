@@ -91,10 +91,21 @@ struct model_ops {
     enum pal_status (*score)(const struct model *m, const struct history *h, size_t n,
                              float *scores, struct arena *tmp, struct pal_error *err);
 
+    /* model_top without scoring every item: the same items, scores and order as by score, to the
+     * bit; or *done = false where that would not pay. NULL = always by score. */
+    enum pal_status (*retrieve)(const struct model *m, const struct history *h, const uint8_t *skip,
+                                size_t k, struct arena *tmp, struct scored *out, size_t *count,
+                                bool *done, struct pal_error *err);
+
     /* scores (item count): how near each item is to this one; -INFINITY where they have nothing in
      * common. NULL without MODEL_SIMILAR. */
     enum pal_status (*similar)(const struct model *m, uint32_t item, float *scores,
                                struct arena *tmp, struct pal_error *err);
+
+    /* To similar what retrieve is to score; item itself is left out. NULL = always by similar. */
+    enum pal_status (*nearest)(const struct model *m, uint32_t item, size_t k, struct arena *tmp,
+                               struct scored *out, size_t *count, bool *done,
+                               struct pal_error *err);
 
     /* part (h->n): how much each item of the history adds to item's score. NULL without
      * MODEL_EXPLAIN. */

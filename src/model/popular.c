@@ -24,8 +24,9 @@ struct popular_options {
 
 struct popular_model {
     struct model model;
-    const float *score; /* (items) own, or in the file */
-    float *own;         /* NULL when loaded */
+    const float *score;   /* (items) own, or in the file */
+    float *own;           /* NULL when loaded */
+    struct scored *order; /* (items) the best first */
 };
 
 static const struct opt rows[] = {
@@ -93,6 +94,16 @@ static enum pal_status sum_decayed(const struct training *t, double half_life_s,
     return st;
 }
 
+static enum pal_status put_in_order(struct model *m, struct pal_error *err)
+{
+    uint32_t items = m->ids.count;
+    self(m)->order = mem_alloc(items, sizeof *self(m)->order);
+    if (!self(m)->order)
+        return pal_no_memory(err);
+    topk(self(m)->score, items, items, self(m)->order); /* every score is finite */
+    return PAL_OK;
+}
+
 static enum pal_status popular_fit(struct model *m, const struct training *t, const struct run *run,
                                    struct pal_error *err)
 {
@@ -120,6 +131,9 @@ static enum pal_status popular_fit(struct model *m, const struct training *t, co
         score[i] = (float)sum[i];
     self(m)->score = self(m)->own = score;
     score = NULL;
+    mem_free(sum); /* makes room for the order */
+    sum = NULL;
+    st = put_in_order(m, err);
 done:
     mem_free(sum);
     mem_free(score);
@@ -134,6 +148,20 @@ static enum pal_status popular_score(const struct model *m, const struct history
     return PAL_OK;
 }
 
+static enum pal_status popular_retrieve(const struct model *m, const struct history *h,
+                                        const uint8_t *skip, size_t k, struct arena *tmp,
+                                        struct scored *out, size_t *count, bool *done,
+                                        struct pal_error *err)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < m->ids.count && n < k; i++)
+        if (!skip || !skip[self(m)->order[i].index])
+            out[n++] = self(m)->order[i];
+    *count = n;
+    *done = true;
+    return PAL_OK;
+}
+
 static enum pal_status popular_save(const struct model *m, struct tensors_out *out,
                                     struct pal_error *err)
 {
@@ -143,12 +171,15 @@ static enum pal_status popular_save(const struct model *m, struct tensors_out *o
 static enum pal_status popular_load(struct model *m, const struct tensors *file,
                                     struct pal_error *err)
 {
-    return stored_floats_get(file, "popularity", m->ids.count, 0, &self(m)->score, err);
+    enum pal_status st =
+        stored_floats_get(file, "popularity", m->ids.count, 0, &self(m)->score, err);
+    return st == PAL_OK ? put_in_order(m, err) : st;
 }
 
 static void popular_done(struct model *m)
 {
     mem_free(self(m)->own);
+    mem_free(self(m)->order);
 }
 
 const struct model_ops model_popular = {
@@ -161,6 +192,7 @@ const struct model_ops model_popular = {
     .memory = popular_memory,
     .fit = popular_fit,
     .score = popular_score,
+    .retrieve = popular_retrieve,
     .save = popular_save,
     .load = popular_load,
     .done = popular_done,

@@ -204,12 +204,63 @@ static void the_smallest_worlds(void **state)
     }
 }
 
+static void assert_same_list(const struct scored *a, size_t n, const struct scored *b, size_t m,
+                             const char *what)
+{
+    if (n != m)
+        fail_msg("%s: %zu items, by scores %zu", what, n, m);
+    for (size_t i = 0; i < n; i++)
+        if (a[i].index != b[i].index || a[i].score != b[i].score)
+            fail_msg("%s: place %zu: item %u (%a), by scores %u (%a)", what, i, a[i].index,
+                     a[i].score, b[i].index, b[i].score);
+}
+
+/* Lists are those that scoring every item gives, to the bit, whatever short way there is: in a
+ * catalog large enough for it, with and without items to skip. */
+static void lists_are_those_of_the_scores(void **state)
+{
+    enum { MANY = 1300, K = 40 };
+    static float scores[MANY];
+    static uint8_t skip[MANY];
+    struct pal_error err;
+    for (size_t i = 0; model_at(i); i++) {
+        struct fitted f = fit_on(model_at(i), world_of_blocks(150, MANY, BLOCKS, 0.05, 7), 2, 5);
+        for (uint32_t turn = 0; turn < 12; turn++) {
+            static const size_t ks[] = {1, 7, K};
+            struct history h = history_in(&f.tmp, turn % BLOCKS, turn, turn % 7, turn % 5 ? 1 : -2);
+            struct scored got[K], want[K];
+            size_t k = ks[turn % 3], n, m;
+            for (uint32_t j = 0; j < MANY; j++)
+                skip[j] = turn > 3 && (j * 7919 + turn) % (turn + 2) == 0;
+            assert_ok(model_top(f.model, &h, skip, k, &f.tmp, got, &n, &err), &err);
+            assert_ok(model_score(f.model, &h, 1, scores, &f.tmp, &err), &err);
+            for (uint32_t j = 0; j < MANY; j++)
+                scores[j] = skip[j] ? -INFINITY : scores[j];
+            m = topk(scores, MANY, k, want);
+            assert_same_list(got, n, want, m, model_at(i)->name);
+            if (!(model_at(i)->can & MODEL_SIMILAR))
+                continue;
+            uint32_t item = turn * 97 % MANY;
+            assert_ok(model_similar(f.model, item, k, &f.tmp, got, &n, &err), &err);
+            assert_ok(model_at(i)->similar(f.model, item, scores, &f.tmp, &err), &err);
+            scores[item] = -INFINITY;
+            m = topk(scores, MANY, k, want);
+            assert_same_list(got, n, want, m, model_at(i)->name);
+        }
+        fitted_done(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(solves_blocks),          cmocka_unit_test(answers_any_history),
-        cmocka_unit_test(a_dislike_lowers),       cmocka_unit_test(dislikes_train_as_dislikes),
-        cmocka_unit_test(parts_sum_to_the_score), cmocka_unit_test(block_mates_are_similar),
+        cmocka_unit_test(solves_blocks),
+        cmocka_unit_test(answers_any_history),
+        cmocka_unit_test(a_dislike_lowers),
+        cmocka_unit_test(dislikes_train_as_dislikes),
+        cmocka_unit_test(parts_sum_to_the_score),
+        cmocka_unit_test(block_mates_are_similar),
+        cmocka_unit_test(lists_are_those_of_the_scores),
         cmocka_unit_test(the_smallest_worlds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

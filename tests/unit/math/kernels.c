@@ -367,6 +367,48 @@ static void check_packed_scores(const struct kernels *k)
         }
 }
 
+static void check_reaching(const struct kernels *k)
+{
+    float about[16] __attribute__((aligned(64))), norm[16] __attribute__((aligned(64)));
+    float error[16] __attribute__((aligned(64)));
+    for (int turn = 0; turn < 300; turn++) {
+        for (int i = 0; i < 16; i++) { /* whole numbers: no rounding, many just equal */
+            about[i] = i == turn % 40 ? -INFINITY : (float)rng_below(&rng, 9);
+            norm[i] = (float)rng_below(&rng, 9);
+            error[i] = (float)rng_below(&rng, 9);
+        }
+        float by_norm = (float)rng_below(&rng, 3), by_error = (float)rng_below(&rng, 3);
+        unsigned mask = k->reaching(about, norm, error, by_norm, by_error, 12);
+        for (int i = 0; i < 16; i++)
+            assert_int_equal(mask >> i & 1,
+                             about[i] + norm[i] * by_norm + error[i] * by_error >= 12);
+        assert_int_equal(mask >> 16, 0);
+    }
+}
+
+static void check_ranks(const struct kernels *k)
+{
+    float x[140] = {0}, sorted[140];
+    uint32_t rank[141];
+    for (size_t n = 0; n <= 140; n++) {
+        for (size_t i = 0; i < n; i++)
+            x[i] = i % 9 == 5 ? -INFINITY : (float)rng_below(&rng, n / 2 + 1) - 20;
+        rank[n] = 77;
+        k->ranks(x, n, rank);
+        assert_int_equal(rank[n], 77);
+        for (size_t i = 0; i < n; i++)
+            sorted[i] = NAN;
+        for (size_t i = 0; i < n; i++) { /* each place once… */
+            assert_true(rank[i] < n && isnan(sorted[rank[i]]));
+            sorted[rank[i]] = x[i];
+        }
+        for (size_t i = 0; i < n; i++) /* …in order, equal ones as they stand */
+            for (size_t j = 0; j < i; j++)
+                assert_true(x[j] == x[i] ? rank[j] < rank[i]
+                                         : (x[j] > x[i]) == (rank[j] < rank[i]));
+    }
+}
+
 #define VARIANTS_TEST(kernel)                                                                      \
     static void every_##kernel(void **state)                                                       \
     {                                                                                              \
@@ -383,6 +425,8 @@ VARIANTS_TEST(gather_apply)
 VARIANTS_TEST(gather_syrk)
 VARIANTS_TEST(scatter_axpy)
 VARIANTS_TEST(packed_scores)
+VARIANTS_TEST(reaching)
+VARIANTS_TEST(ranks)
 
 static void pinning(void **state)
 {
@@ -415,6 +459,8 @@ int main(void)
         cmocka_unit_test(every_gather_syrk),
         cmocka_unit_test(every_scatter_axpy),
         cmocka_unit_test(every_packed_scores),
+        cmocka_unit_test(every_reaching),
+        cmocka_unit_test(every_ranks),
         cmocka_unit_test(pinning),
     };
     return cmocka_run_group_tests_name("math/kernels", tests, NULL, NULL);
