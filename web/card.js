@@ -85,6 +85,11 @@ export function reasonOf(item) {
     return reason ? ['because you liked ', naming(reason).title] : null;
 }
 
+function tried(propensity) {
+    if (!propensity) return 'tried on you';
+    return `tried on you, chance ${propensity < 0.001 ? 'under 0.1 %' : percent(propensity)}`;
+}
+
 /* A card of a wall. reasons: say why it is there, as recommendations do. */
 export function card(item, {onact, reasons} = {}) {
     const {title, year} = naming(item);
@@ -109,7 +114,7 @@ export function card(item, {onact, reasons} = {}) {
                   why
                       ? [why[0], h('b', {}, why[1])]
                       : item.explored
-                        ? `tried on you${item.propensity ? `, chance ${percent(item.propensity)}` : ''}`
+                        ? tried(item.propensity)
                         : sourceGrounds(item.source)
               )
             : null,

@@ -181,6 +181,14 @@ function draw(item) {
 const fine = (text, x, y, fill, anchor) =>
     `<text x="${x}" y="${y}" fill="${fill}" text-anchor="${anchor}" font-family="'Helvetica Neue',Arial,'Liberation Sans',sans-serif" font-size="7.5" font-weight="600" letter-spacing="1">${xml(text.slice(0, 34))}</text>`;
 
+/* Art that is cut off at its edges. tall: of the pane, on the sheet. */
+function pane(x, y, tall, scale, art) {
+    return (
+        `<g transform="translate(${x} ${y.toFixed(1)}) scale(${scale})">` +
+        `<svg width="200" height="${(tall / scale).toFixed(1)}">${art}</svg></g>`
+    );
+}
+
 /* The art above, the title on a plain field below. */
 function sheetBelow({r, colours, motif, face, title, small}) {
     const [ground, , , light] = colours;
@@ -210,7 +218,7 @@ function sheetAbove({r, colours, motif, face, title, small}) {
         `<rect width="200" height="300" fill="${paper}"/>` +
         fine(small, 14, 19, ink, 'start') +
         letters(set.lines, face, set.size, 14, 30 + set.size * 0.82, ink, 'start') +
-        `<g transform="translate(0 ${field})">${motif(r, colours, 300 - field)}</g>`
+        pane(0, field, 300 - field, 1, motif(r, colours, 300 - field))
     );
 }
 
@@ -222,8 +230,8 @@ function sheetFramed({r, colours, motif, face, title, small}) {
         tall = 300 - 14 - field;
     const scale = 172 / 200;
     return (
-        `<rect width="200" height="300" fill="${light}"/><g transform="translate(14 14) scale(${scale})">` +
-        `<svg width="200" height="${(tall / scale).toFixed(1)}">${motif(r, colours, tall / scale)}</svg></g>` +
+        `<rect width="200" height="300" fill="${light}"/>` +
+        pane(14, 14, tall, scale, motif(r, colours, tall / scale)) +
         letters(
             set.lines,
             face,

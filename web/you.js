@@ -441,7 +441,7 @@ function lateRow({item, type, timestamp, value}) {
                 {},
                 other === 'like' ? 'Like ' : 'Dislike ',
                 h('span', {class: 'unseen'}, `${title} `),
-                'instead'
+                verdict === 'like' || verdict === 'dislike' ? 'instead' : ''
             )
         )
     );
