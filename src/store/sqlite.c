@@ -273,6 +273,8 @@ static enum pal_status take_paths(struct sqlite_store *s, const char *place, str
         place += 2;
     if (*place == ':' || !*place)
         return pal_fail(err, PAL_EUSAGE, "store 'sqlite:%s': write sqlite:FILE", place);
+    if (file_is_dir(place))
+        return pal_fail(err, PAL_EIO, "store 'sqlite:%s' is a folder: name a file in it", place);
     char *real = realpath(place, NULL);
     const char *path = real ? real : place;
     s->path = mem_text(path, strlen(path));

@@ -45,6 +45,8 @@ static void paths_that_cannot_be(void **state)
     assert_int_equal(store_open(url, true, &s, &err), PAL_ENOTFOUND);
     snprintf(url, sizeof url, "sqlite:%s", w->dir);
     assert_int_equal(store_open(url, false, &s, &err), PAL_EIO);
+    assert_non_null(strstr(err.message, "is a folder"));
+    assert_int_equal(store_open(url, true, &s, &err), PAL_EIO);
     snprintf(url, sizeof url, "sqlite://%s", w->path); /* sqlite:///tmp/… */
     close_store(w);
     assert_ok(store_open(url, false, &w->s, &err), &err);
