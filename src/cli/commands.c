@@ -20,10 +20,12 @@ static const struct command commands[] = {
         .help =
             "Takes MovieLens if it is at hand (in $PALATE_DATA or ../shared/data), else invents a "
             "world; shows what the data look like, trains, compares the models with popular and "
-            "random, and recommends to three users, with reasons. Each step is printed with the "
-            "command that does it by hand. What it makes lies in the folder palate-demo.\n"
-            "Takes less than two minutes on two cores.",
-        .options = DATA " " WORK " once",
+            "random, and recommends to three users, with reasons; puts all of it into a store and "
+            "runs a server on top until Ctrl-C. Each step is printed with the command that does it "
+            "by hand. What it makes lies in the folder palate-demo.\n"
+            "With --once it makes the calls that it prints, checks their answers, and ends. Takes "
+            "less than two minutes on two cores until the server runs.",
+        .options = DATA " " WORK " listen once",
         .examples = "palate demo\tshow what palate does\n"
                     "palate demo --data synthetic\tthe same on an invented world\n",
         .run = demo_run,

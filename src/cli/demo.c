@@ -1,17 +1,17 @@
 /* palate demo: the whole way from data to recommendations, each step with the command that does it
  * by hand. */
+#include "cli/demo.h"
+
 #include "base/file.h"
 #include "cli/answer.h"
 #include "cli/publish.h"
 #include "cli/source.h"
 #include "cli/stats.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char folder[] = "palate-demo", models_folder[] = "palate-demo/models";
 static const char eval_models[] = "als,ease,knn,popular,random";
 static const char demo_metrics[] = "ndcg@10,precision@10,coverage@10";
 static const char demo_split[] = "random:80/20";
@@ -19,16 +19,6 @@ static const char demo_split[] = "random:80/20";
 enum { PEOPLE = 3, FEWEST = 20, ANSWERS = 5, WIDEST = 100 };
 
 #define SAFE "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%"
-
-struct demo {
-    struct job *job;
-    struct dataset *data;
-    char path[PATH_MAX]; /* what --data would be */
-    const char *shown;   /* the same as a shell takes it */
-    bool given;          /* --data was */
-    const char *models;  /* to train: the one that answers comes first */
-    int step;
-};
 
 /* Whether dir/name holds a MovieLens set; then its path is in buf. */
 static bool has_movielens(const char *dir, const char *name, char *buf, size_t size)
@@ -65,8 +55,7 @@ static void choose_data(struct demo *demo)
         snprintf(demo->path, sizeof demo->path, "synthetic");
 }
 
-/* A step's heading, what it is for, and how to do it by hand. */
-static void step(struct demo *demo, const char *title, const char *text)
+void demo_step(struct demo *demo, const char *title, const char *text)
 {
     struct console *c = &demo->job->out;
     char heading[80];
@@ -76,7 +65,7 @@ static void step(struct demo *demo, const char *title, const char *text)
 }
 
 /* The command, broken before options where the line gets too long. */
-static enum pal_status by_hand(struct demo *demo, const char *command, struct pal_error *err)
+enum pal_status demo_by_hand(struct demo *demo, const char *command, struct pal_error *err)
 {
     struct console *c = &demo->job->out;
     size_t width = c->width && c->width < WIDEST ? c->width : WIDEST, column = 5;
@@ -99,8 +88,7 @@ static enum pal_status by_hand(struct demo *demo, const char *command, struct pa
     return job_flush(demo->job, err);
 }
 
-/* A word as a shell takes it. */
-static const char *quoted(struct demo *demo, const char *word)
+const char *demo_quoted(struct demo *demo, const char *word)
 {
     struct str out = {0};
     if (*word && strspn(word, SAFE) == strlen(word))
@@ -122,13 +110,14 @@ static enum pal_status show_data(struct demo *demo, struct pal_error *err)
     struct stats s = {0};
     char command[PATH_MAX + 64];
     bool invented = source_is_synthetic(demo->path);
-    step(demo, "The data",
-         !invented     ? "Who liked what, read as it was published."
-         : demo->given ? "An invented world of films, and people with tastes that drift."
-                       : "No MovieLens is at hand (set PALATE_DATA to its folder), so here is an "
-                         "invented world of films, and people with tastes that drift.");
+    demo_step(demo, "The data",
+              !invented ? "Who liked what, read as it was published."
+              : demo->given
+                  ? "An invented world of films, and people with tastes that drift."
+                  : "No MovieLens is at hand (set PALATE_DATA to its folder), so here is an "
+                    "invented world of films, and people with tastes that drift.");
     snprintf(command, sizeof command, "palate stats --data %s", demo->shown);
-    enum pal_status st = by_hand(demo, command, err);
+    enum pal_status st = demo_by_hand(demo, command, err);
     if (!st)
         st = source_load(demo->job, demo->path, &demo->data, err);
     if (!st)
@@ -144,13 +133,14 @@ static enum pal_status show_comparison(struct demo *demo, struct pal_error *err)
     struct plan plan;
     struct trials t;
     char command[PATH_MAX + 256];
-    step(demo, "Which model is good?",
-         "A fifth of what people did is hidden. Models learn from the rest and rank all items for "
-         "each person; the more of the hidden ones stand on top, the better. To be worth "
-         "anything a model must beat 'popular', which tells everybody the same.");
+    demo_step(
+        demo, "Which model is good?",
+        "A fifth of what people did is hidden. Models learn from the rest and rank all items for "
+        "each person; the more of the hidden ones stand on top, the better. To be worth "
+        "anything a model must beat 'popular', which tells everybody the same.");
     snprintf(command, sizeof command, "palate eval --data %s --split %s --model %s --metrics %s",
              demo->shown, demo_split, eval_models, demo_metrics);
-    enum pal_status st = by_hand(demo, command, err);
+    enum pal_status st = demo_by_hand(demo, command, err);
     if (!st)
         st = plan_make(demo->job, eval_models, demo->data, 0, &plan, err);
     if (!st)
@@ -169,18 +159,19 @@ static enum pal_status show_training(struct demo *demo, struct pal_error *err)
     struct plan plan;
     struct published p;
     char command[PATH_MAX + 256];
-    step(demo, "Train and publish",
-         "Now on all of the data, and written as a version from which answers come; the model that "
-         "is named first gives them. An earlier version can be made the live one again.");
+    demo_step(
+        demo, "Train and publish",
+        "Now on all of the data, and written as a version from which answers come; the model that "
+        "is named first gives them. An earlier version can be made the live one again.");
     snprintf(command, sizeof command, "palate train --data %s --model %s --models %s", demo->shown,
-             demo->models, models_folder);
-    enum pal_status st = by_hand(demo, command, err);
+             demo->models, DEMO_MODELS);
+    enum pal_status st = demo_by_hand(demo, command, err);
     if (!st)
         st = plan_make(demo->job, demo->models, demo->data, 0, &plan, err);
     if (!st)
-        st = publish(demo->job, demo->data, &plan, NULL, NULL, models_folder, 0, &p, err);
+        st = publish(demo->job, demo->data, &plan, NULL, NULL, DEMO_MODELS, 0, &p, err);
     if (!st)
-        publish_say(&demo->job->out, &plan, &p, NULL, models_folder);
+        publish_say(&demo->job->out, &plan, &p, NULL, DEMO_MODELS);
     return st;
 }
 
@@ -189,8 +180,7 @@ static uint64_t activity(const struct dataset *d, uint32_t user)
     return d->all.start[user + 1] - d->all.start[user];
 }
 
-/* The first user from `from` on who did enough to have a taste; `from` if there is none. */
-static uint32_t somebody(const struct dataset *d, uint32_t from)
+uint32_t demo_somebody(const struct dataset *d, uint32_t from)
 {
     for (uint32_t u = from; u < d->all.users; u++)
         if (activity(d, u) >= FEWEST)
@@ -236,15 +226,16 @@ static enum pal_status show_answers(struct demo *demo, struct pal_error *err)
     char command[512];
     uint32_t user[PEOPLE];
     for (uint32_t i = 0; i < PEOPLE; i++)
-        user[i] = somebody(d, (uint32_t)((uint64_t)d->all.users * (i + 1) / (PEOPLE + 1)));
-    step(demo, "Recommend",
-         "For three people: what they have not met yet, best first, and which of the films that "
-         "they liked speak for it.");
+        user[i] = demo_somebody(d, (uint32_t)((uint64_t)d->all.users * (i + 1) / (PEOPLE + 1)));
+    demo_step(
+        demo, "Recommend",
+        "For three people: what they have not met yet, best first, and which of the films that "
+        "they liked speak for it.");
     snprintf(command, sizeof command, "palate recommend --models %s --user %.256s -n %d --explain",
-             models_folder, quoted(demo, intern_text(&d->users.ids, user[0])), ANSWERS);
-    enum pal_status st = by_hand(demo, command, err);
+             DEMO_MODELS, demo_quoted(demo, intern_text(&d->users.ids, user[0])), ANSWERS);
+    enum pal_status st = demo_by_hand(demo, command, err);
     if (!st)
-        st = registry_current(models_folder, &v, err);
+        st = registry_current(DEMO_MODELS, &v, err);
     if (!st)
         st = recommender_open(v.path, NULL, &r, err);
     for (size_t i = 0; i < PEOPLE && !st; i++) {
@@ -255,8 +246,7 @@ static enum pal_status show_answers(struct demo *demo, struct pal_error *err)
     return st;
 }
 
-/* The item that most people did something with. */
-static uint32_t best_known(const struct dataset *d, struct arena *tmp)
+uint32_t demo_best_known(const struct dataset *d, struct arena *tmp)
 {
     uint32_t *count = arena_zero(tmp, d->all.items, sizeof *count), best = 0;
     for (uint64_t i = 0; count && i < interactions_count(&d->all); i++)
@@ -265,18 +255,18 @@ static uint32_t best_known(const struct dataset *d, struct arena *tmp)
     return best;
 }
 
-static void say_next(struct demo *demo)
+void demo_say_next(struct demo *demo)
 {
     struct console *c = &demo->job->out;
-    uint32_t known = best_known(demo->data, &demo->job->arena);
-    const char *item = quoted(demo, items_name(&demo->data->items, known));
+    uint32_t known = demo_best_known(demo->data, &demo->job->arena);
+    const char *item = demo_quoted(demo, items_name(&demo->data->items, known));
     say_heading(c, "What to try next");
-    say(c, "   palate similar %s --models %s\n", item, models_folder);
-    say(c, "   palate recommend --history %s --models %s\n", item, models_folder);
+    say(c, "   palate similar %s --models %s\n", item, DEMO_MODELS);
+    say(c, "   palate recommend --history %s --models %s\n", item, DEMO_MODELS);
     say(c, "   palate stats --data %s\n", demo->shown);
-    say(c, "   palate models --models %s\n", models_folder);
+    say(c, "   palate models --models %s\n", DEMO_MODELS);
     say_text(c, "   palate help\n");
-    say(c, "What the demo made lies in %s/ and can be deleted.\n", folder);
+    say(c, "What the demo made lies in %s/ and can be deleted.\n", DEMO_FOLDER);
 }
 
 enum pal_status demo_run(struct job *job, struct pal_error *err)
@@ -284,12 +274,12 @@ enum pal_status demo_run(struct job *job, struct pal_error *err)
     struct demo demo = {.job = job};
     enum pal_status st = job_threads(job, err);
     if (!st)
-        st = file_make_dir(folder, err);
+        st = file_make_dir(DEMO_FOLDER, err);
     if (st)
         return st;
     choose_data(&demo);
     job->set.data = demo.path;
-    demo.shown = quoted(&demo, demo.path);
+    demo.shown = demo_quoted(&demo, demo.path);
     if (!job_given(job, "bootstrap"))
         job->set.bootstrap = 200;
     st = show_data(&demo, err);
@@ -300,7 +290,7 @@ enum pal_status demo_run(struct job *job, struct pal_error *err)
     if (!st)
         st = show_answers(&demo, err);
     if (!st)
-        say_next(&demo);
+        st = demo_serve(&demo, err);
     dataset_free(demo.data);
     return st;
 }

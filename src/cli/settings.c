@@ -124,7 +124,7 @@ const struct option options[] = {
     PICK("kernels", kernels, "auto", "auto|plain|avx2|avx512", "which inner loops to use"),
     FLAG("json", 'j', json, "print one JSON object instead of text"),
     FLAG("quiet", 'q', quiet, "no progress on the terminal"),
-    FLAG("once", 0, once, "go through once and end, as it does anyway"),
+    FLAG("once", 0, once, "try the server out by the calls printed, and end"),
     {{"man", OPT_BOOL, AT(man), "false", 0, 1, OPT_LINEAR, NULL, "print the man page (roff)"},
      0, LAST, true},
     {{"progress-json", OPT_BOOL, AT(progress_json), "false", 0, 1, OPT_LINEAR, NULL,
