@@ -460,7 +460,8 @@ static enum pal_status refresh(struct bandit *b, int64_t now_ms, struct pal_erro
         st = make_orders(&m, old, now_ms, err);
     if (st != PAL_OK)
         goto done;
-    memset(b->keep.changed, 0, b->keep.items);
+    if (b->keep.items)
+        memset(b->keep.changed, 0, b->keep.items);
     bandit_publish(b, m.v);
     m.v = NULL;
 done:
