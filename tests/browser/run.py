@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Starts palate with invented films and people, and lets page.mjs try its page in Chromium.
+
+    tests/browser/run.py PALATE
+
+It needs node, npm (for playwright-core and axe-core, as package-lock.json has them) and Chromium;
+where one can't be had, it says which and counts as skipped. Screenshots and the modules lie in
+PALATE_BROWSER_DIR, or in a folder that is removed afterwards.
+"""
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NODE = 20
+NPM_S, BROWSER_S, START_S, STOP_S = 240, 540, 60, 30
+
+CATEGORIES = ["Drama", "Comedy", "Thriller", "Action", "Romance", "Horror", "Adventure", "Sci-Fi",
+              "Crime", "Children's", "War", "Musical"]
+FIRST = ["Silent", "Crimson", "Last", "Hidden", "Paper", "Golden", "Broken", "Electric", "Lonely",
+         "Second", "Invisible", "Burning", "Winter", "Little", "Endless", "Glass", "Velvet"]
+SECOND = ["Harbor", "Orchestra", "Letters", "Garden", "Machine", "River", "Detective", "Summer",
+          "Planet", "Wedding", "Kingdom", "Road", "Carnival", "Lighthouse", "Train", "Promise"]
+
+
+class Skip(Exception):
+    """Says what is missing here."""
+
+
+def skipped(name):
+    print(f"[  PASSED  ] 0 test(s).\n[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] {name}")
+
+
+def find_chromium():
+    for name in ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]:
+        path = shutil.which(name)
+        if path:
+            return path
+    raise Skip("no chromium here (tools/install-deps --browser)")
+
+
+def check_node():
+    for name in ["node", "npm"]:
+        if not shutil.which(name):
+            raise Skip(f"no {name} here (tools/install-deps --browser)")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True,
+                             check=True).stdout.strip()
+    if int(version.lstrip("v").split(".")[0]) < NODE:
+        raise Skip(f"no node {NODE} here, which playwright-core wants, but {version}")
+
+
+def get_modules(folder):
+    """Puts playwright-core and axe-core into the folder, unless they are there."""
+    for name in ["package.json", "package-lock.json", ".npmrc"]:
+        shutil.copy(os.path.join(HERE, name), folder)
+    if os.path.exists(os.path.join(folder, "node_modules", "playwright-core", "package.json")):
+        return
+    try:
+        done = subprocess.run(["npm", "ci"], cwd=folder, capture_output=True, text=True,
+                              timeout=NPM_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise Skip("no playwright-core: npm took too long") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "npm error" in line]
+        raise Skip(f"no playwright-core: {(lines or ['npm failed'])[0]}")
+
+
+# ---- The server ----
+
+def start(palate, folder, more):
+    """A server on a free port with a store of its own; (process, address)."""
+    os.makedirs(folder)
+    said, log = os.path.join(folder, "said"), os.path.join(folder, "log")
+    with open(said, "w", encoding="utf-8") as out, open(log, "w", encoding="utf-8") as err:
+        process = subprocess.Popen(
+            [palate, "serve", "--store", "sqlite:palate.db", "--models", "models",
+             "--listen", "127.0.0.1:0", "--json", *more], stdin=subprocess.DEVNULL, stdout=out,
+            stderr=err, cwd=folder)
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        address = read_address(said)
+        if address and is_ready(address):
+            return process, address
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    with open(log, encoding="utf-8") as lines:
+        raise SystemExit(f"palate serve did not become ready:\n{lines.read()}")
+
+
+def read_address(said):
+    with open(said, encoding="utf-8") as lines:
+        line = lines.readline()
+    return json.loads(line)["url"] if line.endswith("\n") else None
+
+
+def is_ready(address):
+    try:
+        with urllib.request.urlopen(address + "/health/ready", timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def stop(process):
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+# ---- Films and people ----
+
+def post(address, path, body, key=None):
+    headers = {"Content-Type": "application/json"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(address + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def make_films(chance, count):
+    """Films of one or two categories each."""
+    titles = [f"{a} {b}" for a in FIRST for b in SECOND]
+    chance.shuffle(titles)
+    films = []
+    for number, title in enumerate(titles[:count]):
+        year = 1950 + chance.randrange(75)
+        kinds = chance.sample(CATEGORIES, 1 + chance.randrange(2))
+        films.append({"item_id": f"film-{number}", "title": f"{title} ({year})",
+                      "categories": kinds, "attributes": {"year": year}})
+    return films
+
+
+def invent(address):
+    """260 films, and 150 people who each like two categories."""
+    chance = random.Random(7)
+    films = make_films(chance, 260)
+    post(address, "/v1/items", films)
+    now = int(time.time() * 1000)
+    events = []
+    for person in range(150):
+        tastes = set(chance.sample(CATEGORIES, 2))
+        for step, film in enumerate(chance.sample(films, 40)):
+            liked = tastes & set(film["categories"])
+            if not liked and chance.random() < 0.4:
+                continue
+            events.append({"user_id": f"person-{person}", "item_id": film["item_id"],
+                           "type": "like" if liked else "dislike",
+                           "timestamp": now - 86400000 * 30 + 60000 * (150 * step + person)})
+    post(address, "/v1/events", events)
+
+
+KEYS = {"reader": "a-key-that-may-read", "writer": "a-key-that-may-write"}
+
+
+def try_page(palate, modules, folder, chromium):
+    """Starts a server with films, an empty one and one that wants keys; the tests' exit status."""
+    keys = os.path.join(folder, "keys")
+    with open(keys, "w", encoding="utf-8") as out:
+        out.writelines(f"{name}:{right}:{KEYS[name]}\n"
+                       for name, right in [("reader", "read"), ("writer", "write")])
+    servers = []
+    try:
+        for name, more in [("full", []), ("empty", []), ("locked", ["--keys", keys])]:
+            servers.append(start(palate, os.path.join(folder, name), more))
+        full, empty, locked = (address for _, address in servers)
+        invent(full)
+        post(locked, "/v1/items", make_films(random.Random(1), 40), KEYS["writer"])
+        told = {"modules": modules, "shots": modules, "chromium": chromium, "base": full,
+                "emptyBase": empty, "locked": {"address": locked, **KEYS}}
+        return subprocess.run(["node", os.path.join(HERE, "page.mjs"), json.dumps(told)],
+                              timeout=BROWSER_S, check=False).returncode
+    finally:
+        for process, _ in servers:
+            stop(process)
+
+
+def main():
+    palate = os.path.abspath(sys.argv[1])
+    folder = tempfile.mkdtemp(prefix="palate-browser-")
+    modules = os.environ.get("PALATE_BROWSER_DIR", folder)
+    try:
+        os.makedirs(modules, exist_ok=True)
+        chromium = find_chromium()
+        check_node()
+        get_modules(modules)
+        return try_page(palate, modules, folder, chromium)
+    except Skip as why:
+        print(f"skipped: {why}")
+        skipped("page")
+        return 0
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
