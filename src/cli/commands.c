@@ -244,7 +244,7 @@ static const struct command commands[] = {
         .operands_most = 1,
         .help = "NAME is a command, a model (als, ease and so on), or one of the topics models, "
                 "metrics, "
-                "splits, weights, formats, config, server.",
+                "splits, weights, formats, filter, config, server.",
         .options = "man",
         .examples = "palate help eval\ta command\n"
                     "palate help als\ta model and its options\n"

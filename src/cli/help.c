@@ -28,7 +28,7 @@ void help_overview(struct console *c)
     table_done(&t);
     say_text(c, "\nStart with: palate demo\n"
                 "More: palate help COMMAND, palate help models, metrics, splits, weights, "
-                "formats, config, server\n");
+                "formats, filter, config, server\n");
 }
 
 /* "-n, --count N" */
@@ -121,19 +121,29 @@ static void put_option_text(const struct opt *row, struct str *out)
     str_char(out, ')');
 }
 
+/* What stands in the column of defaults: "" for none, and for one that is too long for it. */
+static const char *short_initial(const struct opt *row)
+{
+    enum { WIDEST = 12 };
+    return row->initial && strlen(row->initial) <= WIDEST ? row->initial : "";
+}
+
 void help_model_options(struct console *c, const struct opt_table *table)
 {
     size_t names = 0, initials = 0;
     for (size_t i = 0; i < table->count; i++) {
-        size_t n = strlen(table->rows[i].name), m = strlen(table->rows[i].initial);
+        size_t n = strlen(table->rows[i].name), m = strlen(short_initial(&table->rows[i]));
         names = n > names ? n : names;
         initials = m > initials ? m : initials;
     }
     for (size_t i = 0; i < table->count; i++) {
+        const struct opt *row = &table->rows[i];
+        const char *initial = short_initial(row);
         struct str left = {0}, text = {0};
-        str_fmt(&left, "%-*s  %*s", (int)names, table->rows[i].name, (int)initials,
-                table->rows[i].initial);
-        put_option_text(&table->rows[i], &text);
+        str_fmt(&left, "%-*s  %*s", (int)names, row->name, (int)initials, initial);
+        put_option_text(row, &text);
+        if (row->initial && *row->initial && !*initial)
+            str_fmt(&text, " (default: %s)", row->initial);
         say_entry(c, str_text(&left), names + initials + 6, str_text(&text));
         c->pending.failed |= left.failed || text.failed;
         str_done(&left);
@@ -242,6 +252,21 @@ static const struct {
      "prints them.\n"
      "In evaluation what was held out counts as relevant when its weight reaches --relevant "
      "(0.5).\n"},
+    {"filter",
+     "Which items qualify, as palate serve takes it in filter=…\n\n"
+     "  categories has \"Comedy\" and year >= 1990\n"
+     "  not (price > 20 or brand in [\"acme\", \"other\"]) and title contains \"star\"\n"
+     "  created_at > \"2024-01-01\" and exists(director) and maker.name != \"Acme\"\n\n"
+     "and, or, not and parentheses; = != < <= > >=; 'in' a list; 'has': a list holds the value; "
+     "'contains': a part of a text, in whatever case; not in, not has, not contains; "
+     "exists(name).\n"
+     "Names are item_id, title, categories, available, created_at (milliseconds since 1970, or a "
+     "date in quotes), else attributes; a.b lies inside a. A name with other characters than "
+     "letters, digits, '_', '-' and '.' goes in quotes, and a quoted name is always an attribute. "
+     "Values are \"text\" or 'text', numbers, true and false.\n"
+     "A comparison with what an item lacks, or has of another type, is false: brand != \"acme\" "
+     "wants another brand, not brand = \"acme\" takes items without one as well.\n"
+     "At most 4,096 bytes, 256 conditions, 1,024 values, 64 levels.\n"},
     {"config",
      "Every option may come from a flag, from the environment, or from a config file, in that "
      "order of precedence. In the environment --skip-bad is PALATE_SKIP_BAD. The file is "

@@ -8,8 +8,9 @@ from harness import fail, palate, run, same
 
 def test_demo_on_an_invented_world(folder):
     out = palate("demo", "--data", "synthetic", "--once", cwd=folder).out
-    for word in ["1  The data", "2  Which model is good?", "3  Train and publish", "4  Recommend", "5  Serve",
-                 "because of", "What to try next", "The server answered as it should."]:
+    for word in ["1  The data", "2  Which model is good?", "3  Train and publish", "4  Recommend",
+                 "5  Serve", "because of", "What to try next",
+                 "The server answered as it should."]:
         if word not in out:
             fail(f"'{word}' is not in {out}")
     same(out.count("and may like\n"), 3)

@@ -7,7 +7,7 @@ import subprocess
 from harness import (PALATE, Skip, clean_environment, fail, palate, refuses, run, same)
 
 COMMANDS = ["demo", "import", "export", "backup", "restore", "stats", "train", "eval",
-            "recommend", "similar", "models", "version", "help"]
+            "recommend", "similar", "serve", "simulate", "models", "version", "help"]
 
 
 def test_overview_lists_all_commands(folder):
@@ -36,7 +36,7 @@ def test_each_command_has_help(folder):
 
 
 def test_help_has_no_long_lines(folder):
-    for name in COMMANDS + ["metrics", "splits", "weights", "formats", "config"]:
+    for name in COMMANDS + ["metrics", "splits", "weights", "formats", "filter", "config", "server"]:
         for line in palate("help", name).out.splitlines():
             if len(line) > 100:
                 fail(f"help {name}: {line}")
