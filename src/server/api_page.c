@@ -15,6 +15,7 @@ static void say_asset(struct http_request *r, const char *path)
     http_set_header(r, "Content-Security-Policy", WEB_POLICY);
     http_set_header(r, "X-Content-Type-Options", "nosniff");
     http_set_header(r, "Referrer-Policy", "no-referrer");
+    http_set_header(r, "Cache-Control", "no-cache"); /* kept, but asked for by its ETag */
     http_static(r, asset->content_type, asset->etag, asset->gzip, asset->data, asset->len);
 }
 

@@ -23,10 +23,22 @@ static int by_size(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* Interactions of the item of rank r, at CURVE ranks from the first to the last. */
+/* Ranks from 1 to n, at most CURVE, as far apart as a logarithmic scale wants them. */
+static size_t spread_ranks(uint32_t n, uint32_t *rank)
+{
+    size_t count = 0;
+    for (size_t i = 0; n && i < CURVE; i++) {
+        uint32_t next = (uint32_t)lround(pow(n, (double)i / (CURVE - 1)));
+        if (!count || next > rank[count - 1])
+            rank[count++] = next;
+    }
+    return count;
+}
+
+/* Interactions of the items of some ranks from the first to the last. */
 static void emit_popularity(struct emit *e, const struct dataset *d, const struct stats *s)
 {
-    uint32_t items = d->all.items, n = 0;
+    uint32_t items = d->all.items, n = 0, rank[CURVE];
     uint64_t *count = mem_zero(items, sizeof *count);
     emit_open(e, "popularity", '{');
     for (uint64_t i = 0; count && i < interactions_count(&d->all); i++)
@@ -35,14 +47,14 @@ static void emit_popularity(struct emit *e, const struct dataset *d, const struc
         qsort(count, items, sizeof *count, by_size);
     while (count && n < items && count[n])
         n++;
-    size_t points = n < CURVE ? n : CURVE;
+    size_t points = spread_ranks(n, rank);
     emit_open(e, "ranks", '[');
     for (size_t i = 0; i < points; i++)
-        emit_uint(e, NULL, 1 + (points > 1 ? i * (uint64_t)(n - 1) / (points - 1) : 0));
+        emit_uint(e, NULL, rank[i]);
     emit_close(e, ']');
     emit_open(e, "counts", '[');
     for (size_t i = 0; i < points; i++)
-        emit_uint(e, NULL, count[points > 1 ? i * (uint64_t)(n - 1) / (points - 1) : 0]);
+        emit_uint(e, NULL, count[rank[i] - 1]);
     emit_close(e, ']');
     emit_number(e, "long_tail_share", s->long_tail_share);
     emit_number(e, "gini", s->gini);

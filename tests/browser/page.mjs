@@ -357,6 +357,12 @@ async function dataAndTraffic() {
     await waitForWall(page);
     await goTo(page, 'data');
     await page.waitForSelector('.tiles');
+    const {popularity, items_with_events: known} = await page.evaluate(async () =>
+        (await fetch('v1/stats')).json()
+    );
+    const {ranks, counts} = popularity;
+    assert.deepEqual([ranks[0], ranks.at(-1), ranks.length], [1, known, counts.length]);
+    assert.ok(ranks.every((rank, i) => !i || (rank > ranks[i - 1] && counts[i] <= counts[i - 1])));
     assert.ok((await page.$$('.panel canvas[role="img"][aria-label]')).length >= 3);
     await page.waitForFunction(() =>
         [...document.querySelectorAll('canvas')].every(each => each.width > 100)

@@ -189,7 +189,7 @@ def try_page(palate, modules, folder, chromium):
 def main():
     palate = os.path.abspath(sys.argv[1])
     folder = tempfile.mkdtemp(prefix="palate-browser-")
-    modules = os.environ.get("PALATE_BROWSER_DIR", folder)
+    modules = os.path.abspath(os.environ.get("PALATE_BROWSER_DIR", folder))
     try:
         os.makedirs(modules, exist_ok=True)
         chromium = find_chromium()
