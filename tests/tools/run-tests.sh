@@ -1,5 +1,6 @@
-# Shows that tools/run-tests counts single tests, sees skipped ones inside a program that passed,
-# counts crashes and programs that are not cmocka's, and ends with the right status.
+# Shows that tools/run-tests runs what is named, counts single tests, sees skipped ones inside a
+# program that passed, counts crashes and programs that are not cmocka's, and ends with the right
+# status.
 . "$(dirname "$0")/tree.sh"
 
 put meson.build <<'M'
@@ -59,4 +60,7 @@ refuses "$root/tools/run-tests" "$tree/build" bad
 says '0 passed, 1 failed, 0 skipped$'
 refuses "$root/tools/run-tests" "$tree/build"
 says '3 passed, 2 failed, 1 skipped$'
+refuses "$root/tools/run-tests" "$tree/build" s/plain broken # a test and a suite
+says '1 passed, 1 failed, 0 skipped$'
 refuses "$root/tools/run-tests" "$tree/build" nonsense
+says "run-tests: there is no test 'nonsense'"
