@@ -293,7 +293,7 @@ static enum pal_status live(struct bandit *b, uint32_t item)
     if (st == PAL_OK)
         st = bandit_refresh(b, NOON, &err);
     if (st == PAL_OK)
-        st = bandit_draw(b, item + 900, 12, NOON, &rng, odd, NULL, pick, &found, &err);
+        st = bandit_draw(b, item + 70, 12, NOON, &rng, odd, NULL, pick, &found, &err);
     if (st == PAL_OK)
         st = bandit_trending(b, 9000, 3, NOON, NULL, NULL, pick, &found, &err);
     return st;
@@ -308,8 +308,8 @@ static void memory_runs_out(void **state)
         struct bandit *b = NULL;
         mem_fail_at(n);
         enum pal_status st = bandit_new(&o, &b, &err);
-        for (uint32_t i = 0; i < 3 && st == PAL_OK; i++)
-            st = live(b, i * 1500);
+        for (uint32_t i = 0; i < 2 && st == PAL_OK; i++)
+            st = live(b, i * 1100);
         bool over = st == PAL_OK;
         mem_fail_at(0);
         failed += !over;
@@ -317,10 +317,10 @@ static void memory_runs_out(void **state)
         if (b) {
             struct bandit_pick pick[3];
             size_t found;
-            for (uint32_t i = 0; i < 3; i++)
-                assert_ok(live(b, i * 1500), &err);
+            for (uint32_t i = 0; i < 2; i++)
+                assert_ok(live(b, i * 1100), &err);
             assert_ok(bandit_popular(b, 9000, 3, NOON, NULL, NULL, pick, &found, &err), &err);
-            assert_int_equal(found, 3);
+            assert_int_equal(found, 2);
         }
         bandit_free(b);
         assert_int_equal(mem_live(), before);

@@ -149,6 +149,54 @@ static void every_variant(void **state)
     assert_ok(kernels_use("auto", &err), &err);
 }
 
+/* Whole numbers and 127 in the first column, so that the scale is 1, and 0.49 more in every column
+ * of odd rows, less in even ones: rounding loses 31 of each product with ones. By what is left even
+ * rows are 31 ahead; in truth they are on a par. */
+static void fill_rows_that_lose(size_t rows, size_t cols)
+{
+    for (size_t c = 0; c < cols; c++)
+        x[c] = 127;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++) {
+            float whole = (float)rng_below(&rng, 3);
+            A[r * cols + c] = c == 0 ? 127 : r % 2 ? whole + 0.49f : whole + (float)(c % 2) - 0.49f;
+        }
+}
+
+/* The same the other way round: x is 0.49 off whole numbers, now up, now down; odd rows go along
+ * with that, even ones against it. */
+static void fill_for_x_that_loses(size_t rows, size_t cols)
+{
+    for (size_t c = 0; c < cols; c++)
+        x[c] = c == 0 ? 127 : c % 2 ? 50.49f : 49.51f;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++) {
+            float whole = (float)rng_below(&rng, 2), along = c % 2 ? 60 : -60;
+            A[r * cols + c] = c == 0  ? 127
+                              : r % 2 ? whole + along
+                                      : whole - along + 1 + (c % 6 == 0);
+        }
+}
+
+static void rounding_conspires(void **state)
+{
+    enum { ROWS = 3200, COLS = 64 };
+    size_t n;
+    const struct kernels *const *all = kernels_all(&n);
+    for (int of_x = 0; of_x < 2; of_x++)
+        for (size_t v = 0; v < n; v++) {
+            struct quantized q;
+            rng_init(&rng, 4, (uint64_t)of_x);
+            assert_ok(kernels_use(all[v]->name, &err), &err);
+            (of_x ? fill_for_x_that_loses : fill_rows_that_lose)(ROWS, COLS);
+            assert_ok(quantized_init(&q, A, ROWS, COLS, &err), &err);
+            check(&q, COLS, NULL, 40, true);
+            check(&q, COLS, NULL, 1, true);
+            quantized_done(&q);
+        }
+    assert_ok(kernels_use("auto", &err), &err);
+}
+
 /* Everything skipped but a few: found, or left to the caller; never others. */
 static void next_to_everything_skipped(void **state)
 {
@@ -210,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_variant),
+        cmocka_unit_test(rounding_conspires),
         cmocka_unit_test(next_to_everything_skipped),
         cmocka_unit_test(a_quarter_of_the_memory),
         cmocka_unit_test(memory_runs_out),
