@@ -171,7 +171,7 @@ static void fill_for_x_that_loses(size_t rows, size_t cols)
         x[c] = c == 0 ? 127 : c % 2 ? 50.49f : 49.51f;
     for (size_t r = 0; r < rows; r++)
         for (size_t c = 0; c < cols; c++) {
-            float whole = (float)rng_below(&rng, 2), along = c % 2 ? 60 : -60;
+            float whole = (float)rng_below(&rng, 2), along = c == cols - 1 ? 0 : c % 2 ? 60 : -60;
             A[r * cols + c] = c == 0  ? 127
                               : r % 2 ? whole + along
                                       : whole - along + 1 + (c % 6 == 0);
