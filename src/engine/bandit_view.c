@@ -395,7 +395,7 @@ static int grow(struct keeping *k, uint32_t items)
 static enum pal_status list_changed(struct making *m, int64_t now_ms, struct pal_error *err)
 {
     struct keeping *k = m->k;
-    bool back = k->refreshed_ms > now_ms + CLOCK_SLACK;
+    bool back = (double)k->refreshed_ms - (double)now_ms > CLOCK_SLACK;
     m->list = mem_alloc(m->limit, sizeof *m->list);
     if (!m->list)
         return pal_no_memory(err);
@@ -407,8 +407,7 @@ static enum pal_status list_changed(struct making *m, int64_t now_ms, struct pal
     }
     /* an event may be ahead of our clock by what is accepted, not by years */
     for (size_t i = 0; i < m->listed; i++)
-        if (now_ms < INT64_MAX - 10 * CLOCK_SLACK &&
-            bandit_evidence(m->b, m->list[i]).last_ms > now_ms + 10 * CLOCK_SLACK)
+        if ((double)bandit_evidence(m->b, m->list[i]).last_ms - (double)now_ms > 10.0 * CLOCK_SLACK)
             bandit_repair(m->b, m->list[i], now_ms);
     return PAL_OK;
 }
@@ -460,8 +459,8 @@ static enum pal_status refresh(struct bandit *b, int64_t now_ms, struct pal_erro
         st = make_orders(&m, old, now_ms, err);
     if (st != PAL_OK)
         goto done;
-    if (b->keep.items)
-        memset(b->keep.changed, 0, b->keep.items);
+    for (uint32_t i = 0; i < m.listed; i++)
+        b->keep.changed[m.list[i]] = 0;
     bandit_publish(b, m.v);
     m.v = NULL;
 done:
