@@ -109,13 +109,18 @@ def is_ready(address):
         return False
 
 
-def stop(process):
+def stop(process, folder):
+    """Ends a server; says what it said if it did not end well."""
     process.terminate()
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    if process.returncode:
+        with open(os.path.join(folder, "log"), encoding="utf-8") as lines:
+            print(f"palate serve ended with {process.returncode}:\n{lines.read()[-4000:]}")
+    return process.returncode
 
 
 # ---- Films and people ----
@@ -170,7 +175,7 @@ def try_page(palate, modules, folder, chromium):
     with open(keys, "w", encoding="utf-8") as out:
         out.writelines(f"{name}:{right}:{KEYS[name]}\n"
                        for name, right in [("reader", "read"), ("writer", "write")])
-    servers = []
+    servers, status = [], 1
     try:
         for name, more in [("full", []), ("empty", []), ("locked", ["--keys", keys])]:
             servers.append(start(palate, os.path.join(folder, name), more))
@@ -179,11 +184,12 @@ def try_page(palate, modules, folder, chromium):
         post(locked, "/v1/items", make_films(random.Random(1), 40), KEYS["writer"])
         told = {"modules": modules, "shots": modules, "chromium": chromium, "base": full,
                 "emptyBase": empty, "locked": {"address": locked, **KEYS}}
-        return subprocess.run(["node", os.path.join(HERE, "page.mjs"), json.dumps(told)],
-                              timeout=BROWSER_S, check=False).returncode
+        status = subprocess.run(["node", os.path.join(HERE, "page.mjs"), json.dumps(told)],
+                                timeout=BROWSER_S, check=False).returncode
     finally:
-        for process, _ in servers:
-            stop(process)
+        ended = [stop(process, os.path.join(folder, name))
+                 for (process, _), name in zip(servers, ["full", "empty", "locked"])]
+    return status or int(any(ended))
 
 
 def main():
