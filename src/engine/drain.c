@@ -174,6 +174,7 @@ static void *drain_loop(void *arg)
     struct drain *d = &l->drain;
     struct pal_error err;
     unsigned wait = BACKOFF_MS;
+    pthread_setname_np(pthread_self(), "palate-drain");
     while (wait_for_work(d)) {
         size_t count = 0;
         if (journal_read(d->reader, d->entries, d->most, 0, &count, &err) != PAL_OK) {

@@ -51,6 +51,7 @@ static void *keep(void *arg)
 {
     struct live *l = arg;
     struct pal_error err;
+    pthread_setname_np(pthread_self(), "palate-keeper");
     for (unsigned ticks = 0; tick(&l->keeper); ticks++) {
         served_flush(l, false);
         live_fit_content(l);

@@ -82,6 +82,7 @@ static void *count_all(void *arg)
     struct count *c = arg;
     struct live *l = c->l;
     struct pal_error err;
+    pthread_setname_np(pthread_self(), "palate-count");
     enum pal_status st = store_events(l->store, 0, count_one, c, &err);
     if (st != PAL_OK && st != PAL_EINTERRUPTED)
         live_say(l, LIVE_WARNING, "what is popular is not fully counted: %s", err.message);

@@ -263,6 +263,7 @@ static void wait_a_little(struct loop *l)
 static void *loop_body(void *ctx)
 {
     struct loop *l = ctx;
+    pthread_setname_np(pthread_self(), "palate-learn");
     pthread_mutex_lock(&l->lock);
     while (!l->stop) {
         if (l->running) { /* somebody called */

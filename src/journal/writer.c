@@ -246,6 +246,7 @@ static void rotate(struct journal *j)
 void *journal_write_loop(void *journal)
 {
     struct journal *j = journal;
+    pthread_setname_np(pthread_self(), "palate-journal");
     pthread_mutex_lock(&j->lock);
     for (;;) {
         while (!j->front.count && !j->stop && !j->rotate)

@@ -92,6 +92,7 @@ static void *keep(void *server)
 {
     struct http_server *s = server;
     bool system_full = false;
+    pthread_setname_np(pthread_self(), "palate-accept");
     while (atomic_load(&s->keeping)) {
         uint64_t count;
         atomic_store(&s->crowded, true); /* before looking, so that no leaving is missed */

@@ -24,6 +24,7 @@ struct work {
 static void *work_main(void *arg)
 {
     struct work *w = arg;
+    pthread_setname_np(pthread_self(), "palate-work");
     pthread_mutex_lock(&w->lock);
     for (;;) {
         while (!w->count && !w->ending)
