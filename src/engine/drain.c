@@ -8,7 +8,7 @@
 #include <time.h>
 
 enum {
-    LINGER_MS = 25, /* what comes within that of the first goes with it, unless somebody waits */
+    LINGER_MS = 200, /* what comes within that of the first goes with it, unless somebody waits */
     BACKOFF_MS = 50,
     BACKOFF_MOST_MS = 2000,
     FORGET_EVERY_MS = 3600 * 1000,
