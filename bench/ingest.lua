@@ -1,38 +1,36 @@
--- What bench/ingest posts: wrk -s ingest.lua URL -- BATCH USERS ITEMS
-local batch, users, items, seed = 1, 1, 1, 7
+-- What bench/ingest posts: wrk -s ingest.lua URL -- BATCH USERS ITEMS SEED
+--
+-- Bodies are made before the clock runs: what is measured is the server, not this script.
+local bodies, at = {}, 0
 
-function init(args)
-    batch, users, items = tonumber(args[1]), tonumber(args[2]), tonumber(args[3])
-    math.randomseed(seed)
-end
-
--- Bodies are made beforehand: what is measured is the server, not this script.
-local bodies, made, at = {}, 512, 0
-
-local function event()
+local function event(users, items)
     return string.format('{"user_id":"%d","item_id":"%d","type":"like"}', math.random(users),
         math.random(items))
 end
 
-local function body()
+local function body(batch, users, items)
     if batch == 1 then
-        return event()
+        return event(users, items)
     end
     local events = {}
     for i = 1, batch do
-        events[i] = event()
+        events[i] = event(users, items)
     end
     return "[" .. table.concat(events, ",") .. "]"
 end
 
-function request()
-    at = at + 1
-    local slot = at % made + 1
-    if not bodies[slot] then
-        bodies[slot] = wrk.format("POST", "/v1/events", {["Content-Type"] = "application/json"},
-            body())
+function init(args)
+    local batch, users, items = tonumber(args[1]), tonumber(args[2]), tonumber(args[3])
+    math.randomseed(tonumber(args[4]))
+    for i = 1, batch == 1 and 20000 or 100 do
+        bodies[i] = wrk.format("POST", "/v1/events", {["Content-Type"] = "application/json"},
+            body(batch, users, items))
     end
-    return bodies[slot]
+end
+
+function request()
+    at = at % #bodies + 1
+    return bodies[at]
 end
 
 function done(summary, latency, requests)
