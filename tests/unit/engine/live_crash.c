@@ -66,7 +66,7 @@ static void live_for_a_while(struct world *w, unsigned round, struct shared *sha
  * Batches are whole: 1, 2, 5, 6, 9, … events. */
 static void check_user(struct world *w, unsigned round, unsigned writer, unsigned acknowledged)
 {
-    char user[32], item[16];
+    char user[32], item[32];
     struct event *events;
     size_t count;
     uint64_t next;

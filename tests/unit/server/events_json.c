@@ -79,8 +79,8 @@ static void test_the_rest_is_left(void **state)
         "{\"events\":[],\"more\":1}",
         "[[]]",
         "[{\"user_id\":\"u\",\"item_id\":\"i\"},7]",
-        "[{\"user_id\":1,\"item_id\":1},{\"user_id\":1,\"item_id\":1},"
-        "{\"user_id\":1,\"item_id\":1},{\"user_id\":1,\"item_id\":1}]", /* more than 3 */
+        ("[{\"user_id\":1,\"item_id\":1},{\"user_id\":1,\"item_id\":1}," /* more than 3 */
+         "{\"user_id\":1,\"item_id\":1},{\"user_id\":1,\"item_id\":1}]"),
     };
     struct arena tmp = {0};
     struct record *r;
