@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from server import Site  # noqa: E402
@@ -25,9 +24,10 @@ def tool(name):
     if os.path.exists(path):
         return path
     try:
-        venv.create(TOOLS, with_pip=True)
-        subprocess.run([os.path.join(TOOLS, "bin", "python"), "-m", "pip", "install", "-q",
-                        *PACKAGES], check=True, timeout=300, capture_output=True)
+        for command in [[sys.executable, "-m", "venv", TOOLS],
+                        [os.path.join(TOOLS, "bin", "python"), "-m", "pip", "install", "-q",
+                         *PACKAGES]]:
+            subprocess.run(command, check=True, timeout=300, capture_output=True)
     except (OSError, subprocess.SubprocessError):
         shutil.rmtree(TOOLS, ignore_errors=True)
         raise Skip("no schemathesis: it can't be had from PyPI here") from None
