@@ -113,7 +113,7 @@ static enum pal_status fold(struct profile *p, size_t most, struct arena *tmp, u
                             float *weight, size_t *count, struct pal_error *err)
 {
     size_t n = p->count < most ? p->count : most;
-    const struct kept *e = p->event + (p->count - n);
+    const struct kept *e = n ? p->event + (p->count - n) : NULL;
     uint32_t *items = arena_alloc(tmp, n, sizeof *items);
     float *weights = arena_alloc(tmp, n, sizeof *weights);
     if (!items || !weights)
