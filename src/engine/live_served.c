@@ -157,12 +157,15 @@ static enum pal_status submit(struct live *l, bool *done, bool *submitted)
 {
     struct served_queue q = take(&l->served);
     struct pal_error err;
+    struct journal_record *records = NULL;
+    struct flush *f = NULL;
+    enum pal_status st = PAL_OK;
     *submitted = q.count;
-    if (!q.count)
-        return PAL_OK;
-    struct journal_record *records = mem_alloc(q.count, sizeof *records);
-    struct flush *f = mem_alloc(1, sizeof *f);
-    enum pal_status st = records && f ? PAL_OK : pal_no_memory(&err);
+    if (!q.count) /* what waited was forgotten; its room is still there */
+        goto done;
+    records = mem_alloc(q.count, sizeof *records);
+    f = mem_alloc(1, sizeof *f);
+    st = records && f ? PAL_OK : pal_no_memory(&err);
     const char *at = str_text(&q.bytes);
     for (size_t i = 0; st == PAL_OK && i < q.count; at += q.size[i++])
         records[i] = (struct journal_record){RECORD_SERVED, at, q.size[i]};
@@ -177,6 +180,7 @@ static enum pal_status submit(struct live *l, bool *done, bool *submitted)
         atomic_fetch_add(&l->served.lost, q.count);
         mem_free(f);
     }
+done:
     mem_free(records);
     mem_free(q.size);
     str_done(&q.bytes);
