@@ -4,28 +4,16 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { FIND_MOST = 2048 }; /* items looked up in one go */
 
-/* When the model's card says that it was trained, or 0. */
-static int64_t created_ms(const struct model *m)
-{
-    json_t *card = json_loads(str_text(&m->card), 0, NULL);
-    int64_t s = json_integer_value(json_object_get(card, "created_s"));
-    json_decref(card);
-    return s * 1000;
-}
-
 static void add_model(struct model_set *s, struct model *m)
 {
-    int64_t created = created_ms(m);
     s->model[s->count++] = m;
     s->items = s->items > model_items(m) ? s->items : model_items(m);
-    s->created_ms = s->created_ms > created ? s->created_ms : created;
 }
 
 static enum pal_status load_model(const char *dir, const char *name, struct model_set *s,
@@ -60,7 +48,10 @@ enum pal_status model_set_load(const char *dir, uint32_t version, int64_t now_ms
     struct model_set *s = mem_zero(1, sizeof *s);
     if (!s)
         return pal_no_memory(err);
-    *s = (struct model_set){.users = 1, .version = version, .loaded_ms = now_ms};
+    /* one that doesn't say its age counts as new: it must not look as if there were none */
+    int64_t created_ms = names.created_s > 0 ? names.created_s * 1000 : now_ms;
+    *s = (struct model_set){
+        .users = 1, .version = version, .created_ms = created_ms, .loaded_ms = now_ms};
     for (size_t i = 0; i < names.count && st == PAL_OK; i++)
         st = load_model(dir, names.name[i], s, err);
     if (st != PAL_OK) {

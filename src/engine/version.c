@@ -196,6 +196,7 @@ static enum pal_status read_names(const json_t *all, const char *path, struct ve
         memcpy(out->name[i], name, strlen(name) + 1);
     }
     out->count = count;
+    out->created_s = json_integer_value(json_object_get(all, "created_s"));
     return PAL_OK;
 }
 

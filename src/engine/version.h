@@ -24,8 +24,10 @@ MUST_USE enum pal_status version_write(const char *dir, const struct items *item
 
 enum { VERSION_MODELS = 32, VERSION_NAME = 32 };
 
-/* The names of a version's models, the one that answers first; name.safetensors is its file. */
+/* What a version holds: its models' names, the one that answers first (name.safetensors is its
+ * file), and its age. */
 struct version_names {
+    int64_t created_s; /* when it was trained; 0 = it does not say */
     size_t count;
     char name[VERSION_MODELS][VERSION_NAME];
 };

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from server import Site  # noqa: E402
@@ -71,9 +72,15 @@ def test_published_from_outside(folder):
     with Site(folder) as site:
         catalog(site)
         same(site.post("/v1/models/reload", {}), {"version": 0})
+        began = int(time.time()) * 1000
         publish(folder, "a")
         same(site.post("/v1/models/reload", {}), {"version": 1})
         same(letters(site.post("/v1/recommendations", HISTORY)), {"a"})
+        model = site.get("/v1/status")["model"]
+        made = site.get("/v1/models")["versions"][0]["created_at"]
+        same([model["version"], model["created_at"]], [1, made])
+        if not began <= made <= model["loaded_at"]:
+            fail(f"the age of the version is wrong: {model}")
 
 
 def test_a_damaged_version(folder):
