@@ -368,6 +368,22 @@ static void what_is_served_is_kept(void **state)
     assert_string_equal(a.recommendation_id, "");
 }
 
+/* The queue is then empty, but has room: world_drop sees whether that is given back. */
+static void what_waits_is_forgotten_with_its_user(void **state)
+{
+    struct world *w = *state;
+    struct pal_error err;
+    struct served_row *served;
+    size_t count;
+    struct record r = {.kind = RECORD_USER_DELETE, .id = "ann"};
+    world_open(w);
+    world_items(w, 20);
+    assert_int_equal(world_ask(w, "ann", 5).count, 5);
+    assert_ok(live_write_wait(w->l, &r, 1, &err), &err);
+    assert_ok(live_user_served(w->l, "ann", 10, &w->tmp, &served, &count, &err), &err);
+    assert_int_equal(count, 0);
+}
+
 static void what_is_ignored_sinks(void **state)
 {
     struct world *w = *state;
@@ -444,6 +460,7 @@ int main(void)
         TEST(cleared_means_everything),
         TEST(items_are_found),
         TEST(what_is_served_is_kept),
+        TEST(what_waits_is_forgotten_with_its_user),
         TEST(what_is_ignored_sinks),
         TEST(what_was_ignored_is_remembered),
     };

@@ -4,6 +4,7 @@
 
 #include "test.h"
 
+#include "base/mem.h"
 #include "engine/live.h"
 
 #include <pthread.h>
@@ -15,6 +16,7 @@ struct world {
     struct live_config config;
     struct live *l;
     struct arena tmp;
+    long blocks; /* of memory that there were before */
     pthread_mutex_t lock;
     char log[16384]; /* what was said, a line each */
 };
@@ -52,6 +54,7 @@ static inline void world_close(struct world *w, unsigned wait_ms)
 static inline int world_make(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
+    w->blocks = mem_live();
     strcpy(w->dir, "/tmp/palate-live-XXXXXX");
     if (!mkdtemp(w->dir))
         return -1;
@@ -78,7 +81,7 @@ static inline int world_drop(void **state)
     live_close(w->l, 0);
     arena_done(&w->tmp);
     snprintf(command, sizeof command, "rm -r %s", w->dir);
-    int failed = system(command);
+    bool failed = system(command) != 0 || mem_live() != w->blocks; /* a leak */
     free(w);
     return failed ? -1 : 0;
 }
