@@ -31,6 +31,8 @@ static const struct opt rows[] = {
         "a client that takes less than 4 KiB/s of an answer for so long is dropped"),
     ROW(idle_seconds, OPT_INT, "75", 1, 86400, "how long a connection may wait for a request"),
     ROW(stop_seconds, OPT_INT, "10", 0, 3600, "how long stopping waits for requests under way"),
+    ROW(hosts, OPT_TEXT, NULL, 0, 0,
+        "names besides localhost that it may be called by without keys, with commas between"),
     ROW(access_log, OPT_BOOL, "false", 0, 0, "one JSON line per request"),
 };
 const struct opt_table http_option_table = {rows, sizeof rows / sizeof rows[0]};

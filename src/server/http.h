@@ -42,8 +42,10 @@ struct http_options {
     const char *keys;   /* file with one NAME:RIGHT:SECRET a line, '#' comments; NULL = no keys */
     const char *tls_cert, *tls_key; /* PEM files; NULL = plain HTTP */
     const char *cors; /* origins that may call, "https://a.example,https://b.example" or "*" */
-    bool insecure;    /* listen beyond loopback without keys */
-    int64_t threads;  /* 0 = one per core */
+    bool insecure;    /* listen beyond loopback without keys, for whatever name it is called by */
+    const char
+        *hosts; /* names besides localhost that it may be called by without keys; NULL = none */
+    int64_t threads;                              /* 0 = one per core */
     int64_t connections_most, connections_per_ip; /* per_ip 0 = no limit of its own */
     int64_t header_bytes_most, url_bytes_most;
     int64_t body_memory_most; /* bytes of all bodies held at once; past that 503 */

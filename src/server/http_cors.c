@@ -107,7 +107,8 @@ bool cors_foreign(struct http_request *r)
 {
     const struct cors *c = r->server->cors;
     const unsigned safe = METHOD_GET | METHOD_HEAD | METHOD_OPTIONS;
-    const char *site = r->call.method & safe ? NULL : http_header(r, "Sec-Fetch-Site");
+    bool reads = (r->call.method & safe) && r->call.match.route->right <= HTTP_READ;
+    const char *site = reads ? NULL : http_header(r, "Sec-Fetch-Site");
     if (!site || strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0)
         return false;
     return !c || !r->call.origin || !allows(c, r->call.origin);

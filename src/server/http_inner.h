@@ -178,8 +178,11 @@ MUST_USE enum pal_status cors_new(const char *origins, struct cors **out, struct
 void cors_free(struct cors *c);
 void cors_answer(struct http_request *r); /* adds the headers that let an allowed origin read it */
 bool cors_preflight(struct http_request *r); /* answers if it is one */
-bool cors_foreign(
-    struct http_request *r); /* a page of a site that may not sends this to change things */
+/* A page of a site that may not sends this to change things. */
+bool cors_foreign(struct http_request *r);
+
+/* http_hosts.c: the name that it is called by is one it goes by */
+bool hosts_serve(struct http_request *r);
 
 /* http_log.c */
 void http_log_request(struct http_request *r, int64_t duration_ns);

@@ -185,6 +185,17 @@ static void answer_without_route(struct http_request *r)
     str_done(&list);
 }
 
+static bool check_host(struct http_request *r)
+{
+    if (hosts_serve(r))
+        return true;
+    http_problem(r, 421, "unknown_host",
+                 "without keys this server answers to localhost and to addresses in numbers only: "
+                 "name this host (--set http.hosts=NAME), set keys (--keys FILE), or say "
+                 "--insecure");
+    return false;
+}
+
 /* Finds the route; true if the request may go on to its handler, else it has its answer. */
 static bool find_route(struct http_request *r)
 {
@@ -192,6 +203,8 @@ static bool find_route(struct http_request *r)
     struct pal_error err;
     const char *end = c->target + c->target_len, *mark = memchr(c->target, '?', c->target_len);
     c->path_end = mark ? mark : end;
+    if (!check_host(r))
+        return false;
     enum pal_status st = router_match(r->server->router, c->method, c->target, c->path_end,
                                       &r->arena, &c->match, &err);
     if (st == PAL_OK && mark)

@@ -238,6 +238,9 @@ def test_classic(folder):
         refused(site, "POST", "/interact", {"user_id": 5, "item_ids": [1], "actions": ["hate"]},
                 "like")
         refused(site, "POST", "/add_items", {"item_ids": [1], "genres": [[], []]}, "genres")
+        problem(site.raw("GET", "/cleanup", headers={"Sec-Fetch-Site": "cross-site"}), 403,
+                "foreign_origin")  # an <img> of any page could ask for it
+        same(sorted(map(str, site.get("/recs/5")["item_ids"])), ["2", "3", "4"])
         site.post("/cleanup", {})
         same(site.get("/recs/5")["item_ids"], [])
         same(site.get("/v1/items")["total"], 0)

@@ -296,6 +296,7 @@ int main(int argc, char **argv)
     pthread_t later;
     opt_defaults(&http_option_table, &o);
     o.listen = "127.0.0.1:0";
+    o.hosts = "x,a,here"; /* as the tests call it */
     for (int i = 1; i < argc; i++)
         set_option(&o, argv[i]);
     if (http_start(&o, routes, sizeof routes / sizeof routes[0], &c, write_log, NULL, &c.server,

@@ -143,6 +143,28 @@ def test_pages_of_other_sites_change_nothing(folder):
                 is_problem(answer, 403, "foreign_origin")
 
 
+def test_names_that_it_does_not_go_by(folder):
+    """A page whose name was made to lead here (DNS rebinding) gets nothing."""
+    def status(server, host):
+        with server.connect() as c:
+            c.send(f"GET /empty HTTP/1.1\r\nHost: {host}\r\n\r\n")
+            answer = c.answer()
+        if answer.status != 200:
+            is_problem(answer, 421, "unknown_host")
+        return answer.status
+
+    with Server("hosts=a.example,b.example") as s:
+        for host in ["localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:8080", "[::1]:8080",
+                     "10.0.0.1", "app.localhost", "b.example:80", "A.example"]:
+            same((host, status(s, host)), (host, 200))
+        for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "xlocalhost",
+                     "127.0.0.1.evil.example", "1.2.3.evil", "example", ".example", "b.exampl"]:
+            same((host, status(s, host)), (host, 421))
+    for option in [f"keys={make_keys(folder)}", "insecure=1"]:
+        with Server(option) as s:
+            same(status(s, "evil.example"), 200)
+
+
 def test_bad_lists_of_origins(folder):
     for bad in ["a.example", "https://", "https://a.example/", "https://a.example,*", ",", "",
                 "https://a.example, https://b.example"]:
