@@ -258,11 +258,24 @@ static enum pal_status check_json(const struct text_field *f, const char *text,
     return st;
 }
 
+/* An id names something in URLs and in files of lines, which hold no control characters: what has
+ * one in its id could not be looked up or erased. */
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            return true;
+    return false;
+}
+
 static enum pal_status check_text(const struct text_field *f, const char *text,
                                   struct pal_error *err)
 {
     text = text ? text : "";
     const char *fault = text_fault(f, text, strlen(text));
+    if (!fault && f->needed && f->most == RECORD_ID_MOST && has_control(text))
+        return pal_fail(err, PAL_EUSAGE, "%s has a control character, which an id can't have",
+                        f->name);
     if (fault)
         return pal_fail(err, PAL_EUSAGE, "%s %s: it takes %s%zu bytes of UTF-8", f->name, fault,
                         f->needed ? "1 to " : "at most ", f->most);

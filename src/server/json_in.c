@@ -105,7 +105,7 @@ enum pal_status json_object_end(struct json_object *o)
 /* A text with a NUL inside would be cut: it is refused. */
 static const char *whole_text(const json_t *json)
 {
-    const char *text = json_string_value(json);
+    const char *text = json_string_value(json); /* NULL for what is no text */
     return text && strlen(text) == json_string_length(json) ? text : NULL;
 }
 
@@ -134,7 +134,7 @@ const char *json_id(struct json_object *o, const char *name, enum json_need need
     const json_t *json = member(o, name, need);
     const char *id = json ? json_id_of(json, o->tmp) : NULL;
     if (json && !id)
-        wrong(o, name, "a text or an integer", json);
+        wrong(o, name, json_is_string(json) ? "a text without NUL" : "a text or an integer", json);
     else if (id && (!*id || strlen(id) > RECORD_ID_MOST))
         o->st = pal_fail(o->err, PAL_EUSAGE, "%s%s%s must have 1 to %d bytes", o->where,
                          *o->where ? "." : "", name, RECORD_ID_MOST);
@@ -241,7 +241,8 @@ int64_t json_time(struct json_object *o, const char *name)
         return 0;
     if (json_is_integer(json) && json_integer_value(json) >= 0)
         return json_integer_value(json);
-    if (!json_is_string(json) || !json_iso_time(json_string_value(json), &ms) || ms < 0)
+    const char *text = whole_text(json);
+    if (!text || !json_iso_time(text, &ms) || ms < 0)
         wrong(o, name, "milliseconds since 1970 or a time like 2026-11-22T05:40:00Z", json);
     return ms;
 }

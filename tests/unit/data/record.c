@@ -239,6 +239,8 @@ static void bad_events_are_named(void **state)
     refused(event_with(NULL, "i", "like", 1, 0), "user_id is missing");
     refused(event_with(long_id, "i", "like", 1, 0), "user_id is too long");
     refused(event_with("u", "\xff", "like", 1, 0), "item_id is not valid UTF-8");
+    refused(event_with("a\nb", "i", "like", 1, 0), "user_id has a control character");
+    refused(event_with("u", "\x7f", "like", 1, 0), "item_id has a control character");
     refused(event_with("u", "i", "a-type-that-is-one-byte-too-long", 1, 0), "type is too long");
     refused(event_with("u", "i", "like", NAN, 0), "value");
     refused(event_with("u", "i", "like", INFINITY, 0), "value");

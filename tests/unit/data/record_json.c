@@ -55,7 +55,7 @@ static void lines_come_back(void **state)
     const char *lines[] = {
         "{\"event\":{\"user_id\":\"u\",\"item_id\":\"i\",\"type\":\"like\",\"value\":1,"
         "\"timestamp\":0}}",
-        "{\"event\":{\"user_id\":\"a\\\"b\\\\ \\u0001 "
+        "{\"event\":{\"user_id\":\"a\\\"b\\\\ é "
         "\xf0\x9f\x98\x80\",\"item_id\":\"12\",\"type\":"
         "\"rating\",\"value\":-0.1,\"timestamp\":1699999999123,\"event_id\":\"e\","
         "\"recommendation_id\":\"r\"}}",

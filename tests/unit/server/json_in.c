@@ -78,6 +78,8 @@ static void test_mistakes_have_places(void **state)
         {"{\"who\":1,\"n\":2.5}", "from 1 to 5"},
         {"{\"who\":1,\"ids\":[1,true]}", "list[3].ids[1]"},
         {"{\"who\":1,\"at\":\"yesterday\"}", "list[3].at"},
+        {"{\"who\":\"a\\u0000b\"}", "list[3].who must be a text without NUL"},
+        {"{\"who\":1,\"at\":\"2020-01-01T00:00:00Z\\u0000x\"}", "list[3].at"},
         {"{\"who\":1,\"at\":-1}", "list[3].at"},
         {"{\"who\":1,\"waht\":2}", "no field 'list[3].waht'"},
     };
