@@ -92,6 +92,7 @@ enum pal_status catalog_put(struct catalog *c, const struct item_row *row, uint3
         mem_free(made);
         return st;
     }
+    c->removed -= c->row[*number] == &catalog_row_removed;
     replace(c, *number, made);
     set_available(c, *number, row->available);
     return PAL_OK;
@@ -112,6 +113,7 @@ void catalog_remove(struct catalog *c, const char *item_id)
     uint32_t number = catalog_find(c, item_id);
     if (number == INTERN_NONE || c->row[number] == &catalog_row_removed)
         return;
+    c->removed++;
     replace(c, number, &catalog_row_removed);
     set_available(c, number, false);
 }
@@ -119,6 +121,11 @@ void catalog_remove(struct catalog *c, const char *item_id)
 uint32_t catalog_count(const struct catalog *c)
 {
     return c->ids.count;
+}
+
+uint32_t catalog_present(const struct catalog *c)
+{
+    return c->ids.count - c->removed;
 }
 
 uint32_t catalog_find(const struct catalog *c, const char *item_id)

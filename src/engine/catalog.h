@@ -39,6 +39,7 @@ MUST_USE enum pal_status catalog_touch(struct catalog *c, const char *item_id, u
 void catalog_remove(struct catalog *c, const char *item_id);
 
 uint32_t catalog_count(const struct catalog *c);                     /* removed ones included */
+uint32_t catalog_present(const struct catalog *c);                   /* without them */
 uint32_t catalog_find(const struct catalog *c, const char *item_id); /* or INTERN_NONE */
 
 /* Grows with every change. */

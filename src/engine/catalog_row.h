@@ -42,7 +42,7 @@ struct catalog {
     const struct catalog_row **row; /* (ids.count) */
     uint64_t *unavailable;          /* bits, see catalog_unavailable */
     size_t row_cap, unavailable_cap;
-    uint32_t available;
+    uint32_t available, removed;
     uint64_t version;
     uint64_t row_bytes; /* of all blocks */
 };

@@ -128,6 +128,18 @@ static enum pal_status take_item(void *ctx, const struct item_row *row, struct p
     return st;
 }
 
+/* A store_item_fn. Without this, an event of a deleted item or a model that knows it would bring it
+ * back. */
+static enum pal_status take_deleted(void *ctx, const struct item_row *row, struct pal_error *err)
+{
+    struct live *l = ctx;
+    uint32_t number;
+    enum pal_status st = catalog_touch(l->catalog, row->item_id, &number, err);
+    if (st == PAL_OK)
+        catalog_remove(l->catalog, row->item_id);
+    return st;
+}
+
 static enum pal_status read_store(struct live *l, uint64_t *position, struct pal_error *err)
 {
     struct event_types types;
@@ -141,6 +153,8 @@ static enum pal_status read_store(struct live *l, uint64_t *position, struct pal
         st = profiles_new(&limits, *position, &l->profiles, err);
     if (st == PAL_OK)
         st = store_items(l->store, take_item, l, err);
+    if (st == PAL_OK)
+        st = store_deleted_items(l->store, take_deleted, l, err);
     if (st == PAL_OK)
         st = store_types(l->store, &types, err);
     for (size_t i = 0; st == PAL_OK && i < types.count; i++)
@@ -310,7 +324,7 @@ static void status_of_world(struct live *l, struct live_status *out)
 {
     live_read_lock(l);
     const struct model_set *base = l->snapshot->base;
-    out->items = catalog_count(l->catalog);
+    out->items = catalog_present(l->catalog);
     out->items_available = catalog_available_count(l->catalog);
     out->catalog_bytes =
         catalog_bytes(l->catalog) + l->titles.bytes + l->titles.cap * sizeof *l->titles.key;

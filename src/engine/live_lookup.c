@@ -98,7 +98,7 @@ enum pal_status live_items(struct live *l, const char *search, const char *filte
     if (st != PAL_OK)
         return st;
     live_read_lock(l);
-    *total = catalog_count(l->catalog);
+    *total = catalog_present(l->catalog);
     live_unlock(l);
     *out = k.row;
     *count = k.count;

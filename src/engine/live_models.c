@@ -336,14 +336,16 @@ static void put_labels(struct str *out, const struct labels *labels, uint32_t it
     str_char(out, ']');
 }
 
-/* Writes items [from, to) as if somebody had put them. */
+/* Writes items [from, to) as if somebody had put them, but for those that nobody could have. */
 static enum pal_status adopt_some(struct live *l, const struct items *items, uint32_t from,
-                                  uint32_t to, struct pal_error *err)
+                                  uint32_t to, uint32_t *left_out, struct pal_error *why,
+                                  struct pal_error *err)
 {
     struct arena tmp;
     arena_init(&tmp);
     struct str labels = {0};
     struct record *r = arena_zero(&tmp, to - from, sizeof *r);
+    size_t n = 0;
     enum pal_status st = r ? PAL_OK : pal_no_memory(err);
     for (uint32_t i = from; i < to && st == PAL_OK; i++) {
         str_clear(&labels);
@@ -351,15 +353,22 @@ static enum pal_status adopt_some(struct live *l, const struct items *items, uin
         const char *categories = arena_text(&tmp, str_text(&labels), labels.len);
         if (!categories || !str_ok(&labels))
             st = pal_no_memory(err);
-        r[i - from] = (struct record){.kind = RECORD_ITEM,
-                                      .item = {.item_id = intern_text(&items->ids, i),
-                                               .title = texts_at(&items->titles, i),
-                                               .categories = categories,
-                                               .attributes = texts_at(&items->attributes, i),
-                                               .available = true}};
+        r[n] = (struct record){.kind = RECORD_ITEM,
+                               .item = {.item_id = intern_text(&items->ids, i),
+                                        .title = texts_at(&items->titles, i),
+                                        .categories = categories,
+                                        .attributes = texts_at(&items->attributes, i),
+                                        .available = true}};
+        enum pal_status fit = st == PAL_OK ? record_check(&r[n], 0, why) : st;
+        if (fit == PAL_OK)
+            n++;
+        else if (fit == PAL_EUSAGE)
+            ++*left_out;
+        else
+            st = fit == st ? st : pal_no_memory(err);
     }
     if (st == PAL_OK)
-        st = live_write_wait(l, r, to - from, err);
+        st = live_write_wait(l, r, n, err);
     str_done(&labels);
     arena_done(&tmp);
     return st;
@@ -371,15 +380,21 @@ static enum pal_status adopt(struct live *l, const char *dir, struct pal_error *
 {
     char path[PATH_MAX];
     struct items items = {0};
+    struct pal_error why = {0};
+    uint32_t left_out = 0;
     enum pal_status st = file_join(path, sizeof path, dir, "catalog.palate", err);
     if (st == PAL_OK)
         st = catalog_read(path, &items, err);
     for (uint32_t i = 0; st == PAL_OK && i < items.ids.count; i += ADOPT_MOST)
         st = adopt_some(l, &items, i,
-                        items.ids.count - i > ADOPT_MOST ? i + ADOPT_MOST : items.ids.count, err);
+                        items.ids.count - i > ADOPT_MOST ? i + ADOPT_MOST : items.ids.count,
+                        &left_out, &why, err);
     if (st == PAL_OK)
         live_say(l, LIVE_INFO, "the store was empty: it has the %" PRIu32 " items of %s now",
-                 items.ids.count, dir);
+                 items.ids.count - left_out, dir);
+    if (st == PAL_OK && left_out)
+        live_say(l, LIVE_WARNING, "%" PRIu32 " of its items are left out, one of them because: %s",
+                 left_out, why.message);
     items_done(&items);
     return st;
 }

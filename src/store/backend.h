@@ -29,6 +29,8 @@ struct store_ops {
     /* id NULL = all */
     enum pal_status (*items)(struct store *s, const char *item_id, store_item_fn *fn, void *ctx,
                              struct pal_error *err);
+    enum pal_status (*deleted_items)(struct store *s, store_item_fn *fn, void *ctx,
+                                     struct pal_error *err);
     enum pal_status (*users)(struct store *s, const char *user_id, store_user_fn *fn, void *ctx,
                              struct pal_error *err);
     enum pal_status (*served)(struct store *s, const char *user_id, size_t most,

@@ -388,6 +388,7 @@ const struct store_ops store_sqlite = {
     .user_count = sqlite_user_count,
     .events = sqlite_events,
     .items = sqlite_items,
+    .deleted_items = sqlite_deleted_items,
     .users = sqlite_users,
     .served = sqlite_served,
     .all_served = sqlite_all_served,

@@ -52,6 +52,7 @@ enum sql {
     SQL_READ_EVENTS,
     SQL_READ_ITEMS,
     SQL_READ_ITEM,
+    SQL_READ_DELETED,
     SQL_READ_USERS,
     SQL_READ_USER,
     SQL_READ_SERVED,
@@ -241,6 +242,8 @@ enum pal_status sqlite_events(struct store *base, uint64_t after, store_event_fn
                               struct pal_error *err);
 enum pal_status sqlite_items(struct store *base, const char *item_id, store_item_fn *fn, void *ctx,
                              struct pal_error *err);
+enum pal_status sqlite_deleted_items(struct store *base, store_item_fn *fn, void *ctx,
+                                     struct pal_error *err);
 enum pal_status sqlite_users(struct store *base, const char *user_id, store_user_fn *fn, void *ctx,
                              struct pal_error *err);
 enum pal_status sqlite_served(struct store *base, const char *user_id, size_t most,

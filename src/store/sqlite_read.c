@@ -230,6 +230,14 @@ enum pal_status sqlite_items(struct store *base, const char *item_id, store_item
                       &w, err);
 }
 
+enum pal_status sqlite_deleted_items(struct store *base, store_item_fn *fn, void *ctx,
+                                     struct pal_error *err)
+{
+    struct walk w = {.row = give_item, .fn.item = fn, .ctx = ctx};
+    return all_or_one((struct sqlite_store *)base, SQL_READ_DELETED, SQL_READ_ITEM, "item", NULL,
+                      &w, err);
+}
+
 enum pal_status sqlite_users(struct store *base, const char *user_id, store_user_fn *fn, void *ctx,
                              struct pal_error *err)
 {

@@ -78,6 +78,7 @@ const char *const sqlite_sql[SQL_COUNT] = {
         " AND t.id = e.type ORDER BY e.place",
     [SQL_READ_ITEMS] = ITEM_COLUMNS " WHERE standing < 2 ORDER BY id",
     [SQL_READ_ITEM] = ITEM_COLUMNS " WHERE standing < 2 AND item_id = ?",
+    [SQL_READ_DELETED] = ITEM_COLUMNS " WHERE standing = 2 ORDER BY id",
     [SQL_READ_USERS] = USER_COLUMNS " ORDER BY id",
     [SQL_READ_USER] = USER_COLUMNS " WHERE user_id = ?",
     [SQL_READ_SERVED] = SERVED_COLUMNS " ORDER BY id DESC LIMIT ?",

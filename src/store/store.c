@@ -93,6 +93,12 @@ enum pal_status store_items(struct store *s, store_item_fn *fn, void *ctx, struc
     return s->ops->items(s, NULL, fn, ctx, err);
 }
 
+enum pal_status store_deleted_items(struct store *s, store_item_fn *fn, void *ctx,
+                                    struct pal_error *err)
+{
+    return s->ops->deleted_items(s, fn, ctx, err);
+}
+
 enum pal_status store_item(struct store *s, const char *item_id, store_item_fn *fn, void *ctx,
                            struct pal_error *err)
 {

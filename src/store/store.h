@@ -86,6 +86,9 @@ MUST_USE enum pal_status store_events(struct store *s, uint64_t after, store_eve
  * PAL_ENOTFOUND. */
 MUST_USE enum pal_status store_items(struct store *s, store_item_fn *fn, void *ctx,
                                      struct pal_error *err);
+/* Those that were deleted and have not come back, with nothing but their id. */
+MUST_USE enum pal_status store_deleted_items(struct store *s, store_item_fn *fn, void *ctx,
+                                             struct pal_error *err);
 MUST_USE enum pal_status store_item(struct store *s, const char *item_id, store_item_fn *fn,
                                     void *ctx, struct pal_error *err);
 MUST_USE enum pal_status store_users(struct store *s, store_user_fn *fn, void *ctx,

@@ -167,6 +167,45 @@ static void models_bring_their_items(void **state)
     assert_ok(live_item(w->l, "b3", &w->tmp, &row, &err), &err);
 }
 
+static void remove_item(struct world *w, const char *id)
+{
+    struct pal_error err;
+    struct record r = {.kind = RECORD_ITEM_DELETE, .id = id};
+    assert_ok(live_write_wait(w->l, &r, 1, &err), &err);
+}
+
+/* Neither the models that know it nor an event that names it bring a deleted item back. */
+static void what_was_deleted_stays_so(void **state)
+{
+    struct world *w = *state;
+    struct pal_error err;
+    struct item_row row;
+    struct live_status status;
+    char id[8];
+    publish(w, 'a');
+    world_open(w);
+    remove_item(w, "h");
+    for (int i = 0; i < 2 * HALF; i++) {
+        snprintf(id, sizeof id, "%c%d", i < HALF ? 'a' : 'b', i % HALF);
+        remove_item(w, id);
+    }
+    live_status(w->l, &status);
+    assert_int_equal(status.items, 0);
+    for (int again = 0; again < 2; again++) {
+        world_close(w, 10000);
+        world_open(w);
+        assert_int_equal(live_item(w->l, "h", &w->tmp, &row, &err), PAL_ENOTFOUND);
+        world_event(w, "ann", "a0", "like");
+        assert_int_equal(live_item(w->l, "a0", &w->tmp, &row, &err), PAL_ENOTFOUND);
+        live_status(w->l, &status);
+        assert_int_equal(status.items, 0);
+        assert_int_equal(status.items_available, 0);
+    }
+    world_item(w, "a0", "Back", NULL);
+    live_status(w->l, &status);
+    assert_int_equal(status.items, 1);
+}
+
 static void a_store_with_items_keeps_to_them(void **state)
 {
     struct world *w = *state;
@@ -265,9 +304,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_make, world_drop)
     const struct CMUnitTest tests[] = {
-        TEST(no_answer_is_of_two_versions),        TEST(models_bring_their_items),
-        TEST(a_store_with_items_keeps_to_them),    TEST(a_damaged_version_is_passed_over),
-        TEST(what_was_cleared_does_not_come_back),
+        TEST(no_answer_is_of_two_versions),     TEST(models_bring_their_items),
+        TEST(what_was_deleted_stays_so),        TEST(a_store_with_items_keeps_to_them),
+        TEST(a_damaged_version_is_passed_over), TEST(what_was_cleared_does_not_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
