@@ -1,8 +1,9 @@
--- What bench/serve asks: wrk -s serve.lua URL -- MODE USERS DELAY_MS
+-- What bench/serve asks: wrk -s serve.lua URL -- MODE USERS DELAY_MS FIRST
 local mode, users, wait, turn, user, at = "read", 1, 0, 0, 1, 0
 
 function init(args)
     mode, users, wait = args[1], tonumber(args[2]), tonumber(args[3])
+    turn = tonumber(args[4]) -- of mode warm: the users from this one on, one after the other
     math.randomseed(7)
 end
 
@@ -18,7 +19,9 @@ function request()
             math.random(1000))
         return wrk.format("POST", "/v1/events", {["Content-Type"] = "application/json"}, body)
     end
-    if mode ~= "mixed" then
+    if mode == "warm" then
+        user = turn % users + 1
+    elseif mode ~= "mixed" then
         user = math.random(users)
     end
     return wrk.format("GET", string.format("/v1/users/%d/recommendations?n=10", user))

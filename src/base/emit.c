@@ -1,6 +1,7 @@
 /* See emit.h. */
 #include "base/emit.h"
 
+#include "base/digits.h"
 #include "base/text.h"
 
 #include <math.h>
@@ -96,32 +97,36 @@ void emit_string(struct emit *e, const char *key, const char *value)
 
 void emit_uint(struct emit *e, const char *key, uint64_t value)
 {
+    char text[DIGITS_MOST];
     begin(e, key);
-    str_fmt(&e->text, "%llu", (unsigned long long)value);
+    str_add(&e->text, text, digits_uint(text, value));
 }
 
 void emit_int(struct emit *e, const char *key, int64_t value)
 {
+    char text[DIGITS_MOST];
     begin(e, key);
-    str_fmt(&e->text, "%lld", (long long)value);
+    str_add(&e->text, text, digits_int(text, value));
+}
+
+static void put_real(struct emit *e, const char *key, double value, int precision)
+{
+    char text[DIGITS_MOST];
+    begin(e, key);
+    if (isfinite(value))
+        str_add(&e->text, text, digits_real(text, value, precision));
+    else
+        str_put(&e->text, "null");
 }
 
 void emit_number(struct emit *e, const char *key, double value)
 {
-    begin(e, key);
-    if (isfinite(value))
-        str_fmt(&e->text, "%.10g", value);
-    else
-        str_put(&e->text, "null");
+    put_real(e, key, value, 10);
 }
 
 void emit_float(struct emit *e, const char *key, float value)
 {
-    begin(e, key);
-    if (isfinite(value))
-        str_fmt(&e->text, "%.7g", (double)value);
-    else
-        str_put(&e->text, "null");
+    put_real(e, key, (double)value, 7);
 }
 
 void emit_boolean(struct emit *e, const char *key, bool value)

@@ -13,9 +13,10 @@
 #include <math.h>
 #include <string.h>
 
-#define DAY_MS      86400000.0
-#define SUREST      1e6  /* evidence counts as at most so many observations */
-#define NO_EVIDENCE 1e-6 /* what has faded so far is none */
+#define DAY_MS       86400000.0
+#define SUREST       1e6  /* evidence counts as at most so many observations */
+#define FRESH_WEIGHT 0.5f /* from which an event counts for draws before the next refresh */
+#define NO_EVIDENCE  1e-6 /* what has faded so far is none */
 
 #define FIELD(name) offsetof(struct bandit_options, name)
 
@@ -219,7 +220,7 @@ enum pal_status bandit_count(struct bandit *b, uint32_t number, float weight, bo
     atomic_fetch_or_explicit(&segment->changed[bit / 64], (uint64_t)1 << bit % 64,
                              memory_order_release);
     bandit_raise(&b->limit, number + 1);
-    if (reward)
+    if (reward && fabsf(weight) >= FRESH_WEIGHT)
         make_fresh(b, item, number);
     pthread_mutex_unlock(lock);
     return PAL_OK;

@@ -8,8 +8,8 @@
  * says how, and how propensities are estimated.
  *
  * A draw is from the posteriors at most half_life / 128 ago, but for items counted since the last
- * bandit_refresh, up to 512 of them, which are drawn as they are now; what goes beyond waits for
- * the next refresh.
+ * bandit_refresh by at least 1/2, up to 64 of them, which are drawn as they are now; what goes
+ * beyond, and what says little (that something was ignored), waits for the next refresh.
  *
  * An item's popular count is the sum of its positive weights, fading with popular_days. Its trend
  * is (recent rate) / (long-run rate + 1), both in events a day: the rate of a fading count is count

@@ -16,8 +16,8 @@ enum {
     STRIPES = 32,  /* bandit_forget takes all of them; the thread sanitizer follows 64 at most */
     SEGMENTS = 23, /* of 1024, 1024, 2048, 4096 … items: all 32-bit numbers */
     FIRST_SEGMENT = 1024,
-    FRESH = 512,     /* items counted since the view was made that draws know of */
-    RUNGS = 4,       /* thresholds with some 32 to 1280 items expected above */
+    FRESH = 64,      /* items counted since the view was made that draws know of */
+    RUNGS = 5,       /* thresholds with some 8 to 1280 items expected above */
     LEVELS = 40,     /* of chances from 1 down to 2^-40 */
     SIMULATED = 512, /* draws made in advance for propensities… */
     DEPTH = 48,      /* …each so deep… */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { REPLAY_AT_ONCE = 1024 };
+enum { REPLAY_AT_ONCE = 1024, SCRATCH_MOST = 64 << 20 /* bytes of one answer */ };
 
 #define FIELD(name) offsetof(struct live_options, name)
 static const struct opt rows[] = {
@@ -81,6 +81,7 @@ static void init_locks(struct live *l)
     pthread_mutex_init(&l->writes_lock, NULL);
     pthread_cond_init(&l->writes_done, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    arenas_init(&l->scratch, SCRATCH_MOST);
 }
 
 static void free_locks(struct live *l)
@@ -97,6 +98,7 @@ static void free_locks(struct live *l)
     pthread_mutex_destroy(&l->served.order);
     pthread_mutex_destroy(&l->writes_lock);
     pthread_cond_destroy(&l->writes_done);
+    arenas_done(&l->scratch);
 }
 
 /* What stands alone: no files yet. */

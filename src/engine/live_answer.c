@@ -1,5 +1,9 @@
 /* Answers. A request holds `world` for reading from the moment its profile is read until its answer
- * is copied: catalog, numbers and models are of one moment, and nothing it reads can be freed. */
+ * is copied: catalog, numbers and models are of one moment, and nothing it reads can be freed.
+ *
+ * What it scribbles on, some bytes for each item, lies in one of the engine's arenas: were it the
+ * caller's, each of a thousand idle connections would keep so much, or return it to the system and
+ * ask for it again with each request. */
 #include "engine/live_inside.h"
 
 #include <stdio.h>
@@ -11,7 +15,8 @@ enum { TRIES = 64 };
 struct asking {
     struct live *l;
     const struct live_request *q;
-    struct arena *tmp;
+    struct arena *keep; /* where the answer lies */
+    struct arena tmp;   /* all else, until the answer is copied */
     int64_t now_ms;
     struct rng rng;
     struct pipeline_input in;
@@ -69,7 +74,7 @@ static enum pal_status lock_profile(struct asking *a, struct profile_view *view,
         bool ready;
         live_read_lock(l);
         enum pal_status st =
-            profiles_read(l->profiles, a->q->user_id, a->now_ms, a->tmp, view, &ready, err);
+            profiles_read(l->profiles, a->q->user_id, a->now_ms, &a->tmp, view, &ready, err);
         if (st == PAL_OK && ready)
             return PAL_OK;
         live_unlock(l);
@@ -99,11 +104,11 @@ static enum pal_status read_past(struct asking *a, struct profile_view *view, st
 {
     const struct live_request *q = a->q;
     size_t n = 0, seen = 0;
-    uint32_t *item = arena_alloc(a->tmp, q->past_count, sizeof *item);
-    uint32_t *folded = arena_alloc(a->tmp, q->past_count, sizeof *folded);
-    uint32_t *marked = arena_alloc(a->tmp, q->past_count, sizeof *marked);
-    float *worth = arena_alloc(a->tmp, q->past_count, sizeof *worth);
-    float *weight = arena_alloc(a->tmp, q->past_count, sizeof *weight);
+    uint32_t *item = arena_alloc(&a->tmp, q->past_count, sizeof *item);
+    uint32_t *folded = arena_alloc(&a->tmp, q->past_count, sizeof *folded);
+    uint32_t *marked = arena_alloc(&a->tmp, q->past_count, sizeof *marked);
+    float *worth = arena_alloc(&a->tmp, q->past_count, sizeof *worth);
+    float *weight = arena_alloc(&a->tmp, q->past_count, sizeof *weight);
     if (!item || !folded || !marked || !worth || !weight)
         return pal_no_memory(err);
     for (size_t i = 0; i < q->past_count; i++) {
@@ -120,7 +125,7 @@ static enum pal_status read_past(struct asking *a, struct profile_view *view, st
     }
     *view = (struct profile_view){
         .history = {.item = folded, .weight = weight}, .seen = marked, .seen_count = seen};
-    return history_fold(item, worth, n, a->tmp, folded, weight, &view->history.n, err);
+    return history_fold(item, worth, n, &a->tmp, folded, weight, &view->history.n, err);
 }
 
 static enum pal_status find_excluded(struct asking *a, struct pal_error *err)
@@ -128,7 +133,7 @@ static enum pal_status find_excluded(struct asking *a, struct pal_error *err)
     const struct live_request *q = a->q;
     if (!q->exclude_count)
         return PAL_OK;
-    uint32_t *exclude = arena_alloc(a->tmp, q->exclude_count, sizeof *exclude);
+    uint32_t *exclude = arena_alloc(&a->tmp, q->exclude_count, sizeof *exclude);
     size_t n = 0;
     if (!exclude)
         return pal_no_memory(err);
@@ -141,32 +146,41 @@ static enum pal_status find_excluded(struct asking *a, struct pal_error *err)
     return PAL_OK;
 }
 
-/* Takes `world` and fills a->in; the lock is held only on PAL_OK. personal false: nobody asks, only
- * the list's own properties count. */
-static enum pal_status begin(struct asking *a, struct live *l, const struct live_request *q,
-                             struct arena *tmp, bool personal, struct pal_error *err)
+/* Reads who asks and what else the request says; takes `world`, and holds it only on PAL_OK. */
+static enum pal_status read_request(struct asking *a, bool personal, struct profile_view *view,
+                                    struct pal_error *err)
 {
-    struct profile_view view = {0};
+    const struct live_request *q = a->q;
     enum pal_status st = PAL_OK;
-    *a = (struct asking){.l = l, .q = q, .tmp = tmp, .now_ms = live_now_ms()};
-    rng_init(&a->rng, l->seed, atomic_fetch_add_explicit(&l->requests, 1, memory_order_relaxed));
     if (q->filter && *q->filter)
-        st = filter_parse(q->filter, tmp, &a->in.filter, err);
+        st = filter_parse(q->filter, &a->tmp, &a->in.filter, err);
+    if (st == PAL_OK && personal && q->user_id)
+        st = lock_profile(a, view, err);
+    else if (st == PAL_OK)
+        live_read_lock(a->l);
     if (st != PAL_OK)
         return st;
-    if (personal && q->user_id) {
-        st = lock_profile(a, &view, err);
-        if (st != PAL_OK)
-            return st;
-    } else {
-        live_read_lock(l);
-        if (personal)
-            st = read_past(a, &view, err);
-    }
+    if (personal && !q->user_id)
+        st = read_past(a, view, err);
     if (st == PAL_OK)
         st = find_excluded(a, err);
+    if (st != PAL_OK)
+        live_unlock(a->l);
+    return st;
+}
+
+/* Takes `world` and fills a->in; on PAL_OK, finish it. personal false: nobody asks, only the list's
+ * own properties count. */
+static enum pal_status begin(struct asking *a, struct live *l, const struct live_request *q,
+                             struct arena *keep, bool personal, struct pal_error *err)
+{
+    struct profile_view view = {0};
+    *a = (struct asking){.l = l, .q = q, .keep = keep, .now_ms = live_now_ms()};
+    a->tmp = arenas_take(&l->scratch);
+    rng_init(&a->rng, l->seed, atomic_fetch_add_explicit(&l->requests, 1, memory_order_relaxed));
+    enum pal_status st = read_request(a, personal, &view, err);
     if (st != PAL_OK) {
-        live_unlock(l);
+        arenas_give(&l->scratch, &a->tmp);
         return st;
     }
     struct pipeline_input *in = &a->in;
@@ -187,6 +201,12 @@ static enum pal_status begin(struct asking *a, struct live *l, const struct live
     in->now_ms = a->now_ms;
     in->rng = &a->rng;
     return PAL_OK;
+}
+
+static void finish(struct asking *a)
+{
+    live_unlock(a->l);
+    arenas_give(&a->l->scratch, &a->tmp);
 }
 
 /* ---- Copying what was found ---- */
@@ -231,10 +251,10 @@ static enum pal_status copy_item(struct asking *a, const struct pipeline_item *f
                              .propensity = from->propensity,
                              .reason_count = from->reason_count};
     enum pal_status st =
-        live_copy_item(a->l->catalog, from->item, a->q->details, a->tmp, &to->row, err);
+        live_copy_item(a->l->catalog, from->item, a->q->details, a->keep, &to->row, err);
     for (size_t i = 0; i < from->reason_count && st == PAL_OK; i++) {
         struct item_row row;
-        st = live_copy_item(a->l->catalog, from->reason[i].item, false, a->tmp, &row, err);
+        st = live_copy_item(a->l->catalog, from->reason[i].item, false, a->keep, &row, err);
         to->reason[i] = (struct live_reason){row.item_id, row.title, from->reason[i].part};
     }
     return st;
@@ -271,7 +291,7 @@ static enum pal_status copy_answer(struct asking *a, const struct pipeline_item 
     struct live *l = a->l;
     struct live_answer answer = {.count = count};
     enum pal_status st = PAL_OK;
-    answer.items = arena_alloc(a->tmp, room, sizeof *answer.items);
+    answer.items = arena_alloc(a->keep, room, sizeof *answer.items);
     if (!answer.items)
         return pal_no_memory(err);
     answer.model_version = l->snapshot->base ? l->snapshot->base->version : 0;
@@ -299,19 +319,19 @@ static void make_id(struct asking *a, char out[24])
     out[19] = 0;
 }
 
-enum pal_status live_recommend(struct live *l, const struct live_request *q, struct arena *tmp,
+enum pal_status live_recommend(struct live *l, const struct live_request *q, struct arena *keep,
                                struct live_answer *out, struct pal_error *err)
 {
     struct asking a;
     size_t count = 0;
     enum pal_status st = check_request(q, true, err);
     if (st == PAL_OK)
-        st = begin(&a, l, q, tmp, true, err);
+        st = begin(&a, l, q, keep, true, err);
     if (st != PAL_OK)
         return st;
-    struct pipeline_item *items = arena_alloc(tmp, q->n, sizeof *items);
-    uint32_t *numbers = arena_alloc(tmp, q->n, sizeof *numbers);
-    st = items && numbers ? pipeline_run(&a.in, tmp, items, &count, err) : pal_no_memory(err);
+    struct pipeline_item *items = arena_alloc(&a.tmp, q->n, sizeof *items);
+    uint32_t *numbers = arena_alloc(&a.tmp, q->n, sizeof *numbers);
+    st = items && numbers ? pipeline_run(&a.in, &a.tmp, items, &count, err) : pal_no_memory(err);
     if (st == PAL_OK)
         st = copy_answer(&a, items, count, count, out, err);
     if (st == PAL_OK && q->user_id && count) {
@@ -319,9 +339,9 @@ enum pal_status live_recommend(struct live *l, const struct live_request *q, str
             numbers[i] = items[i].item;
         served_compare(l, q->user_id, numbers, count, a.now_ms);
         make_id(&a, out->recommendation_id);
-        served_note(l, q->user_id, out, a.now_ms, tmp);
+        served_note(l, q->user_id, out, a.now_ms, &a.tmp);
     }
-    live_unlock(l);
+    finish(&a);
     return st;
 }
 
@@ -345,7 +365,7 @@ static enum pal_status add_unknown(const struct asking *a, const char *const *id
             continue;
         struct live_item *item = &out->items[out->count++];
         *item = (struct live_item){
-            .row = {.item_id = arena_text(a->tmp, ids[i], strlen(ids[i]))},
+            .row = {.item_id = arena_text(a->keep, ids[i], strlen(ids[i]))},
             .source = "unknown",
             .propensity = 1,
         };
@@ -356,75 +376,75 @@ static enum pal_status add_unknown(const struct asking *a, const char *const *id
 }
 
 enum pal_status live_rank(struct live *l, const struct live_request *q, const char *const *ids,
-                          size_t count, struct arena *tmp, struct live_answer *out,
+                          size_t count, struct arena *keep, struct live_answer *out,
                           struct pal_error *err)
 {
     struct asking a;
     struct live_answer answer = {0};
     enum pal_status st = check_request(q, false, err);
     if (st == PAL_OK)
-        st = begin(&a, l, q, tmp, true, err);
+        st = begin(&a, l, q, keep, true, err);
     if (st != PAL_OK)
         return st;
     a.in.n = count;
-    uint32_t *numbers = arena_alloc(tmp, count, sizeof *numbers);
-    struct pipeline_item *items = arena_alloc(tmp, count, sizeof *items);
+    uint32_t *numbers = arena_alloc(&a.tmp, count, sizeof *numbers);
+    struct pipeline_item *items = arena_alloc(&a.tmp, count, sizeof *items);
     size_t known = numbers ? find_ids(&a, ids, count, numbers) : 0;
     st = numbers && items ? PAL_OK : pal_no_memory(err);
     if (st == PAL_OK && known)
-        st = pipeline_rank(&a.in, numbers, known, tmp, items, err);
+        st = pipeline_rank(&a.in, numbers, known, &a.tmp, items, err);
     if (st == PAL_OK)
         st = copy_answer(&a, items, known, count, &answer, err);
     if (st == PAL_OK)
         st = add_unknown(&a, ids, count, &answer, err);
-    live_unlock(l);
+    finish(&a);
     if (st == PAL_OK)
         *out = answer;
     return st;
 }
 
 enum pal_status live_similar(struct live *l, const char *item_id, const struct live_request *q,
-                             struct arena *tmp, struct live_answer *out, struct pal_error *err)
+                             struct arena *keep, struct live_answer *out, struct pal_error *err)
 {
     struct asking a;
     struct item_row row;
     size_t count = 0;
     enum pal_status st = check_request(q, true, err);
     if (st == PAL_OK)
-        st = begin(&a, l, q, tmp, false, err);
+        st = begin(&a, l, q, keep, false, err);
     if (st != PAL_OK)
         return st;
-    struct pipeline_item *items = arena_alloc(tmp, q->n, sizeof *items);
+    struct pipeline_item *items = arena_alloc(&a.tmp, q->n, sizeof *items);
     uint32_t number = catalog_find(l->catalog, item_id);
     if (!items)
         st = pal_no_memory(err);
     else if (number == INTERN_NONE || !catalog_item(l->catalog, number, &row))
         st = pal_fail(err, PAL_ENOTFOUND, "there is no item '%s'", item_id);
     else
-        st = pipeline_similar(&a.in, number, tmp, items, &count, err);
+        st = pipeline_similar(&a.in, number, &a.tmp, items, &count, err);
     if (st == PAL_ENOTFOUND && items && number != INTERN_NONE && !q->model &&
         catalog_item(l->catalog, number, &row))
         st = PAL_OK; /* it is there, only nothing is known of what it is like */
     if (st == PAL_OK)
         st = copy_answer(&a, items, count, count, out, err);
-    live_unlock(l);
+    finish(&a);
     return st;
 }
 
 enum pal_status live_top(struct live *l, bool trending, const struct live_request *q,
-                         struct arena *tmp, struct live_answer *out, struct pal_error *err)
+                         struct arena *keep, struct live_answer *out, struct pal_error *err)
 {
     struct asking a;
     size_t count = 0;
     enum pal_status st = check_request(q, true, err);
     if (st == PAL_OK)
-        st = begin(&a, l, q, tmp, false, err);
+        st = begin(&a, l, q, keep, false, err);
     if (st != PAL_OK)
         return st;
-    struct pipeline_item *items = arena_alloc(tmp, q->n, sizeof *items);
-    st = items ? pipeline_top(&a.in, trending, tmp, items, &count, err) : pal_no_memory(err);
+    struct pipeline_item *items = arena_alloc(&a.tmp, q->n, sizeof *items);
+    st = items ? pipeline_top(&a.in, trending, &a.tmp, items, &count, err) : pal_no_memory(err);
     if (st == PAL_OK)
         st = copy_answer(&a, items, count, count, out, err);
-    live_unlock(l);
+    finish(&a);
     return st;
 }

@@ -7,10 +7,11 @@
  *                writer (items) and whoever swaps a snapshot. Writers go first
  *     a shard of profiles, a block of the bandit, kinds, recent: each for a moment
  *
- * drain, keeper, served and ignored have locks of their own, under which nothing else is taken. */
+ * drain, keeper, served, ignored and scratch have locks of their own, under which nothing else is taken. */
 #ifndef ENGINE_LIVE_INSIDE_H
 #define ENGINE_LIVE_INSIDE_H
 
+#include "base/arenas.h"
 #include "engine/drain.h"
 #include "engine/ignored.h"
 #include "engine/kinds.h"
@@ -81,6 +82,8 @@ struct live {
     pthread_mutex_t writes_lock;
     pthread_cond_t writes_done;
     size_t writes; /* submitted, not called back */
+
+    struct arenas scratch; /* of answers */
 
     atomic_ullong requests; /* seeds each one's random numbers */
     uint64_t seed;

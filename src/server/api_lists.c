@@ -58,7 +58,7 @@ struct about {
 static void answer(struct http_request *r, const struct live_answer *a, const struct about *about,
                    bool details)
 {
-    struct emit e = {.compact = true};
+    struct emit e = {.text = http_spare(r), .compact = true};
     emit_open(&e, NULL, '{');
     if (*a->recommendation_id)
         emit_string(&e, "recommendation_id", a->recommendation_id);

@@ -201,7 +201,7 @@ static void draws_are_exact(void **state)
         {"middling", 400, 10, 2500, NULL, true},
         {"middling, one", 400, 1, 1500, NULL, true},
         {"larger", 4000, 12, 150, NULL, true},
-        {"fresh", 300, 6, 1500, NULL, false},
+        {"fresh", 60, 6, 1500, NULL, false},
         {"some allowed", 400, 10, 1000, one_in_seven, true},
         {"few allowed", 4000, 10, 120, few, true},
         {"deep", 900, 60, 250, NULL, true},
