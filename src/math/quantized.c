@@ -1,6 +1,6 @@
-/* See quantized.h. A row y is kept as y' = s v: s a float, v whole numbers from -127 to 127. So is
- * the vector asked for: x is about x' = t p. What the products of whole numbers give, y'·x', is off
- * by
+/* See quantized.h. Rows are kept by length, the long ones first. A row y is kept as y' = s v: s a
+ * float, v whole numbers from -127 to 127. So is the vector asked for: x is about x' = t p. What
+ * the products of whole numbers give, y'·x', is off by
  *
  *     y·x − y'·x' = y'·(x − x') + (y − y')·x,    at most |y'| |x − x'| + |y − y'| |x|,
  *
@@ -13,6 +13,12 @@
  *   3. every row whose approximation plus its bound reaches L: only these can be among the best.
  *      Their exact products decide, in the arithmetic of gemv, to the bit.
  *
+ * First that is tried with the longest rows alone, with a threshold that k rows pass: when no other
+ * row is long enough to reach L, whatever its direction, the others are not looked at (Teflioudi,
+ * Gemulla and Mykytiuk, SIGMOD 2015). Else with twice as many, and so on; past half of all, with
+ * all. Items' vectors are the shorter the less popular they are: of 100,000 one in a hundred is
+ * looked at.
+ *
  * Rounding to floats on the way, on either side, is a part of SLACK of the product of the lengths
  * and is added to the bound. Rows that are no better than others by much more than a bound make
  * many candidates; that costs time (in the end as much as all exact products), not exactness. */
@@ -23,9 +29,10 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 16, LIMIT = 127, MOST_COLS = 1024, SORTED = 400 };
+enum { ROWS = 16, LIMIT = 127, MOST_COLS = 1024, SORTED = 400, FIRST_BLOCKS = 64 };
 
 /* For sums of up to 1024 floats, each rounded to 24 bits, and a few roundings more. */
 #define SLACK   (2 * (MOST_COLS + 16) * 0x1p-24)
@@ -44,7 +51,8 @@ uint64_t quantized_bytes(uint64_t rows, uint64_t cols, bool divided)
 {
     uint64_t blocks = (rows + ROWS - 1) / ROWS, groups = (cols + 3) / 4;
     uint64_t bytes = divided ? 0 : blocks * groups * 64;
-    return bytes + (blocks * 3 * ROWS + padded(blocks) * 2) * sizeof(float);
+    uint64_t order = divided ? 0 : blocks * ROWS * 2 * sizeof(uint32_t); /* sorted beside itself */
+    return bytes + order + (blocks * (3 * ROWS + 1) + padded(blocks) * 2) * sizeof(float);
 }
 
 static enum pal_status make_room(struct quantized *q, struct pal_error *err)
@@ -53,7 +61,8 @@ static enum pal_status make_room(struct quantized *q, struct pal_error *err)
     q->norm = mem_aligned(q->blocks * ROWS, sizeof *q->norm);
     q->error = mem_aligned(q->blocks * ROWS, sizeof *q->error);
     q->most = mem_aligned(padded(q->blocks) * 2, sizeof *q->most);
-    return q->scale && q->norm && q->error && q->most ? PAL_OK : pal_no_memory(err);
+    q->beyond = mem_alloc(q->blocks, sizeof *q->beyond);
+    return q->scale && q->norm && q->error && q->most && q->beyond ? PAL_OK : pal_no_memory(err);
 }
 
 /* value (n) with scale * value near x; returns the scale, 0 for a row (nearly) of zeros. */
@@ -79,16 +88,38 @@ static float round_row(const float *x, size_t n, int8_t *value, double *norm, do
     return scale;
 }
 
-static void pack_row(struct quantized *q, uint32_t row, const float *A)
+static int longer_first(const void *a, const void *b, void *length)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    const float *of = length;
+    if (of[x] != of[y])
+        return of[x] > of[y] ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* q->norm serves as room for the lengths. */
+static void find_order(struct quantized *q, const float *A)
+{
+    memset(q->order, 0, q->blocks * ROWS * sizeof *q->order);
+    for (uint32_t row = 0; row < q->rows; row++) {
+        const float *y = A + (size_t)row * q->cols;
+        q->norm[row] = kernels()->dot(y, y, q->cols);
+        q->order[row] = row;
+    }
+    qsort_r(q->order, q->rows, sizeof *q->order, longer_first, q->norm);
+}
+
+static void pack_row(struct quantized *q, uint32_t place, const float *A)
 {
     int8_t value[MOST_COLS];
     double norm, error;
-    uint8_t *block = q->own + row / ROWS * q->groups * 64;
-    q->scale[row] = round_row(A + (size_t)row * q->cols, q->cols, value, &norm, &error);
-    q->norm[row] = (float)norm * UPWARDS;
-    q->error[row] = (float)error * UPWARDS;
+    uint8_t *block = q->own + place / ROWS * q->groups * 64;
+    const float *y = A + (size_t)q->order[place] * q->cols;
+    q->scale[place] = round_row(y, q->cols, value, &norm, &error);
+    q->norm[place] = (float)norm * UPWARDS;
+    q->error[place] = (float)error * UPWARDS;
     for (size_t c = 0; c < q->cols; c++)
-        block[(c / 4 * ROWS + row % ROWS) * 4 + c % 4] = (uint8_t)(value[c] + 128);
+        block[(c / 4 * ROWS + place % ROWS) * 4 + c % 4] = (uint8_t)(value[c] + 128);
 }
 
 static void find_most(struct quantized *q)
@@ -103,6 +134,10 @@ static void find_most(struct quantized *q)
         *error = i % ROWS == 0 ? q->error[i] : fmaxf(*error, q->error[i]);
         q->longest = fmaxf(q->longest, fmaxf(q->norm[i], q->error[i]));
     }
+    float beyond = 0;
+    for (size_t b = q->blocks; b-- > 0; q->beyond[b] = beyond)
+        for (size_t i = b * ROWS; i < (b + 1) * ROWS; i++)
+            beyond = fmaxf(beyond, (q->norm[i] + q->error[i]) * UPWARDS);
 }
 
 enum pal_status quantized_init(struct quantized *q, const float *A, uint32_t rows, size_t cols,
@@ -115,14 +150,18 @@ enum pal_status quantized_init(struct quantized *q, const float *A, uint32_t row
                             .groups = (cols + 3) / 4};
     size_t bytes = q->blocks * q->groups * 64;
     q->packed = q->own = mem_aligned(bytes, 1);
+    q->order = mem_alloc(q->blocks * ROWS, sizeof *q->order);
     enum pal_status st = make_room(q, err);
-    if (st != PAL_OK || !q->own) {
+    if (st != PAL_OK || !q->own || !q->order) {
+        if (!q->own)
+            mem_free(q->order); /* which done leaves to the owner of the bytes */
         quantized_done(q);
         return pal_no_memory(err);
     }
     memset(q->own, 128, bytes);
-    for (uint32_t row = 0; row < rows; row++)
-        pack_row(q, row, A);
+    find_order(q, A);
+    for (uint32_t place = 0; place < rows; place++)
+        pack_row(q, place, A);
     find_most(q);
     return PAL_OK;
 }
@@ -139,12 +178,12 @@ enum pal_status quantized_divided(struct quantized *out, const struct quantized 
         return st;
     }
     for (uint32_t i = 0; i < q->rows; i++) {
-        float by = divisor[i] > 0 ? 1 / divisor[i] : 0;
+        float length = divisor[q->order[i]], by = length > 0 ? 1 / length : 0;
         by = isfinite(by) ? by : 0;
         out->scale[i] = q->scale[i] * by;
         out->norm[i] = q->norm[i] * by * UPWARDS;
         out->error[i] = q->error[i] * by * UPWARDS;
-        if (divisor[i] > 0 && by == 0) /* a length next to nothing: nothing is known */
+        if (length > 0 && by == 0) /* a length next to nothing: nothing is known */
             out->error[i] = INFINITY;
     }
     find_most(out);
@@ -153,7 +192,10 @@ enum pal_status quantized_divided(struct quantized *out, const struct quantized 
 
 void quantized_done(struct quantized *q)
 {
+    if (q->own)
+        mem_free(q->order);
     mem_free(q->own);
+    mem_free(q->beyond);
     mem_free(q->scale);
     mem_free(q->norm);
     mem_free(q->error);
@@ -168,43 +210,45 @@ struct asking {
     const float *A, *x;
     const uint8_t *skip;
     size_t k;
-    float *about;   /* (16 blocks) approximate products; -INFINITY for rows that don't count */
-    float *best;    /* (blocks) the best of each sixteen */
-    float by_norm;  /* a row's bound is norm * by_norm… */
-    float by_error; /* …+ error * by_error */
-    uint32_t *row;  /* (room for all rows) those looked at */
-    float *exact;   /* (the same) their products */
+    int8_t p[MOST_COLS]; /* x in bytes, padded to whole groups, */
+    float t;             /* times this */
+    size_t blocks;       /* looked at so far */
+    float *about;        /* (16 blocks) approximate products; -INFINITY for rows that don't count */
+    float *best;         /* (blocks) the best of each sixteen */
+    float by_norm;       /* a row's bound is norm * by_norm… */
+    float by_error;      /* …+ error * by_error */
+    uint32_t *row; /* (room for all rows) those that may be among the best: places, then rows */
+    float *exact;  /* (the same) their products */
 };
 
 static void drop_from_block(struct asking *a, size_t b)
 {
     a->best[b] = -INFINITY;
     for (size_t i = b * ROWS; i < (b + 1) * ROWS; i++) {
-        if (i >= a->q->rows || (a->skip && a->skip[i]))
+        if (i >= a->q->rows || (a->skip && a->skip[a->q->order[i]]))
             a->about[i] = -INFINITY;
         a->best[b] = a->about[i] > a->best[b] ? a->about[i] : a->best[b];
     }
 }
 
-/* Rows to be skipped, and what fills the last block, drop out. */
-static void drop_rows(struct asking *a)
+/* Looks at the blocks up to `to`, a multiple of ROWS or the end; rows to be skipped, and what fills
+ * the last block, drop out. */
+static void look_at(struct asking *a, size_t to)
 {
-    size_t whole = a->q->rows / ROWS, together = 4, b = 0;
-    for (; a->skip && b < whole; b += together) {
-        uint64_t word[8];
-        together = b + 4 <= whole ? 4 : 1;
-        memcpy(word, a->skip + b * ROWS, together * ROWS);
-        uint64_t any = word[0] | word[1];
-        if (together == 4)
-            any |= word[2] | word[3] | word[4] | word[5] | word[6] | word[7];
-        for (size_t i = 0; any && i < together; i++)
-            if (word[2 * i] | word[2 * i + 1])
-                drop_from_block(a, b + i);
+    const struct quantized *q = a->q;
+    size_t from = a->blocks, whole = q->rows / ROWS;
+    kernels()->packed_scores(q->packed + from * q->groups * 64, to - from, q->groups, a->p,
+                             q->scale + from * ROWS, a->t, a->about + from * ROWS, a->best + from);
+    for (size_t b = from; b < to; b++) {
+        unsigned any = b >= whole;
+        for (size_t i = 0; a->skip && i < ROWS; i++)
+            any |= a->skip[q->order[b * ROWS + i]];
+        if (any)
+            drop_from_block(a, b);
     }
-    if (whole < a->q->blocks)
-        drop_from_block(a, whole);
-    for (b = a->q->blocks; b < padded(a->q->blocks); b++)
+    for (size_t b = q->blocks; to == q->blocks && b < padded(to); b++)
         a->best[b] = -INFINITY;
+    a->blocks = to;
 }
 
 static size_t count_from(const float *x, size_t n, float floor)
@@ -253,16 +297,16 @@ static void find_exact(struct asking *a, size_t n)
         a->exact[i] = divisor[a->row[i]] > 0 ? a->exact[i] / divisor[a->row[i]] : 0;
 }
 
-/* Writes the rows whose approximation plus norm * by_norm + error * by_error reaches the floor,
- * ascending, to a->row; returns how many. Sixteen blocks at a time, by their best row and largest
- * bound, then sixteen rows. */
+/* Writes the places of rows whose approximation plus norm * by_norm + error * by_error reaches the
+ * floor, ascending, to a->row; returns how many. Sixteen blocks at a time, by their best row and
+ * largest bound, then sixteen rows. */
 static size_t list_reaching(struct asking *a, float by_norm, float by_error, float floor)
 {
     const struct quantized *q = a->q;
     unsigned (*reaching)(const float *, const float *, const float *, float, float, float) =
         kernels()->reaching;
     size_t n = 0, wide = padded(q->blocks);
-    for (size_t b = 0; b < q->blocks; b += ROWS) {
+    for (size_t b = 0; b < a->blocks; b += ROWS) {
         unsigned blocks =
             reaching(a->best + b, q->most + b, q->most + wide + b, by_norm, by_error, floor);
         for (; blocks; blocks &= blocks - 1) {
@@ -291,24 +335,50 @@ static float find_least(struct asking *a, float threshold)
 }
 
 /* The k best of the n exact products, in order. */
-static size_t sort_exact(struct asking *a, size_t n, struct arena *tmp, struct scored *out)
+static size_t sort_exact(struct asking *a, size_t n, size_t k, struct arena *tmp,
+                         struct scored *out)
 {
     uint32_t *rank = n <= SORTED ? arena_alloc(tmp, n, sizeof *rank) : NULL;
     if (!rank) {
-        size_t count = topk(a->exact, n, a->k, out);
+        size_t count = topk(a->exact, n, k, out);
         for (size_t i = 0; i < count; i++)
             out[i].index = a->row[out[i].index];
         return count;
     }
     kernels()->ranks(a->exact, n, rank);
     for (size_t i = 0; i < n; i++)
-        if (rank[i] < a->k)
+        if (rank[i] < k)
             out[rank[i]] = (struct scored){a->row[i], a->exact[i]};
-    return n < a->k ? n : a->k;
+    return n < k ? n : k;
 }
 
-/* x in bytes, padded to whole groups; the factors of the bounds. false = out of range. */
-static bool round_x(struct asking *a, int8_t *p, float *t)
+static int by_row(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Of the rows at n places. Equal products go by row, so that where there are any the rows must
+ * first be in order; best: room for k + 1, the one behind the last may be its equal. */
+static size_t find_best(struct asking *a, size_t n, struct arena *tmp, struct scored *best)
+{
+    bool equal = false;
+    for (size_t i = 0; i < n; i++)
+        a->row[i] = a->q->order[a->row[i]];
+    find_exact(a, n);
+    size_t count = sort_exact(a, n, a->k + 1, tmp, best);
+    for (size_t i = 1; i < count; i++)
+        equal |= best[i].score == best[i - 1].score;
+    if (equal) {
+        qsort(a->row, n, sizeof *a->row, by_row);
+        find_exact(a, n);
+        count = sort_exact(a, n, a->k + 1, tmp, best);
+    }
+    return count < a->k ? count : a->k;
+}
+
+/* x in bytes; the factors of the bounds. false = out of range. */
+static bool round_x(struct asking *a)
 {
     const struct quantized *q = a->q;
     double norm, error, length = 0;
@@ -317,8 +387,8 @@ static bool round_x(struct asking *a, int8_t *p, float *t)
     length = sqrt(length);
     if (!(length < (double)LARGEST) || !(length * q->longest < (double)LARGEST))
         return false;
-    memset(p, 0, 4 * q->groups);
-    *t = round_row(a->x, q->cols, p, &norm, &error);
+    memset(a->p, 0, 4 * q->groups);
+    a->t = round_row(a->x, q->cols, a->p, &norm, &error);
     a->by_norm = (float)(error + SLACK * (length + norm)) * UPWARDS;
     a->by_error = (float)(length + SLACK * length) * UPWARDS;
     return true;
@@ -334,29 +404,50 @@ static bool make_scratch(struct asking *a, struct arena *tmp)
     return a->about && a->best && a->row && a->exact;
 }
 
+/* A limit below which the k-th best is not, and which no row reaches that was not looked at, from
+ * the longest rows; -INFINITY if too many would be needed. */
+static float limit_of_longest(struct asking *a)
+{
+    const struct quantized *q = a->q;
+    size_t first = a->k / ROWS * 4 > FIRST_BLOCKS ? padded(a->k / ROWS * 4) : FIRST_BLOCKS;
+    if (2 * first > q->blocks || !(q->beyond[first] < q->beyond[0] / 2))
+        return -INFINITY;
+    for (size_t to = first; 2 * to <= q->blocks; to *= 2) {
+        look_at(a, to);
+        float threshold = find_threshold(a->about, to * ROWS, a->k);
+        float least = threshold > -INFINITY ? find_least(a, threshold) : -INFINITY;
+        if (q->beyond[to] * a->by_error * UPWARDS + 2 * TINY < least)
+            return least;
+    }
+    return -INFINITY;
+}
+
+/* The same with all rows. */
+static float limit_of_all(struct asking *a)
+{
+    look_at(a, a->q->blocks);
+    float threshold = find_threshold(a->best, a->q->blocks, a->k);
+    return threshold > -INFINITY ? find_least(a, threshold) : -INFINITY;
+}
+
 enum pal_status quantized_top(const struct quantized *q, const float *A, const float *x,
                               const uint8_t *skip, size_t k, struct arena *tmp, struct scored *out,
                               size_t *count, bool *done, struct pal_error *err)
 {
     struct asking a = {.q = q, .A = A, .x = x, .skip = skip, .k = k};
-    int8_t p[MOST_COLS];
-    float t;
     *done = false;
-    if (k == 0 || k > q->blocks / 2 || !round_x(&a, p, &t))
+    if (k == 0 || k > q->blocks / 2 || !round_x(&a))
         return PAL_OK;
-    if (!make_scratch(&a, tmp))
+    struct scored *best = arena_alloc(tmp, k + 1, sizeof *best);
+    if (!best || !make_scratch(&a, tmp))
         return pal_no_memory(err);
-    kernels()->packed_scores(q->packed, q->blocks, q->groups, p, q->scale, t, a.about, a.best);
-    drop_rows(&a);
-    float threshold = find_threshold(a.best, q->blocks, k);
-    if (threshold == -INFINITY)
-        return PAL_OK;
-    float least = find_least(&a, threshold);
+    float least = limit_of_longest(&a);
+    if (!isfinite(least))
+        least = limit_of_all(&a);
     if (!isfinite(least))
         return PAL_OK;
-    size_t n = list_reaching(&a, a.by_norm, a.by_error, least);
-    find_exact(&a, n);
-    *count = sort_exact(&a, n, tmp, out);
+    *count = find_best(&a, list_reaching(&a, a.by_norm, a.by_error, least), tmp, best);
+    memcpy(out, best, *count * sizeof *out);
     *done = true;
     return PAL_OK;
 }

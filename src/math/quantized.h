@@ -22,9 +22,11 @@ struct quantized {
     float *norm;           /* (16 blocks) the length of that approximation… */
     float *error;          /* (16 blocks) …and of what it leaves out */
     float *most;           /* (2, whole sixteens of blocks) the largest norm and error in each */
+    float *beyond;         /* (blocks) a row of this block or a later one is no longer than that */
+    uint32_t *order;       /* (16 blocks) row of A at each place: the long ones first */
     float longest;         /* of all norms and errors */
     const float *divisor;  /* (rows) borrowed; NULL = ones */
-    uint8_t *own;          /* packed, if it is this one's own */
+    uint8_t *own;          /* packed, if it is this one's own; then so is order */
 };
 
 /* Heap bytes of a copy, and of another one that shares its bytes (divided). */
@@ -45,7 +47,9 @@ void quantized_done(struct quantized *q); /* an all-zero struct is fine */
  * first, equal ones by ascending row, without rows that have skip[row] set (NULL = none), nor those
  * whose product is -INFINITY or NaN; out has room for k. Sets *done and *count; or *done = false
  * where the detour would not pay, which is when k is of the order of rows / 32, and when products
- * may pass the range of floats. Scratch from tmp, 9 bytes a row. PAL_ENOMEM only. */
+ * may pass the range of floats. Scratch from tmp, 13 bytes a row.
+ * The more lengths differ (popularity makes them), the fewer rows are looked at. PAL_ENOMEM only.
+ */
 MUST_USE enum pal_status quantized_top(const struct quantized *q, const float *A, const float *x,
                                        const uint8_t *skip, size_t k, struct arena *tmp,
                                        struct scored *out, size_t *count, bool *done,
