@@ -7,7 +7,8 @@
  *                writer (items) and whoever swaps a snapshot. Writers go first
  *     a shard of profiles, a block of the bandit, kinds, recent: each for a moment
  *
- * drain, keeper, served, ignored and scratch have locks of their own, under which nothing else is taken. */
+ * drain, keeper, served, ignored and scratch have locks of their own, under which nothing else is
+ * taken. */
 #ifndef ENGINE_LIVE_INSIDE_H
 #define ENGINE_LIVE_INSIDE_H
 
