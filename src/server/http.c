@@ -222,8 +222,8 @@ void http_stop(struct http_server *s)
 {
     if (!s)
         return;
+    atomic_store(&s->stopping, true); /* first: whoever is refused by now sees others say goodbye */
     accept_end(s);
-    atomic_store(&s->stopping, true);
     watch_hang_up_idle(s);
     if (!watch_wait_empty(s, s->o.stop_seconds))
         http_log_say(s, "warning",
