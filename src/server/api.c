@@ -203,6 +203,20 @@ enum pal_status api_body(struct http_request *r, json_t **out, struct pal_error 
     return json_parse(body, len, out, err);
 }
 
+enum pal_status api_no_body(struct http_request *r, struct pal_error *err)
+{
+    size_t len;
+    json_t *json;
+    const char *body = http_body(r, &len);
+    enum pal_status st = len ? json_parse(body, len, &json, err) : PAL_OK;
+    if (st || !len)
+        return st;
+    if (!json_is_object(json) || json_object_size(json))
+        st = pal_fail(err, PAL_EUSAGE, "this call takes no fields: send {} or no body");
+    json_decref(json);
+    return st;
+}
+
 /* ---- Writing ---- */
 
 /* A request that waits for its records to be durable. */
@@ -214,7 +228,10 @@ struct waiting {
 static void written(void *ctx, enum pal_status st, const struct pal_error *err)
 {
     struct waiting *w = ctx;
-    if (st)
+    if (st == PAL_EIO) { /* a full or failing disk; it may get better */
+        http_set_header(w->r, "Retry-After", "5");
+        http_problem(w->r, 503, "journal_failing", err->message);
+    } else if (st)
         http_error(w->r, st, err);
     else
         http_answer(w->r, 200, "application/json", w->done, strlen(w->done));

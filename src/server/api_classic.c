@@ -245,6 +245,8 @@ void api_cleanup(void *ctx, struct http_request *r)
     struct record record = {.kind = RECORD_CLEAR};
     struct api_query q = {.r = r, .err = &err};
     enum pal_status st = query_end(&q);
+    if (!st)
+        st = api_no_body(r, &err);
     if (st)
         http_error(r, st, &err);
     else if (!a->options.allow_cleanup)

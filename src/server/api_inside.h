@@ -52,6 +52,9 @@ MUST_USE enum pal_status query_end(struct api_query *q);
 /* The body's JSON; *out is to be given back with json_decref. */
 MUST_USE enum pal_status api_body(struct http_request *r, json_t **out, struct pal_error *err);
 
+/* For calls that take none: PAL_EUSAGE unless the body is empty or {}. */
+MUST_USE enum pal_status api_no_body(struct http_request *r, struct pal_error *err);
+
 /* ---- Writing: submits the records; r is answered when they are durable, with the text `done`
  * (compact JSON in r's arena), or with the problem that came up. ---- */
 void api_write(struct api *a, struct http_request *r, struct record *records, size_t count,

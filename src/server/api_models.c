@@ -113,6 +113,8 @@ static void reload(void *ctx, struct http_request *r)
     struct api_query q = {.r = r, .err = &err};
     enum pal_status st = query_end(&q);
     if (!st)
+        st = api_no_body(r, &err);
+    if (!st)
         st = live_reload(a->options.live, &version, &err);
     if (st)
         http_error(r, st, &err);
@@ -138,6 +140,8 @@ static void activate(void *ctx, struct http_request *r)
     if (!st && (!text_u64(text, text + strlen(text), &number) || !number || number > UINT32_MAX))
         st = pal_fail(&err, PAL_EUSAGE, "'%s' is no version: GET /v1/models lists them", text);
     if (!st)
+        st = api_no_body(r, &err);
+    if (!st)
         st = live_activate(a->options.live, (uint32_t)number, &err);
     if (st)
         http_error(r, st, &err);
@@ -160,6 +164,8 @@ void api_train(void *ctx, struct http_request *r)
     struct emit e = {.compact = true};
     struct api_query q = {.r = r, .err = &err};
     enum pal_status st = query_end(&q);
+    if (!st)
+        st = api_no_body(r, &err);
     if (!st)
         st = loop_train(a->options.loop, &run, &err);
     if (st == PAL_EFULL) {

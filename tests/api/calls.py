@@ -278,6 +278,8 @@ def test_operations(folder):
         same(site.post("/v1/simulations", report), {"accepted": 1})
         same(site.get("/v1/simulations"), {"simulations": [report]})
         problem(site.raw("POST", "/v1/models/7/activate"), 404)
+        refused(site, "POST", "/v1/train", {"model": "als"}, "no fields")
+        refused(site, "POST", "/v1/models/reload", [], "no fields")
         page = site.raw("GET", "/")
         same(page.status, 200)
         if "default-src 'self'" not in page.headers["Content-Security-Policy"]:
