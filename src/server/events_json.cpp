@@ -49,13 +49,13 @@ bool get_text(simdjson::dom::element value, const char **out)
     return true;
 }
 
-/* A text, or an integer as its decimal text. */
+/* A text of 1 to RECORD_ID_MOST bytes, or an integer as its decimal text. */
 bool get_id(simdjson::dom::element value, struct arena *tmp, const char **out)
 {
     int64_t whole;
     char digits[24];
     if (value.type() != simdjson::dom::element_type::INT64)
-        return get_text(value, out);
+        return get_text(value, out) && **out && std::strlen(*out) <= RECORD_ID_MOST;
     if (value.get(whole))
         return false;
     auto end = std::to_chars(digits, digits + sizeof digits, whole).ptr;
@@ -74,8 +74,8 @@ bool get_field(struct event *e, field which, simdjson::dom::element value, struc
     case TYPE:
         return get_text(value, &e->type);
     case VALUE:
-        if (value.get(number))
-            return false;
+        if (value.get(number) || value.type() == simdjson::dom::element_type::UINT64)
+            return false; /* past INT64_MAX it is no number for the strict reader */
         e->value = static_cast<float>(number);
         return true;
     case TIMESTAMP:

@@ -76,6 +76,8 @@ static void test_the_rest_is_left(void **state)
         "{\"user_id\":\"u\",\"item_id\":\"i\",\"type\":null}",
         "{\"user_id\":\"u\",\"item_id\":\"i\"} x",
         "{\"user_id\":\"\xff\",\"item_id\":\"i\"}",
+        "{\"user_id\":\"\",\"item_id\":\"i\"}",
+        "{\"user_id\":\"u\",\"item_id\":\"i\",\"value\":18446744073709551615}",
         "{\"events\":[],\"more\":1}",
         "[[]]",
         "[{\"user_id\":\"u\",\"item_id\":\"i\"},7]",
