@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -120,8 +121,11 @@ static enum pal_status first_of(const struct question *q, struct bandit_pick *ou
     size_t n = 0;
     for (size_t i = 0; i < order->count && n < q->k; i++) {
         uint32_t number = order->number[i];
-        if (number < q->count && (!q->allow || q->allow(q->ctx, number)))
-            out[n++] = (struct bandit_pick){number, (float)score_now(q, number), 1};
+        if (number >= q->count || (q->allow && !q->allow(q->ctx, number)))
+            continue;
+        /* what has faded to nothing still has its order */
+        float least = FLT_MIN * (2 - (float)n / (float)q->k);
+        out[n++] = (struct bandit_pick){number, fmaxf((float)score_now(q, number), least), 1};
     }
     bandit_unpin(q->b, v);
     *found = n;

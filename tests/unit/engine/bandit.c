@@ -403,9 +403,33 @@ static void all_at_once(void **state)
     bandit_free(b);
 }
 
+/* What was liked a lifetime ago is liked by nobody now, and still in order. */
+static void faded_order(void **state)
+{
+    struct bandit_options o;
+    struct bandit *b;
+    struct bandit_pick pick[9];
+    size_t found;
+    int64_t century = (int64_t)100 * 365 * 86400000;
+    (void)state;
+    opt_defaults(&bandit_option_table, &o);
+    assert_ok(bandit_new(&o, &b, &err), &err);
+    for (uint32_t i = 0; i < 9; i++)
+        for (uint32_t n = 0; n <= i; n++)
+            assert_ok(bandit_count(b, i, 1, true, NOON, &err), &err);
+    assert_ok(bandit_popular(b, 9, 9, NOON + century, NULL, NULL, pick, &found, &err), &err);
+    assert_int_equal(found, 9);
+    for (uint32_t i = 0; i < 9; i++)
+        assert_int_equal(pick[i].number, 8 - i);
+    for (uint32_t i = 1; i < 9; i++)
+        assert_true(pick[i].score < pick[i - 1].score && pick[i].score > 0);
+    bandit_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(faded_order),
         cmocka_unit_test(options),
         cmocka_unit_test(sums_fade),
         cmocka_unit_test(any_clock),
