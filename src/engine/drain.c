@@ -159,7 +159,7 @@ static bool carry(struct live *l, size_t count)
 static void forget_served(struct live *l)
 {
     struct pal_error err;
-    int64_t now = live_now_ms();
+    int64_t now = live_now_ms(l);
     if (l->config.live.served_days <= 0 || now < l->drain.forget_ms)
         return;
     l->drain.forget_ms = now + FORGET_EVERY_MS;

@@ -47,10 +47,17 @@ static bool has_retired(struct live *l)
     return any;
 }
 
+static void refresh(struct live *l)
+{
+    struct pal_error err;
+    live_join_again(l);
+    if (bandit_refresh(l->bandit, live_now_ms(l), &err) != PAL_OK)
+        live_say(l, LIVE_WARNING, "what is popular is not up to date: %s", err.message);
+}
+
 static void *keep(void *arg)
 {
     struct live *l = arg;
-    struct pal_error err;
     pthread_setname_np(pthread_self(), "palate-keeper");
     for (unsigned ticks = 0; tick(&l->keeper); ticks++) {
         served_flush(l, false);
@@ -59,13 +66,19 @@ static void *keep(void *arg)
             free_retired(l);
         if (ticks % SAVE_TICKS == SAVE_TICKS - 1)
             ignored_save(l);
-        if (ticks % REFRESH_TICKS)
-            continue;
-        live_join_again(l);
-        if (bandit_refresh(l->bandit, live_now_ms(), &err) != PAL_OK)
-            live_say(l, LIVE_WARNING, "what is popular is not up to date: %s", err.message);
+        if (ticks % REFRESH_TICKS == 0)
+            refresh(l);
     }
     return NULL;
+}
+
+void live_keep(struct live *l)
+{
+    served_flush(l, false);
+    live_fit_content(l);
+    if (has_retired(l))
+        free_retired(l);
+    refresh(l);
 }
 
 enum pal_status keeper_start(struct live *l, struct pal_error *err)

@@ -11,6 +11,8 @@
 
 enum { REPLAY_AT_ONCE = 1024, SCRATCH_MOST = 64 << 20 /* bytes of one answer */ };
 
+static const int64_t CLOCK_BEGIN_MS = 1735689600000; /* 2025-01-01 */
+
 #define FIELD(name) offsetof(struct live_options, name)
 static const struct opt rows[] = {
     {"journal", OPT_TEXT, FIELD(journal), NULL, 0, 0, OPT_LINEAR, "FOLDER",
@@ -49,11 +51,18 @@ void live_say(struct live *l, enum live_level level, const char *fmt, ...)
     l->log(l->log_ctx, level, message);
 }
 
-int64_t live_now_ms(void)
+int64_t live_now_ms(const struct live *l)
 {
     struct timespec t;
+    if (l->config.seed)
+        return l->clock_ms;
     clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void live_set_clock(struct live *l, int64_t now_ms)
+{
+    l->clock_ms = now_ms;
 }
 
 /* ---- Opening ---- */
@@ -244,7 +253,7 @@ static enum pal_status start(struct live *l, struct pal_error *err)
     st = live_count(l, err); /* before the drain: what the store has now is not counted yet */
     if (st == PAL_OK)
         st = drain_start(l, position, err);
-    if (st == PAL_OK)
+    if (st == PAL_OK && !l->config.seed)
         st = keeper_start(l, err);
     return st;
 }
@@ -258,7 +267,8 @@ enum pal_status live_open(const struct live_config *config, live_log_fn *log, vo
     l->config = *config;
     l->log = log;
     l->log_ctx = log_ctx;
-    l->seed = (uint64_t)live_now_ms();
+    l->clock_ms = CLOCK_BEGIN_MS;
+    l->seed = config->seed ? config->seed : (uint64_t)live_now_ms(l);
     enum pal_status st =
         kinds_init(&l->kinds, config->live.weights, config->live.seen, config->live.rewards, err);
     if (st != PAL_OK) {
@@ -277,16 +287,23 @@ enum pal_status live_open(const struct live_config *config, live_log_fn *log, vo
 
 /* ---- Closing ---- */
 
+static int64_t clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* Lets the store have what it takes within wait_ms. */
 static void finish(struct live *l, unsigned wait_ms)
 {
     struct pal_error err;
-    int64_t until = live_now_ms() + wait_ms;
+    int64_t until = clock_ms() + wait_ms;
     served_flush(l, false);
     ignored_save(l);
     if (!live_settle(l, wait_ms))
         live_say(l, LIVE_WARNING, "the journal has not answered every write yet");
-    int64_t left = until - live_now_ms();
+    int64_t left = until - clock_ms();
     left = left < 0 ? 0 : left > wait_ms ? wait_ms : left;
     if (l->drain.running && live_drain(l, (unsigned)left, &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "%s; the rest is in the journal, for the next start",

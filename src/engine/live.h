@@ -42,6 +42,9 @@ struct live_config {
     struct pipeline_options engine;
     struct bandit_options bandit;
     struct journal_options journal;
+    uint64_t seed; /* 0 = one of chance, as it should be. Otherwise the same calls give the same
+                      answers, for simulations: the clock stands where live_set_clock put it last
+                      (2025 at first), and housekeeping is what live_keep does */
 };
 
 /* Told of what a person should know, from any of the threads, perhaps with a lock held: a sentence,
@@ -60,6 +63,11 @@ MUST_USE enum pal_status live_open(const struct live_config *config, live_log_fn
 /* Commits what was submitted, drains what it can within wait_ms, and closes; what the store has not
  * taken by then stays in the journal for the next start. NULL is fine. */
 void live_close(struct live *l, unsigned wait_ms);
+
+/* Where config.seed was given: what time it is, and what is looked after about once a second
+ * otherwise (orders of what is popular, the content of new items). Not while others call. */
+void live_set_clock(struct live *l, int64_t now_ms);
+void live_keep(struct live *l);
 
 /* ---- Writing ---- */
 

@@ -175,7 +175,7 @@ static enum pal_status begin(struct asking *a, struct live *l, const struct live
                              struct arena *keep, bool personal, struct pal_error *err)
 {
     struct profile_view view = {0};
-    *a = (struct asking){.l = l, .q = q, .keep = keep, .now_ms = live_now_ms()};
+    *a = (struct asking){.l = l, .q = q, .keep = keep, .now_ms = live_now_ms(l)};
     a->tmp = arenas_take(&l->scratch);
     rng_init(&a->rng, l->seed, atomic_fetch_add_explicit(&l->requests, 1, memory_order_relaxed));
     enum pal_status st = read_request(a, personal, &view, err);

@@ -88,7 +88,7 @@ static void *count_all(void *arg)
         live_say(l, LIVE_WARNING, "what is popular is not fully counted: %s", err.message);
     atomic_fetch_add(&l->events_new, c->fresh);
     ignored_restore(l, c->epoch);
-    if (c->events && bandit_refresh(l->bandit, live_now_ms(), &err) != PAL_OK)
+    if (c->events && bandit_refresh(l->bandit, live_now_ms(l), &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "what is popular is not up to date: %s", err.message);
     mem_free(c);
     return NULL;

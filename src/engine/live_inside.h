@@ -88,6 +88,7 @@ struct live {
 
     atomic_ullong requests; /* seeds each one's random numbers */
     uint64_t seed;
+    _Atomic int64_t clock_ms;  /* with config.seed: what time it is */
     atomic_ullong events_seen; /* since start, what the journal held then included */
     atomic_ullong events_new;  /* since the version was trained, as far as is known */
     atomic_ullong repeated;
@@ -101,7 +102,7 @@ struct live {
 /* Tells the log; cut at 512 bytes. */
 void live_say(struct live *l, enum live_level level, const char *fmt, ...) PRINTF(3, 4);
 
-int64_t live_now_ms(void);
+int64_t live_now_ms(const struct live *l);
 
 /* ---- live_write.c ---- */
 

@@ -186,7 +186,7 @@ static enum pal_status refit(struct live *l, struct model_set *base, struct pal_
     items_done(&items);
     if (st != PAL_OK || !m)
         return st;
-    st = model_set_of(m, live_now_ms(), &content, err);
+    st = model_set_of(m, live_now_ms(l), &content, err);
     if (st != PAL_OK) {
         model_free(m);
         return st;
@@ -210,7 +210,7 @@ void live_fit_content(struct live *l)
     uint64_t put = atomic_load(&l->items_put);
     pthread_mutex_lock(&l->build);
     int64_t began = clock_ms();
-    if (put != l->fitted && began >= l->fit_after_ms) {
+    if (put != l->fitted && (began >= l->fit_after_ms || l->config.seed)) {
         sets_of(l, &base, &content);
         if (refit(l, base, &err) != PAL_OK)
             live_say(l, LIVE_WARNING, "the newest items are not compared by content yet: %s",
@@ -231,7 +231,7 @@ static enum pal_status load(struct live *l, const struct registry_version *v, st
 {
     struct model_set *fresh = NULL, *base = NULL, *content = NULL;
     bool swapped = false;
-    enum pal_status st = model_set_load(v->path, v->number, live_now_ms(), &fresh, err);
+    enum pal_status st = model_set_load(v->path, v->number, live_now_ms(l), &fresh, err);
     if (st != PAL_OK)
         return st;
     pthread_mutex_lock(&l->build);
@@ -313,7 +313,7 @@ enum pal_status live_activate(struct live *l, uint32_t number, struct pal_error 
     struct model_set *tried = NULL;
     enum pal_status st = registry_find(l->config.live.models, number, &v, err);
     if (st == PAL_OK) /* a damaged one does not become the live one */
-        st = model_set_load(v.path, v.number, live_now_ms(), &tried, err);
+        st = model_set_load(v.path, v.number, live_now_ms(l), &tried, err);
     model_set_drop(tried);
     if (st == PAL_OK)
         st = registry_activate(l->config.live.models, number, err);

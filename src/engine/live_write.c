@@ -185,7 +185,7 @@ static void set_time(struct record *r, int64_t now_ms)
 enum pal_status live_write(struct live *l, struct record *records, size_t count, live_done_fn *done,
                            void *ctx, struct pal_error *err)
 {
-    int64_t now = live_now_ms();
+    int64_t now = live_now_ms(l);
     if (count == 0) {
         if (done)
             done(ctx, PAL_OK, NULL);

@@ -420,14 +420,14 @@ static void what_was_ignored_is_remembered(void **state)
     world_event(w, "ann", "item-1", "view");
     for (int i = 0; i < 5; i++)
         world_ask(w, "ann", 3);
-    bandit_posterior(w->l->bandit, 2, live_now_ms(), &alpha, &before);
+    bandit_posterior(w->l->bandit, 2, live_now_ms(w->l), &alpha, &before);
     world_drain(w);
     for (int i = 0; i < 3; i++) { /* the second time from what the first one brought back */
         world_close(w, 10000);
         world_open(w);
         do { /* counted in the background */
             usleep(1000);
-            bandit_posterior(w->l->bandit, 2, live_now_ms(), &alpha, &beta);
+            bandit_posterior(w->l->bandit, 2, live_now_ms(w->l), &alpha, &beta);
         } while (beta + 0.01 < before);
         assert_true(beta < before + 0.01);
     }
@@ -440,7 +440,7 @@ static void what_was_ignored_is_remembered(void **state)
     world_open(w);
     pthread_join(w->l->counter, NULL);
     w->l->counting = false;
-    bandit_posterior(w->l->bandit, 2, live_now_ms(), &alpha, &beta);
+    bandit_posterior(w->l->bandit, 2, live_now_ms(w->l), &alpha, &beta);
     assert_true(beta < w->config.bandit.prior_beta + 0.01);
 }
 
