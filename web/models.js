@@ -391,7 +391,7 @@ async function activate(state, ui, version) {
 
 /* ---- Simulations ---- */
 
-const LOOKS = {default: 0, oracle: 2, random: 3, popular: 1};
+const LOOKS = {palate: 0, oracle: 2, random: 3, popular: 1};
 
 async function showSimulations(state, ui) {
     let list;
@@ -456,7 +456,7 @@ function simulation(report) {
                     data: report.series[name].map(share => (share === null ? null : 100 * share)),
                     borderColor: seriesColour(LOOKS[name] ?? i),
                     backgroundColor: seriesColour(LOOKS[name] ?? i),
-                    borderWidth: name === 'default' ? 3 : 2,
+                    borderWidth: name === 'palate' ? 3 : 2,
                     pointRadius: 0,
                     tension: 0.25,
                     borderDash: name === 'oracle' ? [6, 4] : []

@@ -201,12 +201,14 @@ static const struct command commands[] = {
             "counts for the next. Prints the share of what was shown that was liked, by round: for "
             "the engine as it is set up, for the bandit and the personal models alone, and for "
             "three plain rules: random, popular, and an oracle who knows the tastes. The people "
-            "are "
-            "an invented world's (--set synth.items=2000) or, with --data, those of a data set "
-            "whose ratings say what they like; what they did not rate nobody knows, and counts as "
-            "not liked.\n"
+            "are an invented world's (3000 items of which each likes a fifth; --set "
+            "synth.items=4000 and synth.liked=0.1 make another one) or, with --data, some of a "
+            "data set's who liked most; what they did not rate nobody knows, and counts as not "
+            "liked.\n"
             "With --url it does so to a running server by its classic calls, whose page then shows "
-            "the report; without, in this process and a temporary folder.",
+            "the report; the server keeps what it was told, so take one that may be thrown away. "
+            "Without, in this process and a temporary folder, with a day for each round; the same "
+            "seed gives the same figures.",
         .options = DATA " set url key users rounds count train-every weights " WORK " json",
         .examples = "palate simulate\tin this process\n"
                     "palate simulate --data ml-1m --users 500\twith the tastes of MovieLens\n"

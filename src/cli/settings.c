@@ -113,7 +113,8 @@ const struct option options[] = {
     TEXT("key", 0, key, "SECRET", "the key to show it (better: PALATE_KEY in the environment)"),
     INT("users", 0, users, "200", 1, 1e6, "how many people"),
     INT("rounds", 0, rounds, "50", 1, 10000, "how often each comes back"),
-    INT("train-every", 0, train_every, "5", 0, 10000, "train after so many rounds; 0 = never"),
+    INT("train-every", 0, train_every, "-1", -1, 10000,
+        "train after so many rounds; 0 = never; -1 = whenever there is twice as much to learn from"),
 
     TEXT("config", 0, config, "FILE",
          "read options from this file (default: palate.ini, if it is in the current folder)"),

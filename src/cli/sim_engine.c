@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +17,19 @@
 
 enum { WAIT_MS = 10, TRAIN_MS = 600000, DRAIN_MS = 60000, BATCH = 1000 };
 
+/* Time in the simulation: what a server looks after every second waits for an hour here, since the
+ * visits of a day are few. */
+enum { DAY_MS = 86400000, KEEP_MS = 3600000 };
+static const int64_t BEGIN_MS = 1735689600000; /* 2025-01-01 */
+
 struct engine_site {
     struct sim_site site;
     const struct sim_world *w;
     struct serving options;
+    const struct run *run;
     struct arena tmp;
-    char folder[64], store[96], models[96];
+    char folder[PATH_MAX - 64], store[PATH_MAX], models[PATH_MAX];
+    int64_t kept_ms;
     struct live *live;
     struct loop *loop;
     bool trains;
@@ -86,7 +94,20 @@ static enum pal_status add_items(struct sim_site *site, const struct items *item
         }
         st = live_write_wait(s->live, batch, n, err);
     }
+    live_keep(s->live);
     return st;
+}
+
+/* The engine lives in the simulation's time, so that what it does hangs on the seed alone. */
+static void tick(struct sim_site *site, double day)
+{
+    struct engine_site *s = (struct engine_site *)site;
+    int64_t now_ms = BEGIN_MS + (int64_t)(day * DAY_MS);
+    live_set_clock(s->live, now_ms);
+    if (now_ms - s->kept_ms < KEEP_MS)
+        return;
+    live_keep(s->live);
+    s->kept_ms = now_ms;
 }
 
 static enum pal_status recommend(struct sim_site *site, uint32_t user, size_t n, uint32_t *out,
@@ -141,24 +162,31 @@ static enum pal_status learn(struct sim_site *site, struct pal_error *err)
         st = loop_train(s->loop, &number, err);
     for (int waited = 0; !st && loop_state(s->loop) == LOOP_RUNNING; waited += WAIT_MS) {
         poll(NULL, 0, WAIT_MS);
+        if (s->run->stop && *s->run->stop)
+            return pal_fail(err, PAL_EINTERRUPTED, "interrupted");
         if (waited > TRAIN_MS)
             st = pal_fail(err, PAL_EIO, "training in the simulation took more than %d minutes",
                           TRAIN_MS / 60000);
     }
+    live_keep(s->live);
     if (!st && loop_runs(s->loop, &run, 1) == 1 && run.outcome == LOOP_FAILED)
         st = pal_fail(err, PAL_EIO, "training in the simulation failed: %.400s", run.message);
     return st;
 }
 
-static const struct sim_site_ops ops = {add_items, recommend, interact, learn, done};
+static const struct sim_site_ops ops = {add_items, recommend, interact, tick, learn, done};
 
 static enum pal_status make_folder(struct engine_site *s, struct pal_error *err)
 {
     const char *root = getenv("TMPDIR");
-    snprintf(s->folder, sizeof s->folder, "%.40s/palate-simulate-XXXXXX", root ? root : "/tmp");
+    root = root && *root ? root : "/tmp";
+    if (strlen(root) + 64 > sizeof s->folder)
+        return pal_fail(err, PAL_EUSAGE, "$TMPDIR is too long");
+    snprintf(s->folder, sizeof s->folder, "%s/palate-simulate-XXXXXX", root);
     if (!mkdtemp(s->folder)) {
         *s->folder = 0;
-        return pal_fail(err, PAL_EIO, "can't make a temporary folder: %s", strerror(errno));
+        return pal_fail(err, PAL_EIO, "can't make a folder in %s: %s; set TMPDIR to another one",
+                        root, strerror(errno));
     }
     snprintf(s->store, sizeof s->store, "sqlite:%s/palate.db", s->folder);
     snprintf(s->models, sizeof s->models, "%s/models", s->folder);
@@ -166,7 +194,8 @@ static enum pal_status make_folder(struct engine_site *s, struct pal_error *err)
 }
 
 enum pal_status sim_engine_new(const struct sim_world *w, const char *name, const struct serving *o,
-                               bool trains, struct sim_site **out, struct pal_error *err)
+                               const struct run *run, bool trains, struct sim_site **out,
+                               struct pal_error *err)
 {
     struct engine_site *s = mem_zero(1, sizeof *s);
     if (!s)
@@ -175,14 +204,18 @@ enum pal_status sim_engine_new(const struct sim_world *w, const char *name, cons
     s->w = w;
     s->options = *o;
     s->trains = trains;
+    s->run = run;
     arena_init(&s->tmp);
     enum pal_status st = make_folder(s, err);
     s->options.config.live.store = s->store;
     s->options.config.live.journal = NULL;
     s->options.config.live.models = s->models;
     s->options.config.journal.sync = false;
+    s->options.config.live.served = false;
+    s->options.config.seed = run->seed + 1; /* 0 would be one of chance */
     s->options.loop.every_hours = 0;
     s->options.loop.events = 0;
+    s->options.loop.nice = 0; /* nothing else is waited for */
     if (!st)
         st = live_open(&s->options.config, silent, NULL, &s->live, err);
     if (!st && trains)

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { BATCH = 1000, TIMEOUT_S = 60, ANSWER_MOST = 16 << 20 };
 
@@ -15,6 +16,7 @@ struct http_site {
     CURL *curl;
     struct curl_slist *headers;
     char *url;
+    char run[40], prefix[24]; /* before the ids of users, and of invented items */
     char reason[CURL_ERROR_SIZE];
     struct str answer;
 };
@@ -78,6 +80,23 @@ static enum pal_status post(struct http_site *s, const char *path, struct emit *
     return st;
 }
 
+/* The server may be somebody's, with items 1, 2, 3 of its own: invented ones get other ids. */
+static void emit_item(const struct http_site *s, struct emit *e, uint32_t item)
+{
+    char id[320];
+    snprintf(id, sizeof id, "%s%s", s->prefix, intern_text(&sim_world_items(s->w)->ids, item));
+    emit_string(e, NULL, id);
+}
+
+/* INTERN_NONE for one of the server's other items. */
+static uint32_t item_of(const struct http_site *s, const char *id)
+{
+    size_t len = strlen(s->prefix);
+    if (!id || strncmp(id, s->prefix, len) != 0)
+        return INTERN_NONE;
+    return intern_find(&sim_world_items(s->w)->ids, id + len, strlen(id + len));
+}
+
 static enum pal_status add_items(struct sim_site *site, const struct items *items,
                                  struct pal_error *err)
 {
@@ -88,7 +107,7 @@ static enum pal_status add_items(struct sim_site *site, const struct items *item
         emit_open(&e, NULL, '{');
         emit_open(&e, "item_ids", '[');
         for (uint32_t j = i; j < end; j++)
-            emit_string(&e, NULL, intern_text(&items->ids, j));
+            emit_item((struct http_site *)site, &e, j);
         emit_close(&e, ']');
         emit_open(&e, "genres", '[');
         for (uint32_t j = i; j < end; j++) {
@@ -110,10 +129,10 @@ static enum pal_status recommend(struct sim_site *site, uint32_t user, size_t n,
                                  size_t *count, struct pal_error *err)
 {
     struct http_site *s = (struct http_site *)site;
-    char path[48];
+    char path[64];
     size_t i;
     json_t *id;
-    snprintf(path, sizeof path, "/recs/simulated-%u", user);
+    snprintf(path, sizeof path, "/recs/%s%u", s->run, user);
     enum pal_status st = call(s, path, NULL, err);
     json_t *json = st ? NULL : json_loadb(str_text(&s->answer), s->answer.len, 0, NULL);
     json_t *ids = json_object_get(json, "item_ids");
@@ -122,10 +141,8 @@ static enum pal_status recommend(struct sim_site *site, uint32_t user, size_t n,
     *count = 0;
     json_array_foreach(ids, i, id)
     {
-        const char *text = json_string_value(id);
-        uint32_t item =
-            text ? intern_find(&sim_world_items(s->w)->ids, text, strlen(text)) : INTERN_NONE;
-        if (*count < n && item != INTERN_NONE) /* the server may have other items, too */
+        uint32_t item = item_of(s, json_string_value(id));
+        if (*count < n && item != INTERN_NONE)
             out[(*count)++] = item;
     }
     json_decref(json);
@@ -137,13 +154,13 @@ static enum pal_status interact(struct sim_site *site, uint32_t user, const uint
 {
     struct http_site *s = (struct http_site *)site;
     struct emit e = {.compact = true};
-    char id[32];
-    snprintf(id, sizeof id, "simulated-%u", user);
+    char id[48];
+    snprintf(id, sizeof id, "%s%u", s->run, user);
     emit_open(&e, NULL, '{');
     emit_string(&e, "user_id", id);
     emit_open(&e, "item_ids", '[');
     for (size_t i = 0; i < count; i++)
-        emit_string(&e, NULL, intern_text(&sim_world_items(s->w)->ids, item[i]));
+        emit_item(s, &e, item[i]);
     emit_close(&e, ']');
     emit_open(&e, "actions", '[');
     for (size_t i = 0; i < count; i++)
@@ -163,7 +180,7 @@ static void done(struct sim_site *site)
     mem_free(s);
 }
 
-static const struct sim_site_ops ops = {add_items, recommend, interact, NULL, done};
+static const struct sim_site_ops ops = {add_items, recommend, interact, NULL, NULL, done};
 
 enum pal_status sim_http_report(struct sim_site *site, const char *json, struct pal_error *err)
 {
@@ -198,6 +215,10 @@ enum pal_status sim_http_new(const struct sim_world *w, const char *url, const c
         len--;
     s->site = (struct sim_site){&ops, "palate"};
     s->w = w;
+    /* nobody has a past: not even those of the run before, on the same server */
+    snprintf(s->run, sizeof s->run, "simulated-%llx-", (unsigned long long)time(NULL));
+    if (sim_world_invented(w))
+        snprintf(s->prefix, sizeof s->prefix, "simulated-");
     s->url = mem_text(url, len);
     s->curl = curl_easy_init();
     if (!s->url || !s->curl || !add_headers(s, key)) {

@@ -76,7 +76,7 @@ static void done(struct sim_site *site)
     mem_free(s);
 }
 
-static const struct sim_site_ops ops = {add_items, recommend, interact, NULL, done};
+static const struct sim_site_ops ops = {add_items, recommend, interact, NULL, NULL, done};
 
 enum pal_status sim_rule_new(const struct sim_world *w, enum sim_rule rule, uint64_t seed,
                              struct sim_site **out, struct pal_error *err)

@@ -21,6 +21,9 @@ struct sim_site_ops {
     enum pal_status (*interact)(struct sim_site *s, uint32_t user, const uint32_t *item,
                                 const enum opinion *opinion, size_t count, struct pal_error *err);
 
+    /* It is so late now, in days since the beginning. NULL = nothing to do. */
+    void (*tick)(struct sim_site *s, double day);
+
     /* A round is over: time to learn. NULL = nothing to do. */
     enum pal_status (*learn)(struct sim_site *s, struct pal_error *err);
     void (*done)(struct sim_site *s);
@@ -41,10 +44,11 @@ MUST_USE enum pal_status sim_http_report(struct sim_site *s, const char *json,
                                          struct pal_error *err);
 
 /* An engine of its own, in a temporary folder that goes with it, with these options; trains when
- * told to learn if `trains`. */
+ * told to learn if `trains`. The same run->seed gives the same answers; run->stop ends a training.
+ */
 MUST_USE enum pal_status sim_engine_new(const struct sim_world *w, const char *name,
-                                        const struct serving *o, bool trains, struct sim_site **out,
-                                        struct pal_error *err);
+                                        const struct serving *o, const struct run *run, bool trains,
+                                        struct sim_site **out, struct pal_error *err);
 
 /* Unseen items at random; those that were liked most so far; those that the user likes best. */
 enum sim_rule { SIM_RANDOM, SIM_POPULAR, SIM_ORACLE };

@@ -8,6 +8,7 @@
 #include "model/model.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct sim_world {
@@ -20,10 +21,16 @@ struct sim_world {
     uint32_t now_s;
 };
 
-static enum pal_status invent(struct job *job, struct sim_world *w, struct pal_error *err)
+/* As many likes as 50 rounds of ten show, and little that has to be made: of what people did before
+ * nothing is used. */
+static enum pal_status invent(struct job *job, struct sim_world *w, uint32_t users,
+                              struct pal_error *err)
 {
     struct synth_options o;
     opt_defaults(&synth_table, &o);
+    o.users = o.events = users;
+    o.items = 3000;
+    o.liked = 0.2;
     for (size_t i = 0; i < job->set_count; i++) {
         const char *text = job->sets[i].text;
         char name[64];
@@ -54,35 +61,68 @@ static enum pal_status read_known(struct job *job, struct sim_world *w, struct p
     return PAL_OK;
 }
 
-/* Up to `most` of the people, drawn at random but always the same. */
-static enum pal_status choose_users(struct sim_world *w, uint32_t most, struct pal_error *err)
+struct fan {
+    uint32_t user, likes;
+};
+
+static int by_likes(const void *a, const void *b)
 {
-    uint32_t all = w->d->all.users;
-    uint32_t *order = mem_alloc(all, sizeof *order);
-    if (!order)
-        return pal_no_memory(err);
-    for (uint32_t u = 0; u < all; u++)
-        order[u] = u;
+    const struct fan *x = a, *y = b;
+    if (x->likes != y->likes)
+        return x->likes > y->likes ? -1 : 1;
+    return (x->user > y->user) - (x->user < y->user);
+}
+
+/* An invented world's people all like enough. */
+static uint32_t likes_of(const struct sim_world *w, uint32_t user)
+{
+    uint32_t likes = 0;
+    if (w->hidden)
+        return UINT32_MAX;
+    for (uint64_t i = w->known.start[user]; i < w->known.start[user + 1]; i++)
+        likes += w->known.val[i] > 0;
+    return likes;
+}
+
+static enum pal_status choose_users(struct sim_world *w, uint32_t most, size_t likes, uint64_t seed,
+                                    struct pal_error *err)
+{
+    uint32_t all = w->d->all.users, fit = 0;
     struct rng rng;
-    rng_init(&rng, 1, 0);
-    rng_shuffle(&rng, order, all);
-    w->user = order;
-    w->users = all < most ? all : most;
+    w->user = mem_alloc(all, sizeof *w->user);
+    struct fan *fan = mem_alloc(all, sizeof *fan);
+    if (!w->user || !fan) {
+        mem_free(fan);
+        return pal_no_memory(err);
+    }
+    for (uint32_t u = 0; u < all; u++)
+        fan[u] = (struct fan){u, likes_of(w, u)};
+    qsort(fan, all, sizeof *fan, by_likes);
+    while (fit < all && fan[fit].likes >= likes)
+        fit++;
+    if (fit < most)
+        fit = all < most ? all : most;
+    for (uint32_t u = 0; u < fit; u++)
+        w->user[u] = fan[u].user;
+    rng_init(&rng, seed, 0);
+    rng_shuffle(&rng, w->user, fit);
+    w->users = fit < most ? fit : most;
+    mem_free(fan);
     return PAL_OK;
 }
 
-enum pal_status sim_world_new(struct job *job, uint32_t users, struct sim_world **out,
+enum pal_status sim_world_new(struct job *job, uint32_t users, size_t likes, struct sim_world **out,
                               struct pal_error *err)
 {
     struct sim_world *w = mem_zero(1, sizeof *w);
     bool invented = !job_given(job, "data") || source_is_synthetic(job->set.data);
     if (!w)
         return pal_no_memory(err);
-    enum pal_status st = invented ? invent(job, w, err) : source_load(job, NULL, &w->d, err);
+    enum pal_status st = invented ? invent(job, w, users, err) : source_load(job, NULL, &w->d, err);
     if (!st && !invented)
         st = read_known(job, w, err);
     if (!st)
-        st = choose_users(w, users, err);
+        st = choose_users(w, users, likes, job->run.seed, err);
     if (st) {
         sim_world_free(w);
         return st;
@@ -109,6 +149,11 @@ void sim_world_free(struct sim_world *w)
 const char *sim_world_name(const struct sim_world *w)
 {
     return w->d->name;
+}
+
+bool sim_world_invented(const struct sim_world *w)
+{
+    return w->hidden != NULL;
 }
 
 const struct items *sim_world_items(const struct sim_world *w)

@@ -10,12 +10,14 @@ enum opinion { DISLIKES = -1, UNDECIDED = 0, LIKES = 1 };
 
 struct sim_world;
 
-/* What --data names, or an invented world by --set synth.…; up to `users` people of it. */
-MUST_USE enum pal_status sim_world_new(struct job *job, uint32_t users, struct sim_world **out,
-                                       struct pal_error *err);
+/* What --data names, or an invented world by --set synth.…; up to `users` people of it, drawn among
+ * those who like at least so many items (of fewer, those who like most). */
+MUST_USE enum pal_status sim_world_new(struct job *job, uint32_t users, size_t likes,
+                                       struct sim_world **out, struct pal_error *err);
 void sim_world_free(struct sim_world *w); /* NULL is fine */
 
 const char *sim_world_name(const struct sim_world *w);
+bool sim_world_invented(const struct sim_world *w);
 const struct items *sim_world_items(const struct sim_world *w);
 uint32_t sim_world_users(const struct sim_world *w);
 

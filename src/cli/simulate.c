@@ -14,17 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SITES_MOST = 8, ROWS = 12 };
+enum { SITES_MOST = 8, ROWS = 12, URL_MOST = 10 };
 
 struct simulation {
     struct job *job;
     const struct sim_world *w;
     size_t n, rounds;
-    size_t train_every; /* rounds; 0 = never */
+    int64_t train_every; /* rounds; 0 = never, -1 = as there is more to learn from */
     struct sim_site *site[SITES_MOST];
     float *share[SITES_MOST]; /* (rounds) of what was shown; NAN where nothing was */
     size_t sites;
-    uint32_t *order; /* (users) */
+    uint64_t visits, visits_all; /* of the site at work */
+    uint64_t told, learned;      /* opinions: so far, and when it learned last */
+    uint32_t *order;             /* (users) */
     uint32_t *shown, *item;
     enum opinion *opinion; /* (n) */
 };
@@ -34,8 +36,10 @@ static enum pal_status visit(struct simulation *s, struct sim_site *site, uint32
                              uint64_t *shown, uint64_t *liked, struct pal_error *err)
 {
     size_t count, told = 0;
-    enum pal_status st = site->ops->recommend(site, user, s->n, s->shown, &count, err);
-    for (size_t i = 0; i < count && !st; i++) {
+    enum pal_status st = run_step(&s->job->run, "simulating", s->visits++, s->visits_all, err);
+    if (!st)
+        st = site->ops->recommend(site, user, s->n, s->shown, &count, err);
+    for (size_t i = 0; !st && i < count; i++) {
         enum opinion x = sim_world_opinion(s->w, user, s->shown[i]);
         if (x == UNDECIDED)
             continue;
@@ -43,8 +47,21 @@ static enum pal_status visit(struct simulation *s, struct sim_site *site, uint32
         s->opinion[told++] = x;
         *liked += x == LIKES;
     }
-    *shown += st ? 0 : count;
+    if (!st)
+        *shown += count;
+    s->told += told;
     return st || !told ? st : site->ops->interact(site, user, s->item, s->opinion, told, err);
+}
+
+/* Whether it is time to learn: by default each time there is twice as much as the last time,
+ * since early on every opinion counts and later hardly any. */
+static bool learns_now(struct simulation *s, size_t round)
+{
+    bool now = s->train_every < 0 ? s->told >= 2 * s->learned && s->told > 0
+                                  : s->train_every && round % (size_t)s->train_every == 0;
+    if (now)
+        s->learned = s->told;
+    return now;
 }
 
 static enum pal_status play(struct simulation *s, size_t at, struct pal_error *err)
@@ -55,17 +72,20 @@ static enum pal_status play(struct simulation *s, size_t at, struct pal_error *e
     rng_init(&rng, s->job->run.seed, 1);
     progress_label(&s->job->progress, site->name);
     enum pal_status st = site->ops->add_items(site, sim_world_items(s->w), err);
+    s->visits = s->told = s->learned = 0;
+    s->visits_all = (uint64_t)s->rounds * users;
     for (uint32_t u = 0; u < users; u++)
         s->order[u] = u;
     for (size_t r = 0; r < s->rounds && !st; r++) {
         uint64_t shown = 0, liked = 0;
-        st = run_step(&s->job->run, "simulating", r, s->rounds, err);
         rng_shuffle(&rng, s->order, users);
-        for (uint32_t u = 0; u < users && !st; u++)
+        for (uint32_t u = 0; u < users && !st; u++) {
+            if (site->ops->tick)
+                site->ops->tick(site, (double)r + (double)u / users);
             st = visit(s, site, s->order[u], &shown, &liked, err);
+        }
         s->share[at][r] = shown ? (float)((double)liked / (double)shown) : NAN;
-        bool more = r + 1 < s->rounds;
-        if (!st && more && site->ops->learn && s->train_every && (r + 1) % s->train_every == 0)
+        if (!st && r + 1 < s->rounds && site->ops->learn && learns_now(s, r + 1))
             st = site->ops->learn(site, err);
     }
     return st;
@@ -86,7 +106,7 @@ static enum pal_status add_engine(struct simulation *s, const char *name, const 
                                   bool trains, struct pal_error *err)
 {
     struct sim_site *site = NULL;
-    enum pal_status st = sim_engine_new(s->w, name, o, trains, &site, err);
+    enum pal_status st = sim_engine_new(s->w, name, o, &s->job->run, trains, &site, err);
     return add(s, st, site, err);
 }
 
@@ -95,7 +115,7 @@ static enum pal_status add_engines(struct simulation *s, const struct serving *o
                                    struct pal_error *err)
 {
     struct serving alone = *o;
-    bool trains = s->train_every > 0;
+    bool trains = s->train_every != 0;
     enum pal_status st = add_engine(s, "palate", o, trains, err);
     alone.config.engine.sources = alone.config.engine.newcomers = "bandit:100";
     alone.config.engine.explore = 0;
@@ -113,9 +133,13 @@ static enum pal_status add_sites(struct simulation *s, const struct serving *o,
 {
     struct sim_site *site = NULL;
     const struct settings *set = &s->job->set;
-    enum pal_status st = set->url
-                             ? add(s, sim_http_new(s->w, set->url, set->key, &site, err), site, err)
-                             : add_engines(s, o, err);
+    enum pal_status st = PAL_OK;
+    if (set->url) {
+        st = sim_http_new(s->w, set->url, set->key, &site, err);
+        st = add(s, st, site, err);
+    } else {
+        st = add_engines(s, o, err);
+    }
     for (int rule = SIM_RANDOM; rule <= SIM_ORACLE && !st; rule++) {
         site = NULL;
         st = sim_rule_new(s->w, (enum sim_rule)rule, s->job->run.seed, &site, err);
@@ -228,15 +252,18 @@ enum pal_status simulate_run(struct job *job, struct pal_error *err)
 {
     struct serving o;
     struct sim_world *w = NULL;
+    if (job->set.url && job->set.count > URL_MOST)
+        return pal_fail(err, PAL_EUSAGE, "--count %lld: a server's /recs gives %d at a time",
+                        (long long)job->set.count, URL_MOST);
     struct simulation s = {.job = job,
                            .n = (size_t)job->set.count,
                            .rounds = (size_t)job->set.rounds,
-                           .train_every = (size_t)job->set.train_every};
+                           .train_every = job->set.train_every};
     enum pal_status st = serving_make(job, &o, err);
     if (!st)
         st = job_threads(job, err);
     if (!st)
-        st = sim_world_new(job, (uint32_t)job->set.users, &w, err);
+        st = sim_world_new(job, (uint32_t)job->set.users, s.rounds * s.n / 2, &w, err);
     s.w = w;
     if (!st)
         st = simulate(&s, &o, err);

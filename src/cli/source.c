@@ -35,7 +35,8 @@ static enum pal_status set_synth(struct synth_options *o, const char *text, stru
 /* --set as a flag where it changes nothing is a mistake. */
 static enum pal_status check_sets(const struct job *job, const char *path, struct pal_error *err)
 {
-    bool models = command_takes(job->command, option_index("model", 5));
+    bool models = command_takes(job->command, option_index("model", 5)) ||
+                  command_takes(job->command, option_index("rounds", 6)); /* the server's, too */
     for (size_t i = 0; i < job->set_count; i++) {
         const char *text = job->sets[i].text;
         bool synth = strncmp(text, "synth.", 6) == 0;

@@ -8,7 +8,7 @@
  * angle, and turns from the first towards the second over the world's time (drift).
  *
  * Preference. 4 * cosine(taste, film) + quality - offset; the offset is such that 7 % of all pairs
- * are above 0, which is a like.
+ * (by default) are above 0, which is a like.
  *
  * Events. How many a user has is log-normal. For each, the user is shown CHOICES films that they
  * have not met, drawn by audience, and picks one by softmax over twice the preference (a discrete
@@ -48,6 +48,8 @@ static const struct opt rows[] = {
      "how far tastes turn, in quarter turns"},
     {"noise", OPT_REAL, FIELD(noise), "0.7", 0, 10, OPT_LINEAR, NULL,
      "standard deviation of a single opinion"},
+    {"liked", OPT_REAL, FIELD(liked), "0.07", 0.001, 0.9, OPT_LOG, NULL,
+     "share of all films that a user likes"},
     {"days", OPT_INT, FIELD(days), "730", 1, 10000, OPT_LOG, NULL,
      "how many days the events span, from 2023 on"},
 };
@@ -374,7 +376,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* 7 % of random pairs, each at a random time, are to be above 0. */
+/* That share of random pairs, each at a random time, is to be above 0. */
 static void find_offset(struct world *w)
 {
     enum { PAIRS = 4096 };
@@ -386,7 +388,7 @@ static void find_offset(struct world *w)
         x[i] = preference(w, taste, (uint32_t)rng_below(&r, (uint64_t)w->o.items));
     }
     qsort(x, PAIRS, sizeof *x, ascending);
-    w->offset = x[PAIRS * 93 / 100];
+    w->offset = x[(int)(PAIRS * (1 - w->o.liked))];
 }
 
 /* ---- events ---- */

@@ -15,6 +15,7 @@ struct synth_options {
     int64_t genres, latent;
     double drift; /* how far tastes wander over the span, in quarter turns; 0 = fixed */
     double noise; /* of a single opinion, as a standard deviation of preference */
+    double liked; /* the share of all pairs of a user and a film that is liked */
     int64_t days; /* the time that the events span */
 };
 extern const struct opt_table synth_table; /* describes struct synth_options, with defaults */
