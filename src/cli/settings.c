@@ -114,7 +114,8 @@ const struct option options[] = {
     INT("users", 0, users, "200", 1, 1e6, "how many people"),
     INT("rounds", 0, rounds, "50", 1, 10000, "how often each comes back"),
     INT("train-every", 0, train_every, "-1", -1, 10000,
-        "train after so many rounds; 0 = never; -1 = whenever there is twice as much to learn from"),
+        "train after so many rounds; 0 = never; -1 = when there is twice as much to learn "
+        "from"),
 
     TEXT("config", 0, config, "FILE",
          "read options from this file (default: palate.ini, if it is in the current folder)"),

@@ -21,9 +21,9 @@
 #define FIELD(name) offsetof(struct bandit_options, name)
 
 static const struct opt rows[] = {
-    {"prior_alpha", OPT_REAL, FIELD(prior_alpha), "1", 1e-3, 1e6, OPT_LOG, NULL,
+    {"prior_alpha", OPT_REAL, FIELD(prior_alpha), "2", 1e-3, 1e6, OPT_LOG, NULL,
      "likes that an item is taken to have had before it had any"},
-    {"prior_beta", OPT_REAL, FIELD(prior_beta), "1", 1e-3, 1e6, OPT_LOG, NULL,
+    {"prior_beta", OPT_REAL, FIELD(prior_beta), "8", 1e-3, 1e6, OPT_LOG, NULL,
      "dislikes that an item is taken to have had before it had any"},
     {"half_life_days", OPT_REAL, FIELD(half_life_days), "30", 0, 36500, OPT_LOG, NULL,
      "after how many days a like counts half; 0 = it never fades"},

@@ -1,7 +1,8 @@
 /* One order out of several: reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009), the
  * sum over sources of weight / (60 + rank), which needs no common scale of scores. Items of equal
  * score share the mean of their ranks: a model that can't tell its fifty from each other puts none
- * of them first. Equal sums are told apart by what the bandit makes of the item. */
+ * of them first. Where a source knows the history the sum is multiplied by the share of likes that
+ * the bandit has for the item. Equal sums are told apart by the same. */
 #include "engine/pipeline_inside.h"
 
 #include <math.h>
@@ -12,6 +13,10 @@ enum { BLEND_K = 60 };
 /* What a source that does not look at the history counts where another does: its first is worth as
  * much as the 143rd of one that does. Where none does the bandit leads the others. */
 static const float IMPERSONAL = 0.3f, BEHIND_BANDIT = 0.5f;
+
+/* Content counts double: it knows today's items and histories, where the others know those of the
+ * last training, and have less and less to say that was not shown yet. */
+static const float CONTENT = 2;
 
 /* The slot of the item, or the free one where it belongs. */
 static uint32_t *probe(const struct ask *a, uint32_t item)
@@ -119,10 +124,17 @@ static enum pal_status sink(struct ask *a, struct pal_error *err)
 static float weight_of(const struct forward *f, bool personal)
 {
     if (f->personal)
-        return 1;
+        return strcmp(f->name, "content") == 0 ? CONTENT : 1;
     if (personal)
         return IMPERSONAL;
     return strcmp(f->name, "bandit") == 0 ? 1 : BEHIND_BANDIT;
+}
+
+/* What people make of the item now, of which the models know only what was before the training. */
+static void weigh(struct ask *a)
+{
+    for (size_t i = 0; i < a->candidates && a->in->bandit; i++)
+        a->candidate[i].blend *= ask_worth(a, a->candidate[i].item);
 }
 
 enum pal_status blend_all(struct ask *a, const struct forward *f, size_t count,
@@ -134,6 +146,8 @@ enum pal_status blend_all(struct ask *a, const struct forward *f, size_t count,
         personal |= f[i].personal && f[i].count;
     for (size_t i = 0; i < count && st == PAL_OK; i++)
         st = add(a, &f[i], weight_of(&f[i], personal), err);
+    if (personal && !a->in->model)
+        weigh(a);
     if (st == PAL_OK && !a->liked && a->in->history.n)
         st = sink(a, err);
     return st;
