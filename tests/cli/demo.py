@@ -24,7 +24,8 @@ def test_demo_on_an_invented_world(folder):
         if command.startswith("serve "):
             continue  # it would not end; tests/api starts servers
         palate(*shlex.split(command), cwd=folder)
-    rows = {line.split()[0]: float(line.split()[1].rstrip("*")) for line in out.split("3  Train and publish")[0].splitlines()
+    compared = out.split("3  Train and publish")[0].splitlines()
+    rows = {line.split()[0]: float(line.split()[1].rstrip("*")) for line in compared
             if re.match(r"  (als|ease|popular|random) +0\.", line)}
     if not rows["als"] > rows["popular"] > rows["random"]:
         fail(str(rows))
