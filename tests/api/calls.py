@@ -202,6 +202,18 @@ def test_popular_and_trending(folder):
              ["d1", "d2"])
 
 
+def test_newcomers_and_old_data(folder):
+    """What was liked years ago still leads those of whom nothing is known."""
+    with Site(folder) as site:
+        catalog(site)
+        long_ago = 946684800000
+        site.post("/v1/events", [{"user_id": f"u{u}", "item_id": f"d{i}", "timestamp": long_ago}
+                                 for u in range(40) for i in range(5)])
+        site.post("/v1/events", {"user_id": "somebody", "item_id": "h1"})  # and one is of today
+        want = {f"d{i}" for i in range(5)}
+        site.wait(lambda: len(want & set(site.recommend("new", n=8, explore=0))) >= 4)
+
+
 def test_edges(folder):
     with Site(folder) as site:
         same(site.get("/v1/users/nobody/recommendations")["items"], [])
