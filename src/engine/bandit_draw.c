@@ -240,8 +240,8 @@ static void sift_down(struct drawn *heap, size_t n, size_t i)
 /* Takes hits from `first` on, best first, until k are found; the others stay in no order. */
 static void take(struct drawing *d, size_t first)
 {
-    struct drawn *heap = d->hit + first;
     size_t n = d->hits - first;
+    struct drawn *heap = n ? d->hit + first : NULL;
     for (size_t i = n / 2; i-- > 0;)
         sift_down(heap, n, i);
     while (n > 0 && d->found < d->k) {
