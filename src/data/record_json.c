@@ -103,6 +103,7 @@ static void put_int(struct str *out, enum part part, int64_t value, bool *first)
 /* With as few digits as read back the same float. */
 static void put_float(struct str *out, enum part part, float value, bool *first)
 {
+    value = value == 0 ? 0 : value; /* "-0" would be read as a whole number, without its sign */
     char text[40];
     put_key(out, parts[part].name, first);
     for (int precision = 6; precision <= 9; precision++) {
