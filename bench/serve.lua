@@ -1,9 +1,9 @@
--- What bench/serve asks: wrk -s serve.lua URL -- MODE USERS DELAY_MS FIRST
+-- What bench/serve and bench/start ask: wrk -s serve.lua URL -- MODE USERS DELAY_MS [FIRST]
 local mode, users, wait, turn, user, at = "read", 1, 0, 0, 1, 0
 
 function init(args)
     mode, users, wait = args[1], tonumber(args[2]), tonumber(args[3])
-    turn = tonumber(args[4]) -- of mode warm: the users from this one on, one after the other
+    turn = tonumber(args[4] or 0) -- of mode warm: the users from this one on, one after the other
     math.randomseed(7)
 end
 
