@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-enum { WEIGHT_RULES = 32, EVENT_TYPES = 32, EVENT_NAME = 32 };
+enum { WEIGHT_RULES = 32, EVENT_TYPES = 64, EVENT_NAME = 32 };
 
 /* So that the sums of models stay finite over more events than there can be. */
 enum { WEIGHT_MOST = 1000000 };

@@ -23,6 +23,9 @@ static const struct opt rows[] = {
      "event types after which an item is not recommended again; * = all"},
     {"rewards", OPT_TEXT, FIELD(rewards), "like,dislike,purchase,rating", 0, 0, OPT_LINEAR, "TYPES",
      "event types that the bandit learns from; * = all"},
+    {"new_types", OPT_INT, FIELD(new_types), "16", 0, 32, OPT_LINEAR, NULL,
+     "event types named in none of these that may come up by themselves; 0 = unknown ones are "
+     "refused"},
     {"profile_bytes", OPT_INT, FIELD(profile_bytes), "268435456", 1 << 16, 1e13, OPT_LOG2, NULL,
      "memory for users' profiles"},
     {"profile_events", OPT_INT, FIELD(profile_events), "500", 1, 1e6, OPT_LOG2, NULL,
@@ -169,7 +172,11 @@ static enum pal_status read_store(struct live *l, uint64_t *position, struct pal
     if (st == PAL_OK)
         st = store_types(l->store, &types, err);
     for (size_t i = 0; st == PAL_OK && i < types.count; i++)
-        st = kinds_add(&l->kinds, types.name[i], &number, err);
+        if (kinds_add(&l->kinds, types.name[i], &number, err) != PAL_OK)
+            live_say(l, LIVE_WARNING, "events of the store count by the rule for others only: %s",
+                     err->message);
+    while (kinds_news(&l->kinds)) {
+    } /* what the store has is not new */
     return st;
 }
 
@@ -269,8 +276,8 @@ enum pal_status live_open(const struct live_config *config, live_log_fn *log, vo
     l->log_ctx = log_ctx;
     l->clock_ms = CLOCK_BEGIN_MS;
     l->seed = config->seed ? config->seed : (uint64_t)live_now_ms(l);
-    enum pal_status st =
-        kinds_init(&l->kinds, config->live.weights, config->live.seen, config->live.rewards, err);
+    enum pal_status st = kinds_init(&l->kinds, config->live.weights, config->live.seen,
+                                    config->live.rewards, (unsigned)config->live.new_types, err);
     if (st != PAL_OK) {
         mem_free(l);
         return st;

@@ -27,6 +27,7 @@ struct live_options {
     const char *seen;    /* types that mark an item seen: "like,dislike,purchase,rating", "*" = all,
                             "" = none */
     const char *rewards; /* types that the bandit learns from: "like,dislike,purchase,rating" */
+    int64_t new_types;   /* event types that none of the three names and that may come up */
     int64_t profile_bytes;  /* of cached profiles, at most */
     int64_t profile_events; /* of a user's latest events that count, at most */
     int64_t profile_seen;   /* items that a user is remembered to have seen, at most */

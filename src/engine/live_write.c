@@ -182,6 +182,15 @@ static void set_time(struct record *r, int64_t now_ms)
         *time = now_ms;
 }
 
+/* A type that nobody configured may be a client's mistake: once each, a person is told. */
+static void tell_news(struct live *l)
+{
+    for (const char *type; (type = kinds_news(&l->kinds));)
+        live_say(l, LIVE_WARNING,
+                 "a new event type came up: '%s', worth %g by live.weights, which does not name it",
+                 type, (double)weights_of(&l->kinds.rules, type, 1));
+}
+
 enum pal_status live_write(struct live *l, struct record *records, size_t count, live_done_fn *done,
                            void *ctx, struct pal_error *err)
 {
@@ -203,6 +212,7 @@ enum pal_status live_write(struct live *l, struct record *records, size_t count,
     if (!type)
         return pal_no_memory(err);
     enum pal_status st = kinds_of(&l->kinds, records, count, type, err);
+    tell_news(l);
     if (st == PAL_OK)
         st = live_submit(l, records, count, type, done, ctx, err);
     if (type != few)

@@ -149,25 +149,32 @@ static void bad_records_are_named(void **state)
 {
     struct world *w = *state;
     struct pal_error err;
-    char type[EVENT_TYPES + 1][16];
+    enum { NEW = 3 };
+    char type[NEW + 1][16];
+    w->config.live.new_types = NEW;
     world_open(w);
     struct record two[] = {event_record("ann", "a", "like"), event_record("", "a", "like")};
     assert_int_equal(live_write_wait(w->l, two, 2, &err), PAL_EUSAGE);
     assert_non_null(strstr(err.message, "record 2"));
     assert_int_equal(world_ask(w, "ann", 5).count, 0); /* all or none */
-    struct record many[EVENT_TYPES + 1];
-    for (int i = 0; i <= EVENT_TYPES; i++) {
+    struct record many[NEW + 1];
+    for (int i = 0; i <= NEW; i++) {
         snprintf(type[i], sizeof type[i], "type-%d", i);
         many[i] = event_record("ann", "a", type[i]);
     }
-    assert_int_equal(live_write_wait(w->l, many, EVENT_TYPES + 1, &err), PAL_EUSAGE);
-    assert_non_null(strstr(err.message, "record 33"));
-    assert_ok(live_write_wait(w->l, many, EVENT_TYPES, &err), &err);
-    assert_int_equal(live_write_wait(w->l, &many[EVENT_TYPES], 1, &err), PAL_EUSAGE);
+    assert_int_equal(live_write_wait(w->l, many, NEW + 1, &err), PAL_EUSAGE);
+    assert_non_null(strstr(err.message, "record 4"));
+    assert_false(world_said(w, "a new event type"));
+    assert_ok(live_write_wait(w->l, many, NEW, &err), &err);
+    assert_true(world_said(w, "a new event type came up: 'type-2', worth 1"));
+    assert_int_equal(live_write_wait(w->l, &many[NEW], 1, &err), PAL_EUSAGE);
+    world_event(w, "ann", "a", "purchase"); /* of the rules: has its place */
     world_close(w, 10000);
+    w->log[0] = 0;
     world_open(w); /* the store knows the types */
-    assert_int_equal(live_write_wait(w->l, &many[EVENT_TYPES], 1, &err), PAL_EUSAGE);
+    assert_int_equal(live_write_wait(w->l, &many[NEW], 1, &err), PAL_EUSAGE);
     assert_ok(live_write_wait(w->l, many, 1, &err), &err);
+    assert_false(world_said(w, "a new event type"));
 }
 
 static void bad_requests_are_refused(void **state)
