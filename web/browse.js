@@ -127,6 +127,10 @@ function wholeFilter(state) {
     return parts.join(' and ');
 }
 
+function asksForSome(state) {
+    return Boolean(state.search || state.chosen.size || state.filter);
+}
+
 async function load(state, ui) {
     const turn = ++state.turn;
     state.next = null;
@@ -140,13 +144,13 @@ async function load(state, ui) {
             filter: wholeFilter(state)
         });
         if (turn !== state.turn || state.closed) return;
-        ui.field.complain(null);
+        ui.field.complain(answer.hint || null);
         replace(ui.wall);
         replace(
             ui.message,
             answer.items.length
                 ? null
-                : answer.total === 0
+                : !asksForSome(state)
                   ? emptyCatalog()
                   : h(
                         'div',
@@ -159,9 +163,7 @@ async function load(state, ui) {
         add(state, ui, answer.items);
         finish(state, ui);
         announce(
-            answer.items.length
-                ? `${answer.items.length}${answer.next ? ' or more' : ''} found.`
-                : 'Nothing found.'
+            answer.total ? `${count(answer.total)} found.` : 'Nothing found.'
         );
     } catch (problem) {
         if (turn === state.turn && !state.closed) complain(state, ui, problem);
@@ -230,8 +232,8 @@ function finish(state, ui) {
         ui.under,
         state.total === undefined
             ? ''
-            : state.search || state.chosen.size || state.filter
-              ? `${count(shown)}${state.next ? '+' : ''} of ${count(state.total)} items`
+            : asksForSome(state)
+              ? `${count(shown)} of ${count(state.total)} items`
               : `${count(state.total)} items`
     );
 }

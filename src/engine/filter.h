@@ -41,4 +41,9 @@ MUST_USE enum pal_status filter_bind(struct filter *f, const struct catalog *c, 
  * text. */
 bool filter_match(const struct filter *f, const struct catalog *c, uint32_t number);
 
+/* A sentence in tmp if the filter asks for an attribute or category that no item has, with the one
+ * that may have been meant and some of those there are; else NULL. While the catalog is held for
+ * reading. */
+const char *filter_hint(const struct filter *f, const struct catalog *c, struct arena *tmp);
+
 #endif

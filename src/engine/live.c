@@ -90,6 +90,7 @@ static void init_locks(struct live *l)
     pthread_cond_init(&l->keeper.wake, &monotonic);
     pthread_mutex_init(&l->served.lock, NULL);
     pthread_mutex_init(&l->served.order, NULL);
+    pthread_mutex_init(&l->totals.lock, NULL);
     pthread_mutex_init(&l->writes_lock, NULL);
     pthread_cond_init(&l->writes_done, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -108,6 +109,7 @@ static void free_locks(struct live *l)
     pthread_cond_destroy(&l->keeper.wake);
     pthread_mutex_destroy(&l->served.lock);
     pthread_mutex_destroy(&l->served.order);
+    live_totals_done(&l->totals);
     pthread_mutex_destroy(&l->writes_lock);
     pthread_cond_destroy(&l->writes_done);
     arenas_done(&l->scratch);
@@ -352,8 +354,9 @@ static void status_of_world(struct live *l, struct live_status *out)
     const struct model_set *base = l->snapshot->base;
     out->items = catalog_present(l->catalog);
     out->items_available = catalog_available_count(l->catalog);
-    out->catalog_bytes =
-        catalog_bytes(l->catalog) + l->titles.bytes + l->titles.cap * sizeof *l->titles.key;
+    out->catalog_bytes = catalog_bytes(l->catalog) + l->titles.bytes +
+                         l->titles.cap * sizeof *l->titles.key +
+                         l->titles.pairs_cap * sizeof *l->titles.pairs;
     if (base) {
         out->model_version = base->version;
         out->model_created_ms = base->created_ms;

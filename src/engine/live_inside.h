@@ -7,8 +7,8 @@
  *                writer (items) and whoever swaps a snapshot. Writers go first
  *     a shard of profiles, a block of the bandit, kinds, recent: each for a moment
  *
- * drain, keeper, served, ignored and scratch have locks of their own, under which nothing else is
- * taken. */
+ * drain, keeper, served, totals, ignored and scratch have locks of their own, under which nothing
+ * else is taken. */
 #ifndef ENGINE_LIVE_INSIDE_H
 #define ENGINE_LIVE_INSIDE_H
 
@@ -43,6 +43,18 @@ struct keeper {
     bool stop;
 };
 
+/* How many items the last questions for lists of the catalog found. */
+enum { LIVE_TOTALS = 16 };
+struct live_totals {
+    pthread_mutex_t lock;
+    size_t next; /* the row to use again */
+    struct {
+        char *asked;      /* owned; NULL = none */
+        uint64_t version; /* of the catalog */
+        uint32_t total;
+    } row[LIVE_TOTALS];
+};
+
 enum { LIVE_SOURCES = SOURCES_MOST + 4 };
 
 struct live {
@@ -75,6 +87,7 @@ struct live {
     struct drain drain;
     struct keeper keeper;
     struct served_queue served;
+    struct live_totals totals;
 
     pthread_t counter; /* counts the store's events for bandit and popularity */
     bool counting;     /* it was started */
@@ -152,6 +165,9 @@ void served_flush(struct live *l, bool wait);
 MUST_USE enum pal_status live_copy_item(const struct catalog *c, uint32_t number, bool details,
                                         struct arena *tmp, struct item_row *out,
                                         struct pal_error *err);
+
+/* ---- live_items.c ---- */
+void live_totals_done(struct live_totals *t);
 
 /* ---- live_models.c ---- */
 

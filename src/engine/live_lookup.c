@@ -1,17 +1,10 @@
-/* Looking things up: items in memory; users, events and lists in the store, once it has what was
- * acknowledged. */
+/* Looking things up: an item in memory; users, events and lists in the store, once it has what was
+ * acknowledged. (Lists of items: live_items.c.) */
 #include "engine/live_inside.h"
-
-#include "base/mem.h"
 
 #include <string.h>
 
-enum {
-    DRAIN_WAIT_MS = 1000,
-    ITEMS_AT_ONCE = 4096, /* looked at before those who want to write get their turn */
-};
-
-/* ---- Items ---- */
+enum { DRAIN_WAIT_MS = 1000 };
 
 enum pal_status live_item(struct live *l, const char *item_id, struct arena *tmp,
                           struct item_row *out, struct pal_error *err)
@@ -26,84 +19,6 @@ enum pal_status live_item(struct live *l, const char *item_id, struct arena *tmp
         st = live_copy_item(l->catalog, number, true, tmp, out, err);
     live_unlock(l);
     return st;
-}
-
-struct looking {
-    struct live *l;
-    struct filter *filter; /* NULL = all */
-    struct wanted wanted;
-    struct arena *tmp;
-    struct item_row *row; /* (n) */
-    size_t n, count;
-    uint32_t at; /* the next number to look at */
-};
-
-/* Looks at some items; *more = false past the last or when there are enough. */
-static enum pal_status look(struct looking *k, bool *more, struct pal_error *err)
-{
-    struct live *l = k->l;
-    live_read_lock(l);
-    const struct catalog *c = l->catalog;
-    uint32_t all = catalog_count(c), end = all;
-    if (k->at < all && all - k->at > ITEMS_AT_ONCE)
-        end = k->at + ITEMS_AT_ONCE;
-    enum pal_status st = k->filter ? filter_bind(k->filter, c, k->tmp, err) : PAL_OK;
-    for (; k->at < end && k->count < k->n && st == PAL_OK; k->at++) {
-        struct item_row row;
-        if (!title_keys_match(&l->titles, k->at, &k->wanted) || !catalog_item(c, k->at, &row) ||
-            (k->filter && !filter_match(k->filter, c, k->at)))
-            continue;
-        st = live_copy_item(c, k->at, true, k->tmp, &k->row[k->count++], err);
-    }
-    *more = k->at < all && k->count < k->n;
-    live_unlock(l);
-    return st;
-}
-
-/* The next number from `at` on that look would list; 0 = none. */
-static enum pal_status look_ahead(struct looking *k, uint32_t *next, struct pal_error *err)
-{
-    struct item_row one;
-    struct looking ahead = *k;
-    bool more = true;
-    ahead.row = &one;
-    ahead.n = 1;
-    ahead.count = 0;
-    enum pal_status st = PAL_OK;
-    while (st == PAL_OK && more)
-        st = look(&ahead, &more, err);
-    *next = ahead.count ? ahead.at - 1 : 0;
-    return st;
-}
-
-enum pal_status live_items(struct live *l, const char *search, const char *filter, uint32_t from,
-                           size_t n, struct arena *tmp, struct item_row **out, size_t *count,
-                           uint32_t *next, uint32_t *total, struct pal_error *err)
-{
-    struct looking k = {.l = l, .tmp = tmp, .n = n, .at = from};
-    uint32_t after = 0;
-    bool more = n > 0;
-    enum pal_status st = PAL_OK;
-    k.row = arena_alloc(tmp, n, sizeof *k.row);
-    if (!k.row)
-        return pal_no_memory(err);
-    if (filter && *filter)
-        st = filter_parse(filter, tmp, &k.filter, err);
-    if (st == PAL_OK && search)
-        st = title_keys_want(search, tmp, &k.wanted, err);
-    while (st == PAL_OK && more)
-        st = look(&k, &more, err);
-    if (st == PAL_OK && k.count == n && n > 0)
-        st = look_ahead(&k, &after, err);
-    if (st != PAL_OK)
-        return st;
-    live_read_lock(l);
-    *total = catalog_present(l->catalog);
-    live_unlock(l);
-    *out = k.row;
-    *count = k.count;
-    *next = after;
-    return PAL_OK;
 }
 
 /* ---- Users ---- */

@@ -160,9 +160,7 @@ void api_list_items(void *ctx, struct http_request *r)
     struct pal_error err;
     struct api_query q = {.r = r, .err = &err};
     struct emit e = {.compact = true};
-    struct item_row *items;
-    size_t count;
-    uint32_t next, total;
+    struct live_page page;
     int64_t limit = query_whole(&q, "limit", API_PAGE, 1, API_PAGE_MOST);
     int64_t from = query_whole(&q, "cursor", 0, 0, UINT32_MAX - 1);
     const char *search = query_text(&q, "search"), *filter = query_text(&q, "filter");
@@ -171,20 +169,22 @@ void api_list_items(void *ctx, struct http_request *r)
         st = pal_fail(&err, PAL_EUSAGE, "'search' must have at most %d bytes", RECORD_ID_MOST);
     if (!st)
         st = live_items(a->options.live, search, filter, (uint32_t)from, (size_t)limit,
-                        http_arena(r), &items, &count, &next, &total, &err);
+                        http_arena(r), &page, &err);
     if (st) {
         http_error(r, st, &err);
         return;
     }
     emit_open(&e, NULL, '{');
     emit_open(&e, "items", '[');
-    for (size_t i = 0; i < count; i++)
-        api_emit_item(&e, NULL, &items[i]);
+    for (size_t i = 0; i < page.count; i++)
+        api_emit_item(&e, NULL, &page.items[i]);
     emit_close(&e, ']');
     char cursor[16];
-    snprintf(cursor, sizeof cursor, "%" PRIu32, next);
-    emit_string(&e, "next", next ? cursor : NULL);
-    emit_uint(&e, "total", total);
+    snprintf(cursor, sizeof cursor, "%" PRIu32, page.next);
+    emit_string(&e, "next", page.next ? cursor : NULL);
+    emit_uint(&e, "total", page.total);
+    if (page.hint)
+        emit_string(&e, "hint", page.hint);
     emit_close(&e, '}');
     api_say(r, 200, &e);
 }

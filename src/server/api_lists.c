@@ -43,6 +43,8 @@ static void emit_listed(struct emit *e, const struct live_item *item, bool detai
 void api_emit_list(struct emit *e, const struct live_answer *a, bool details)
 {
     emit_uint(e, "model_version", a->model_version);
+    if (a->hint)
+        emit_string(e, "hint", a->hint);
     emit_open(e, "items", '[');
     for (size_t i = 0; i < a->count; i++)
         emit_listed(e, &a->items[i], details);

@@ -75,6 +75,15 @@ def test_browsing(folder):
         same([i["item_id"] for i in found], ["c17"])
         found = site.get("/v1/items", filter='categories has "Drama" and year >= 2005')["items"]
         same(sorted(i["item_id"] for i in found), [f"d{i}" for i in range(25, 30)])
+        same(site.get("/v1/items", search="title-c", limit=5)["total"], 30)
+        odd = site.get("/v1/items", filter="yaer > 1990")
+        same([odd["items"], odd["total"]], [[], 0])
+        if "did you mean 'year'" not in odd["hint"]:
+            fail(odd["hint"])
+        for path in ("/v1/users/ann/recommendations", "/v1/popular", "/v1/items/c0/similar"):
+            if "'yaer'" not in site.get(path, filter="yaer > 1990")["hint"]:
+                fail(f"{path} has no hint")
+            same("hint" in site.get(path, filter="year > 1990"), False)
         refused(site, "GET", "/v1/items?filter=year%20%3E", None, "character")
         refused(site, "GET", "/v1/items?limit=0", None, "limit")
         refused(site, "GET", "/v1/items?lmit=1", None, "lmit")

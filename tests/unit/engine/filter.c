@@ -358,6 +358,43 @@ static void errors_name_the_place(void **state)
     arena_done(&tmp);
 }
 
+static void hinted(const struct catalog *c, const char *text, const char *says)
+{
+    struct arena tmp = {0};
+    struct filter *f;
+    struct pal_error err;
+    assert_ok(filter_parse(text, &tmp, &f, &err), &err);
+    const char *hint = filter_hint(f, c, &tmp);
+    if (says)
+        assert_string_equal(hint ? hint : "nothing", says);
+    else
+        assert_null(hint);
+    arena_done(&tmp);
+}
+
+static void what_no_item_has_is_told(void **state)
+{
+    struct catalog *c;
+    struct pal_error err;
+    uint32_t number;
+    assert_ok(catalog_new(&c, &err), &err);
+    hinted(c, "year > 5", "no item has the attribute 'year'");
+    struct item_row row = {.item_id = "a",
+                           .categories = "[\"Comedy\"]",
+                           .attributes = "{\"year\": 1990, \"maker\": {\"name\": \"x\"}}"};
+    assert_ok(catalog_put(c, &row, &number, &err), &err);
+    hinted(c, "year > 5 and maker.name = 'y' and categories has \"Comedy\"", NULL);
+    hinted(c, "not exists(yaer)", NULL); /* asks just that */
+    hinted(c, "title = 'x' or yaer > 5",
+           "no item has the attribute 'yaer': did you mean 'year'? Known are year, maker.name");
+    hinted(c, "'avail' = true", "no item has the attribute 'avail'; known are year, maker.name");
+    hinted(c, "titel = 'x'",
+           "no item has the attribute 'titel': did you mean 'title'? Known are year, maker.name");
+    hinted(c, "not categories has 'comedi'",
+           "no item has the category 'comedi': did you mean 'Comedy'? Known are Comedy");
+    catalog_free(c);
+}
+
 static void refused(const struct str *text, const char *says)
 {
     struct arena tmp = {0};
@@ -449,6 +486,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_expressions_mean_what_they_say),
         cmocka_unit_test(errors_name_the_place),
+        cmocka_unit_test(what_no_item_has_is_told),
         cmocka_unit_test(the_limits_hold),
         cmocka_unit_test(every_allocation_may_fail),
     };

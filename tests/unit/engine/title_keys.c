@@ -1,6 +1,7 @@
 /* Titles are found by their words, whatever the case, accents and punctuation. */
 #include "test.h"
 
+#include "base/rng.h"
 #include "engine/title_keys.h"
 
 static bool finds(const struct title_keys *t, const char *search, uint32_t number)
@@ -55,11 +56,43 @@ static void one_word_may_be_many(void **state)
     title_keys_done(&t);
 }
 
+/* The pairs may only say no where the words do. */
+static void pairs_lose_nothing(void **state)
+{
+    enum { TITLES = 300 };
+    struct title_keys t = {0};
+    char title[TITLES][24], search[8];
+    struct rng rng;
+    size_t found = 0;
+    rng_init(&rng, 5, 0);
+    for (uint32_t i = 0; i < TITLES; i++) {
+        size_t n = 1 + rng_below(&rng, 20);
+        for (size_t j = 0; j < n; j++)
+            title[i][j] = rng_below(&rng, 5) ? (char)('b' + rng_below(&rng, 4)) : ' ';
+        title[i][n] = 0;
+        title_keys_set(&t, i, title[i]);
+    }
+    for (int round = 0; round < 400; round++) {
+        size_t n = 1 + rng_below(&rng, 4);
+        for (size_t j = 0; j < n; j++)
+            search[j] = (char)('b' + rng_below(&rng, 4));
+        search[n] = 0;
+        for (uint32_t i = 0; i < TITLES; i++) {
+            bool in = strstr(title[i], search);
+            found += in;
+            assert_int_equal(finds(&t, search, i), in);
+        }
+    }
+    assert_in_range(found, 1000, 400 * TITLES - 1000); /* both happen often */
+    title_keys_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_word_must_be_there),
         cmocka_unit_test(one_word_may_be_many),
+        cmocka_unit_test(pairs_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
