@@ -70,6 +70,13 @@ struct kernels {
     unsigned (*reaching)(const float *about, const float *norm, const float *error, float by_norm,
                          float by_error, float floor);
 
+    /* How many of x (n) are at least floor; x on a 64-byte border. No NaN */
+    size_t (*count_from)(const float *x, size_t n, float floor);
+
+    /* The smallest above -INFINITY and the largest of x (n) on a 64-byte border; INFINITY and
+     * -INFINITY where there is none. No NaN */
+    void (*range)(const float *x, size_t n, float *low, float *high);
+
     /* rank[i] = how many of x (n) come before x[i] when they are sorted, the largest first, equal
      * ones as they stand. n * n comparisons. No NaN */
     void (*ranks)(const float *x, size_t n, uint32_t *rank);

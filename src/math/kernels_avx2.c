@@ -3,6 +3,7 @@
 #include "math/kernels_variants.h"
 
 #include <immintrin.h>
+#include <math.h>
 #include <stdbool.h>
 
 typedef __m256 vec;
@@ -146,6 +147,44 @@ static unsigned reaching(const float *about, const float *norm, const float *err
         mask |= (unsigned)bits << i;
     }
     return mask;
+}
+
+static size_t count_from(const float *x, size_t n, float floor)
+{
+    size_t count = 0, i = 0;
+    vec least = v_set(floor);
+    for (; i + W <= n; i += W) {
+        vec is = _mm256_cmp_ps(v_load(x + i), least, _CMP_GE_OQ);
+        count += (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(is));
+    }
+    for (; i < n; i++)
+        count += x[i] >= floor;
+    return count;
+}
+
+static void range(const float *x, size_t n, float *low, float *high)
+{
+    float lows[W], highs[W];
+    const vec none = v_set(-INFINITY), all = v_set(INFINITY);
+    vec least = all, most = none;
+    size_t i = 0;
+    for (; i + W <= n; i += W) {
+        vec some = v_load(x + i), there = _mm256_cmp_ps(some, none, _CMP_GT_OQ);
+        least = _mm256_min_ps(least, _mm256_blendv_ps(all, some, there));
+        most = _mm256_max_ps(most, some);
+    }
+    v_store(lows, least);
+    v_store(highs, most);
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (size_t j = 0; j < W; j++) {
+        *low = lows[j] < *low ? lows[j] : *low;
+        *high = highs[j] > *high ? highs[j] : *high;
+    }
+    for (; i < n; i++) {
+        *low = x[i] > -INFINITY && x[i] < *low ? x[i] : *low;
+        *high = x[i] > *high ? x[i] : *high;
+    }
 }
 
 /* How many of x (n) are above a, or at least a where `equal`. */

@@ -3,6 +3,7 @@
 #include "math/kernels_variants.h"
 
 #include <immintrin.h>
+#include <math.h>
 
 typedef __m512 vec;
 enum { W = 16, ROWS = 8 };
@@ -180,6 +181,33 @@ static unsigned reaching(const float *about, const float *norm, const float *err
     vec x = v_fma(v_load(norm), v_set(by_norm), v_load(about));
     x = v_fma(v_load(error), v_set(by_error), x);
     return _mm512_cmp_ps_mask(x, v_set(floor), _CMP_GE_OQ);
+}
+
+static size_t count_from(const float *x, size_t n, float floor)
+{
+    size_t count = 0, i = 0;
+    vec least = v_set(floor);
+    for (; i + W <= n; i += W)
+        count += (size_t)__builtin_popcount(_mm512_cmp_ps_mask(v_load(x + i), least, _CMP_GE_OQ));
+    if (i < n)
+        count += (size_t)__builtin_popcount(
+            _mm512_mask_cmp_ps_mask(first(n - i), v_part(x + i, n - i), least, _CMP_GE_OQ));
+    return count;
+}
+
+static void range(const float *x, size_t n, float *low, float *high)
+{
+    const vec none = v_set(-INFINITY);
+    vec least = v_set(INFINITY), most = none;
+    for (size_t i = 0; i < n; i += W) {
+        __mmask16 here = n - i < W ? first(n - i) : 0xffff;
+        vec some = _mm512_mask_loadu_ps(none, here, x + i);
+        here = _mm512_cmp_ps_mask(some, none, _CMP_GT_OQ);
+        least = _mm512_mask_min_ps(least, here, least, some);
+        most = _mm512_max_ps(most, some);
+    }
+    *low = _mm512_reduce_min_ps(least);
+    *high = _mm512_reduce_max_ps(most);
 }
 
 /* Those before i need to be at least as large, those after it larger. */

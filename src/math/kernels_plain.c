@@ -99,6 +99,24 @@ static unsigned reaching(const float *about, const float *norm, const float *err
     return mask;
 }
 
+static size_t count_from(const float *x, size_t n, float floor)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += x[i] >= floor;
+    return count;
+}
+
+static void range(const float *x, size_t n, float *low, float *high)
+{
+    *low = INFINITY;
+    *high = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        *low = x[i] > -INFINITY && x[i] < *low ? x[i] : *low;
+        *high = x[i] > *high ? x[i] : *high;
+    }
+}
+
 static void ranks(const float *x, size_t n, uint32_t *rank)
 {
     for (size_t i = 0; i < n; i++) {
@@ -175,6 +193,8 @@ const struct kernels kernels_plain = {
     .scatter_axpy = scatter_axpy,
     .packed_scores = packed_scores,
     .reaching = reaching,
+    .count_from = count_from,
+    .range = range,
     .ranks = ranks,
     .cholesky_factor = cholesky_factor,
     .cholesky_solve = cholesky_solve,

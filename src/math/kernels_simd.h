@@ -307,6 +307,8 @@ static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const 
         .scatter_axpy = scatter_axpy,                                                              \
         .packed_scores = packed_scores,                                                            \
         .reaching = reaching,                                                                      \
+        .count_from = count_from,                                                                  \
+        .range = range,                                                                            \
         .ranks = ranks,                                                                            \
         .cholesky_factor = factor,                                                                 \
         .cholesky_solve = solve,                                                                   \

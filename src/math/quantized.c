@@ -251,34 +251,17 @@ static void look_at(struct asking *a, size_t to)
     a->blocks = to;
 }
 
-static size_t count_from(const float *x, size_t n, float floor)
-{
-    size_t count = 0, i = 0;
-    for (; i + 32 <= n; i += 32) {
-        int some = 0;
-        for (size_t j = 0; j < 32; j++)
-            some += x[i + j] >= floor;
-        count += (size_t)some;
-    }
-    for (; i < n; i++)
-        count += x[i] >= floor;
-    return count;
-}
-
 /* A threshold that at least k of the bests reach, and not many more; -INFINITY if fewer are
  * finite. */
 static float find_threshold(const float *best, size_t n, size_t k)
 {
-    float low = INFINITY, high = -INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        low = best[i] > -INFINITY && best[i] < low ? best[i] : low;
-        high = best[i] > high ? best[i] : high;
-    }
-    if (!(low <= high) || count_from(best, n, low) < k)
+    float low, high;
+    kernels()->range(best, n, &low, &high);
+    if (!(low <= high) || kernels()->count_from(best, n, low) < k)
         return -INFINITY;
     for (int step = 0; step < 24; step++) { /* low keeps at least k */
         float middle = low + (high - low) / 2;
-        size_t count = count_from(best, n, middle);
+        size_t count = kernels()->count_from(best, n, middle);
         if (count >= k)
             low = middle;
         else

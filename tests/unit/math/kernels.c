@@ -409,6 +409,44 @@ static void check_ranks(const struct kernels *k)
     }
 }
 
+static void check_count_from(const struct kernels *k)
+{
+    float x[140] __attribute__((aligned(64)));
+    for (size_t n = 0; n <= 139; n++) {
+        size_t expected = 0;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = i % 9 == 5 ? -INFINITY : (float)rng_below(&rng, 40) - 20;
+            expected += x[i] >= 3;
+        }
+        x[n] = 100;
+        assert_int_equal(k->count_from(x, n, 3), expected);
+    }
+}
+
+/* What was put in as the least and the most, in any place, among what lies between and -INFINITY.
+ */
+static void check_range(const struct kernels *k)
+{
+    float x[140] __attribute__((aligned(64))) = {0}, low, high;
+    k->range(x, 0, &low, &high);
+    assert_true(low == INFINITY && high == -INFINITY);
+    for (size_t n = 2; n <= 139; n++) {
+        size_t at = rng_below(&rng, n), other = rng_below(&rng, n);
+        for (size_t i = 0; i < n; i++)
+            x[i] = i % 3 == 1 ? -INFINITY : (float)rng_below(&rng, 40) - 20;
+        x[at] = -21;
+        x[other] = other == at ? -21 : 21;
+        x[n] = 100;
+        k->range(x, n, &low, &high);
+        assert_true(low == -21);
+        assert_true(other == at || high == 21);
+    }
+    for (size_t i = 0; i < 37; i++)
+        x[i] = -INFINITY;
+    k->range(x, 37, &low, &high);
+    assert_true(low == INFINITY && high == -INFINITY);
+}
+
 #define VARIANTS_TEST(kernel)                                                                      \
     static void every_##kernel(void **state)                                                       \
     {                                                                                              \
@@ -426,6 +464,8 @@ VARIANTS_TEST(gather_syrk)
 VARIANTS_TEST(scatter_axpy)
 VARIANTS_TEST(packed_scores)
 VARIANTS_TEST(reaching)
+VARIANTS_TEST(count_from)
+VARIANTS_TEST(range)
 VARIANTS_TEST(ranks)
 
 static void pinning(void **state)
@@ -460,6 +500,8 @@ int main(void)
         cmocka_unit_test(every_scatter_axpy),
         cmocka_unit_test(every_packed_scores),
         cmocka_unit_test(every_reaching),
+        cmocka_unit_test(every_count_from),
+        cmocka_unit_test(every_range),
         cmocka_unit_test(every_ranks),
         cmocka_unit_test(pinning),
     };
