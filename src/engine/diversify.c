@@ -3,6 +3,7 @@
  * of the list so far. Relevance is the blend's sum as a share of the greatest; likeness the share
  * of categories that two items have in common (Jaccard's). Only the best candidates take part:
  * what stands far down would be there for its difference alone. */
+#include "engine/catalog_row.h"
 #include "engine/pipeline_inside.h"
 
 #include <string.h>
@@ -10,24 +11,31 @@
 enum { POOL_LEAST = 50, POOL_FACTOR = 4 };
 
 struct contender {
-    uint32_t place;  /* among the candidates */
-    float relevance; /* 0 to 1 */
-    float likeness;  /* to the most alike in the list */
-    uint32_t count;  /* of its categories, */
-    uint64_t bits;   /* as bits by number % 64: no bit in common, no category in common */
+    uint64_t bits;     /* its categories as bits by number % 64: none in common, none in common */
+    float worth;       /* (1 - d) relevance, relevance from 0 to 1 */
+    float likeness;    /* d times that to the most alike in the list */
+    uint32_t count;    /* of its categories, */
+    uint32_t distinct; /* of its bits */
     const uint32_t *category;
-    bool gone;
+    uint32_t place; /* among the candidates */
 };
+
+static uint32_t bits_in(uint64_t x)
+{
+    uint32_t n = 0;
+    for (; x; x &= x - 1) /* few are set, and no instruction for it is on every CPU */
+        n++;
+    return n;
+}
 
 /* few: the catalog has no more categories than there are bits, so that these say it all. */
 static float jaccard(const struct contender *x, const struct contender *y, bool few)
 {
     uint32_t common = 0;
-    if (!(x->bits & y->bits))
-        return 0;
-    if (few)
-        return (float)__builtin_popcountll(x->bits & y->bits) /
-               (float)__builtin_popcountll(x->bits | y->bits);
+    if (few) {
+        common = bits_in(x->bits & y->bits);
+        return (float)common / (float)(x->distinct + y->distinct - common);
+    }
     for (uint32_t i = 0, j = 0; i < x->count && j < y->count;) {
         uint32_t a = x->category[i], b = y->category[j];
         common += a == b;
@@ -67,31 +75,54 @@ static void put_candidate(struct ask *a, const struct candidate *c)
     list_put(a, c->item, a->in->model ? c->score : c->blend, c->name, c->chance);
 }
 
-static struct contender *open_pool(const struct ask *a, const uint32_t *place, size_t n)
+/* The first of each item's data on its way, while others are looked at. */
+static void fetch(const struct ask *a, const uint32_t *place, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        __builtin_prefetch(a->in->catalog->row[a->candidate[place[i]].item]);
+}
+
+static struct contender *open_pool(const struct ask *a, const uint32_t *place, size_t n, float d)
 {
     struct contender *pool = arena_alloc(a->tmp, n, sizeof *pool);
     float greatest = n ? a->candidate[place[0]].blend : 1;
+    fetch(a, place, n);
     for (size_t i = 0; pool && i < n; i++) {
         const struct candidate *c = &a->candidate[place[i]];
         struct contender *x = &pool[i];
-        *x = (struct contender){.place = place[i], .relevance = c->blend / greatest};
+        *x = (struct contender){.place = place[i], .worth = (1 - d) * (c->blend / greatest)};
         x->category = catalog_categories(a->in->catalog, c->item, &x->count);
         for (uint32_t j = 0; j < x->count; j++)
             x->bits |= (uint64_t)1 << (x->category[j] % 64);
+        x->distinct = bits_in(x->bits);
     }
     return pool;
 }
 
-/* The contender for the next slot, or NULL if the cap stops all that are left. */
-static struct contender *next(const struct ask *a, struct contender *pool, size_t n, float d)
+/* Takes x out of the pool (n), whose order stays, and makes the others as alike as they are to it.
+ */
+static void take_out(struct contender *pool, size_t n, size_t x, float d, bool few)
 {
-    struct contender *best = NULL;
+    const struct contender taken = pool[x];
+    memmove(pool + x, pool + x + 1, (n - x - 1) * sizeof *pool);
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (!(taken.bits & pool[i].bits))
+            continue;
+        float like = d * jaccard(&taken, &pool[i], few);
+        pool[i].likeness = like > pool[i].likeness ? like : pool[i].likeness;
+    }
+}
+
+/* The place in the pool of the contender for the next slot; n if the cap stops all that are left.
+ */
+static size_t next(const struct ask *a, const struct contender *pool, size_t n)
+{
+    size_t best = n;
     float most = 0;
     for (size_t i = 0; i < n; i++) {
-        struct contender *x = &pool[i];
-        float worth = (1 - d) * x->relevance - d * x->likeness;
-        if (!x->gone && (!best || worth > most) && cap_allows(a, a->candidate[x->place].item)) {
-            best = x;
+        float worth = pool[i].worth - pool[i].likeness;
+        if ((best == n || worth > most) && cap_allows(a, a->candidate[pool[i].place].item)) {
+            best = i;
             most = worth;
         }
     }
@@ -118,17 +149,13 @@ enum pal_status list_diversify(struct ask *a, double diversity, struct pal_error
         put_candidate(a, &a->candidate[place[i]]);
     if (plain)
         return PAL_OK;
-    struct contender *pool = open_pool(a, place, n), *x;
+    struct contender *pool = open_pool(a, place, n, (float)diversity);
     bool few = catalog_category_names(a->in->catalog)->count <= 64;
     if (!pool)
         return pal_no_memory(err);
-    while (a->count < a->n && (x = next(a, pool, n, (float)diversity))) {
-        put_candidate(a, &a->candidate[x->place]);
-        x->gone = true;
-        for (size_t i = 0; i < n; i++) {
-            float like = pool[i].gone ? 0 : jaccard(x, &pool[i], few);
-            pool[i].likeness = like > pool[i].likeness ? like : pool[i].likeness;
-        }
+    for (size_t x; a->count < a->n && (x = next(a, pool, n)) < n; n--) {
+        put_candidate(a, &a->candidate[pool[x].place]);
+        take_out(pool, n, x, (float)diversity, few);
     }
     return PAL_OK;
 }
