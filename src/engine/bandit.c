@@ -121,6 +121,12 @@ struct evidence bandit_evidence(const struct bandit *b, uint32_t number)
     return e;
 }
 
+uint32_t bandit_sequence(const struct bandit *b, uint32_t number)
+{
+    const struct bandit_item *item = item_at(b, number);
+    return item ? atomic_load_explicit(&item->sequence, memory_order_acquire) : 0;
+}
+
 /* Under the item's stripe. Stores release, so that none is seen before the odd counter. */
 static void put_evidence(struct bandit_item *item, const struct evidence *e)
 {

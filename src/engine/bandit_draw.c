@@ -3,12 +3,15 @@
  * A full draw would give each item i a variate X_i from its posterior and keep the k largest. Take
  * a threshold τ above which E = Σ P(X_i > τ), a little more than k, are expected. Which items are
  * above τ is a matter of independent coins with chances p_i = P(X_i > τ); the view has them sorted
- * into levels with p_i in (2^-(l+1), 2^-l]. In a level the items that pass a coin of 2^-l are found
- * by skipping ahead geometrically, as far as ln(u) / ln(1 - 2^-l), and each of them is kept with
- * chance p_i / 2^-l: that is exactly a coin of p_i for everyone, at the cost of at most 2 E visits.
- * Items without evidence share one chance and are skipped through in the same way. Whoever is kept
- * gets his variate from his posterior's tail beyond τ. Then the k largest of these are the k
- * largest of all, if there are k (and allowed): exactly the distribution of a full draw.
+ * into levels with p_i in (2^-(l+1), 2^-l]. Those of a level that pass a coin of 2^-l are found by
+ * skipping ahead: lay all items end to end, each as long as its hazard h_l = -ln(1 - 2^-l), and let
+ * a Poisson process of rate 1 run along them. The chance that an item has no point is exp(-h_l) =
+ * 1 - 2^-l, for each by itself, so that one exponential variate leads to the next item that has
+ * one, whatever level it is in. It is kept with chance p_i / 2^-l: exactly a coin of p_i for
+ * everyone, at the cost of at most 2 E visits. Items without evidence share one chance and are
+ * skipped through in the same way. Whoever is kept gets his variate from his posterior's tail
+ * beyond τ. Then the k largest of these are the k largest of all, if there are k (and allowed):
+ * exactly the distribution of a full draw.
  *
  * If not, the next lower threshold τ' is taken. An item that was not above τ lies in (τ', τ] with
  * chance (p' - p) / (1 - p), which p' bounds, so the same levels serve. Below the last threshold,
@@ -23,7 +26,9 @@
  * (k+1)-th where it is; of both the view has quantiles from draws made in advance. With p and p'
  * the means of P(X > T) over either, π = (1 - π) p + π p', so π = p / (1 + p - p'). Where items had
  * to be passed over, the place of the last one that was looked at stands for the k-th. Past DEPTH
- * places the k-th of the draw itself must do for T. */
+ * places the k-th of the draw itself must do for T. All of it depends on the view, the item and the
+ * place alone, so the view remembers what was computed for items that come on top again and again.
+ */
 #include "engine/bandit_inside.h"
 
 #include "base/mem.h"
@@ -34,7 +39,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NODES = 6 }; /* of the interpolation of P(X > T) */
+#define MIX UINT64_C(0x9e3779b97f4a7c15)
+
+enum {
+    NODES = 6, /* of the interpolation of P(X > T) */
+    FEW = 64,  /* hits, picks for which nothing is allocated */
+};
 
 struct drawing {
     const struct bandit *b;
@@ -53,7 +63,9 @@ struct drawing {
     struct drawn *out;
     size_t found, asked;
     size_t freshes;
-    struct drawn fresh[FRESH]; /* last: not zeroed */
+    uint64_t fresh_bits;       /* by number % 64: whose bit is not set is not among them */
+    struct drawn fresh[FRESH]; /* from here on not zeroed */
+    struct drawn few[FEW];     /* where hits begins */
 };
 
 /* ---- what is known about an item ---- */
@@ -67,6 +79,8 @@ static bool posterior(const struct drawing *d, uint32_t number, int64_t now_ms, 
 
 static const struct drawn *find_fresh(const struct drawing *d, uint32_t number)
 {
+    if (!(d->fresh_bits >> number % 64 & 1))
+        return NULL;
     for (size_t i = 0; i < d->freshes; i++)
         if (d->fresh[i].number == number)
             return &d->fresh[i];
@@ -85,32 +99,64 @@ static bool is_decided(const struct drawing *d, uint32_t number)
            bsearch(&number, d->decided, d->settled, sizeof number, by_number) != NULL;
 }
 
-/* Takes down what was counted since the view was made, each item once, and draws it. */
-static void draw_fresh(struct drawing *d)
+/* Takes down what was counted since the view was made, each item once; not drawn yet. */
+static void list_fresh(struct drawing *d)
 {
     struct bandit *b = (struct bandit *)(uintptr_t)d->b;
-    uint32_t last_round = 0;
-    bool mixed = false; /* two rounds may both have an item */
     for (size_t i = 0; i < FRESH; i++) {
         uint64_t entry = atomic_load_explicit(&b->fresh[i], memory_order_acquire);
         uint32_t round = (uint32_t)(entry >> 32), number = (uint32_t)entry;
-        if (round < d->v->round || number >= d->count)
+        if (round < d->v->round || number >= d->count || find_fresh(d, number))
             continue;
-        mixed |= last_round != 0 && round != last_round;
-        last_round = round;
-        if (mixed && find_fresh(d, number))
-            continue;
-        double alpha, beta;
-        posterior(d, number, d->now_ms, &alpha, &beta);
-        d->fresh[d->freshes++] = (struct drawn){beta_logit(alpha, beta, d->rng), number};
+        d->fresh_bits |= UINT64_C(1) << number % 64;
+        d->fresh[d->freshes++] = (struct drawn){NAN, number};
     }
+}
+
+/* The chance of the i-th of them to be above a rung's threshold: as of the first draw that asked
+ * since it was counted last, which the view remembers. */
+static double fresh_chance(const struct drawing *d, size_t i, const struct rung *rung)
+{
+    uint32_t number = d->fresh[i].number, bits;
+    uint32_t whose = number * 2654435769u ^ bandit_sequence(d->b, number);
+    struct view *v = (struct view *)(uintptr_t)d->v;
+    _Atomic uint64_t *memo = &v->fresh_memo[i][rung - v->rung];
+    uint64_t known = atomic_load_explicit(memo, memory_order_relaxed);
+    float p;
+    if (known && (uint32_t)known == whose) {
+        bits = (uint32_t)(known >> 32);
+        memcpy(&p, &bits, sizeof p);
+        return (double)p;
+    }
+    double alpha, beta;
+    posterior(d, number, d->now_ms, &alpha, &beta);
+    p = (float)beta_above(alpha, beta, rung->y, NULL);
+    memcpy(&bits, &p, sizeof bits);
+    atomic_store_explicit(memo, (uint64_t)bits << 32 | whose, memory_order_relaxed);
+    return (double)p;
 }
 
 /* ---- hits ---- */
 
+static int need_hits(struct drawing *d, size_t need)
+{
+    if (need <= d->cap)
+        return 0;
+    bool few = d->hit == d->few;
+    size_t cap = 2 * d->cap > need ? 2 * d->cap : need;
+    struct drawn *hit = mem_resize(few ? NULL : d->hit, cap, sizeof *hit);
+    if (!hit)
+        return -1;
+    if (few)
+        memcpy(hit, d->few, d->hits * sizeof *hit);
+    d->hit = hit;
+    d->cap = cap;
+    return 0;
+}
+
 static int put_hit(struct drawing *d, double y, uint32_t number)
 {
-    if (mem_grow(&d->hit, &d->cap, d->hits + 1, sizeof *d->hit))
+    if (need_hits(d, d->hits + 1))
         return -1;
     d->hit[d->hits++] = (struct drawn){y, number};
     return 0;
@@ -142,17 +188,26 @@ static int visit_member(struct drawing *d, const struct rung *rung, const struct
     return put_hit(d, draw_between(d, alpha, beta, rung->y, m->chance), m->number);
 }
 
-static int visit_level(struct drawing *d, const struct rung *rung, size_t l)
+static int visit_levels(struct drawing *d, const struct rung *rung)
 {
-    const struct member *m = rung->member + rung->start[l];
-    double n = (double)(rung->start[l + 1] - rung->start[l]), bound = ldexp(1, -(int)l);
-    for (double at = 0; at < n; at++) {
-        if (l > 0)
-            at += floor(log(1 - rng_real(d->rng)) * d->v->stride[l]);
-        if (at < n && visit_member(d, rung, &m[(size_t)at], bound))
+    const double *hazard = d->v->hazard;
+    for (size_t i = 0; i < rung->start[1]; i++) /* level 0: each of them */
+        if (visit_member(d, rung, &rung->member[i], 1))
             return -1;
+    double at = 0;
+    for (size_t l = 1;;) {
+        at -= log(1 - rng_real(d->rng));
+        while (l < LEVELS && at >= rung->ahead[l + 1])
+            l++;
+        if (l >= LEVELS)
+            return 0;
+        size_t n = rung->start[l + 1] - rung->start[l];
+        size_t place = (size_t)((at - rung->ahead[l]) / hazard[l]);
+        place = place < n ? place : n - 1; /* rounding */
+        if (visit_member(d, rung, &rung->member[rung->start[l] + place], ldexp(1, -(int)l)))
+            return -1;
+        at = rung->ahead[l] + (double)(place + 1) * hazard[l];
     }
-    return 0;
 }
 
 /* The items without evidence: those of the view, and all numbers from its span on. */
@@ -182,27 +237,52 @@ static int visit_priors(struct drawing *d, const struct rung *rung)
     return 0;
 }
 
+/* Above the first threshold that is tried: a coin for each. */
+static int visit_fresh_first(struct drawing *d, const struct rung *rung)
+{
+    for (size_t i = 0; i < d->freshes; i++) {
+        double alpha, beta, chance = fresh_chance(d, i, rung);
+        if (rng_real(d->rng) >= chance)
+            continue;
+        posterior(d, d->fresh[i].number, d->now_ms, &alpha, &beta);
+        if (put_hit(d, draw_between(d, alpha, beta, rung->y, chance), d->fresh[i].number))
+            return -1;
+        d->fresh[i].y = INFINITY; /* above all that comes */
+    }
+    return 0;
+}
+
+/* Those in (floor, d->above]; whoever was not above the first threshold is drawn now. */
 static int visit_fresh(struct drawing *d, double floor)
 {
-    for (size_t i = 0; i < d->freshes; i++)
-        if (d->fresh[i].y > floor && d->fresh[i].y <= d->above &&
-            put_hit(d, d->fresh[i].y, d->fresh[i].number))
+    for (size_t i = 0; i < d->freshes; i++) {
+        struct drawn *x = &d->fresh[i];
+        double alpha, beta;
+        if (isnan(x->y)) {
+            posterior(d, x->number, d->now_ms, &alpha, &beta);
+            do
+                x->y = beta_logit(alpha, beta, d->rng);
+            while (x->y > d->above);
+        }
+        if (x->y > floor && x->y <= d->above && put_hit(d, x->y, x->number))
             return -1;
+    }
     return 0;
 }
 
 static int visit_rung(struct drawing *d, const struct rung *rung)
 {
-    for (size_t l = 0; l < LEVELS; l++)
-        if (visit_level(d, rung, l))
-            return -1;
-    return visit_priors(d, rung) || visit_fresh(d, rung->y) ? -1 : 0;
+    if (visit_levels(d, rung))
+        return -1;
+    if (visit_priors(d, rung))
+        return -1;
+    return d->above < INFINITY ? visit_fresh(d, rung->y) : visit_fresh_first(d, rung);
 }
 
 /* Everything that is left. */
 static int visit_all(struct drawing *d)
 {
-    if (mem_grow(&d->hit, &d->cap, d->hits + d->count, sizeof *d->hit))
+    if (need_hits(d, d->hits + d->count))
         return -1;
     for (uint32_t i = 0; i < d->count; i++) {
         double alpha, beta, y;
@@ -308,11 +388,14 @@ static void begin(struct drawing *d, const struct bandit *b, const struct view *
     d->b = b;
     d->v = v;
     d->rng = rng;
+    d->hit = d->few;
+    d->cap = FEW;
 }
 
 static void free_buffers(struct drawing *d)
 {
-    mem_free(d->hit);
+    if (d->hit != d->few)
+        mem_free(d->hit);
     mem_free(d->decided);
 }
 
@@ -362,22 +445,66 @@ static double mean_above(const struct curve *c, const double *quantile)
     return fmin(sum / QUANTILES, 1);
 }
 
-static double propensity(const struct drawing *d, uint32_t number, double last_y)
+/* By the quantiles of the place of the last one that was looked at. */
+static double by_quantiles(const struct drawing *d, double alpha, double beta)
 {
-    const struct view *v = d->v;
-    double alpha, beta;
-    bool fresh = find_fresh(d, number) != NULL;
-    posterior(d, number, fresh ? d->now_ms : v->time_ms, &alpha, &beta);
-    if (d->found < d->k || d->asked >= d->count)
-        return 1; /* whoever is allowed is in */
-    if (d->asked > DEPTH || d->asked > v->rows)
-        return beta_above(alpha, beta, last_y, NULL);
-    const double *place = v->place + (d->asked - 1) * QUANTILES;
-    const double *next = d->asked < v->rows ? place + QUANTILES : place;
+    const double *place = d->v->place + (d->asked - 1) * QUANTILES;
+    const double *next = d->asked < d->v->rows ? place + QUANTILES : place;
     struct curve curve;
     fit_curve(&curve, alpha, beta, next[0], place[QUANTILES - 1]);
     double out = mean_above(&curve, place), in = mean_above(&curve, next);
     return out / (1 + out - in);
+}
+
+static struct memo *memo_of(const struct drawing *d, uint32_t number)
+{
+    uint32_t hash = number * 2654435769u + (uint32_t)d->asked * 2246822519u;
+    return &d->v->memo[(hash >> 8) % MEMO];
+}
+
+/* Below 0: not known. */
+static double recall(const struct drawing *d, uint32_t number)
+{
+    const struct memo *m = memo_of(d, number);
+    uint64_t value = atomic_load_explicit(&m->value, memory_order_relaxed);
+    uint64_t check = atomic_load_explicit(&m->check, memory_order_relaxed);
+    uint32_t bits = (uint32_t)(value >> 32);
+    float p;
+    if ((uint32_t)value != number || check != (value ^ (uint64_t)d->asked * MIX) || !bits)
+        return -1;
+    memcpy(&p, &bits, sizeof p);
+    return (double)p;
+}
+
+static void remember(const struct drawing *d, uint32_t number, float p)
+{
+    struct memo *m = memo_of(d, number);
+    uint32_t bits;
+    memcpy(&bits, &p, sizeof bits);
+    uint64_t value = (uint64_t)bits << 32 | number;
+    atomic_store_explicit(&m->value, value, memory_order_relaxed);
+    atomic_store_explicit(&m->check, value ^ (uint64_t)d->asked * MIX, memory_order_relaxed);
+}
+
+static double propensity(const struct drawing *d, uint32_t number, double last_y)
+{
+    const struct view *v = d->v;
+    double alpha, beta;
+    if (d->found < d->k || d->asked >= d->count)
+        return 1; /* whoever is allowed is in */
+    bool fresh = find_fresh(d, number) != NULL, deep = d->asked > DEPTH || d->asked > v->rows;
+    if (!fresh && !deep) {
+        double known = recall(d, number);
+        if (known >= 0)
+            return known;
+    }
+    posterior(d, number, fresh ? d->now_ms : v->time_ms, &alpha, &beta);
+    if (deep)
+        return beta_above(alpha, beta, last_y, NULL);
+    float p = (float)by_quantiles(d, alpha, beta);
+    if (!fresh)
+        remember(d, number, p);
+    return (double)p;
 }
 
 static void write_picks(const struct drawing *d, struct bandit_pick *out)
@@ -407,7 +534,7 @@ enum pal_status bandit_draw(const struct bandit *b, uint32_t count, size_t k, in
         *drawn = 0;
         return PAL_OK;
     }
-    struct drawn *best = mem_alloc(k, sizeof *best);
+    struct drawn few[FEW], *best = k <= FEW ? few : mem_alloc(k, sizeof *best);
     if (!best)
         return pal_no_memory(err);
     enum pal_status st = bandit_pin(b, count, now_ms, &v, err);
@@ -420,7 +547,7 @@ enum pal_status bandit_draw(const struct bandit *b, uint32_t count, size_t k, in
     d.allow = allow;
     d.ctx = ctx;
     d.out = best;
-    draw_fresh(&d);
+    list_fresh(&d);
     st = draw(&d, err);
     if (st == PAL_OK) {
         write_picks(&d, out);
@@ -429,6 +556,7 @@ enum pal_status bandit_draw(const struct bandit *b, uint32_t count, size_t k, in
     free_buffers(&d);
     bandit_unpin(b, v);
 done:
-    mem_free(best);
+    if (best != few)
+        mem_free(best);
     return st;
 }

@@ -22,6 +22,7 @@ enum {
     SIMULATED = 512, /* draws made in advance for propensities… */
     DEPTH = 48,      /* …each so deep… */
     QUANTILES = 16,  /* …and kept as so many quantiles of each place's variate */
+    MEMO = 4096,     /* propensities that a view remembers; a power of two */
 };
 
 /* Evidence as of the moment `last`; it fades from there. */
@@ -56,6 +57,15 @@ struct rung {
     double expected;     /* the sum of all chances in the view's span */
     struct member *member;
     size_t start[LEVELS + 1]; /* level l is member[start[l]] to member[start[l + 1] - 1] */
+    double
+        ahead[LEVELS + 1]; /* the hazards of all members in levels 1 to l - 1; see bandit_draw.c */
+};
+
+/* What was computed for an item that came first, or as the n-th, of those looked at. Of two that
+ * are written at once neither or one is found again: `check` says whom it belongs to. */
+struct memo {
+    _Atomic uint64_t value; /* bits of the propensity << 32 | number */
+    _Atomic uint64_t check; /* value ^ how many were looked at * a constant */
 };
 
 struct order {
@@ -71,12 +81,15 @@ struct view {
     uint32_t span;   /* items [0, span) are in it; those above have no evidence */
     size_t rungs;    /* how many of: fewer in small catalogs */
     struct rung rung[RUNGS];
-    double stride[LEVELS]; /* 1 / ln(1 - 2^-l): how far to skip in level l for a ln(uniform) */
+    double hazard[LEVELS]; /* -ln(1 - 2^-l): of a member of level l */
     uint32_t *prior;       /* (priors) items of the span without evidence */
     size_t priors;
     size_t rows;   /* min(DEPTH + 1, span) */
     double *place; /* (rows, QUANTILES) row r: logits of the (r + 1)-th best of a draw */
     struct order popular, trending;
+    struct memo *memo; /* (MEMO) */
+    /* by place in the fresh list: bits of a chance << 32 | whose it is */
+    _Atomic uint64_t fresh_memo[FRESH][RUNGS];
 };
 
 /* What bandit_refresh keeps between its calls, by item number; under refresh_lock. */
@@ -115,6 +128,9 @@ void bandit_raise(_Atomic uint32_t *at_least, uint32_t value);
 
 /* All zeros for an item never counted. */
 struct evidence bandit_evidence(const struct bandit *b, uint32_t number);
+
+/* Grows whenever the item is counted; 0 for one that never was. */
+uint32_t bandit_sequence(const struct bandit *b, uint32_t number);
 
 /* Brings an item that lies in the future (the clock was put back) to now. */
 void bandit_repair(struct bandit *b, uint32_t number, int64_t now_ms);

@@ -50,6 +50,7 @@ void bandit_view_free(struct view *v)
         mem_free(v->rung[r].member);
     mem_free(v->prior);
     mem_free(v->place);
+    mem_free(v->memo);
     mem_free(v->popular.number);
     mem_free(v->trending.number);
     mem_free(v);
@@ -200,6 +201,9 @@ static enum pal_status fill_rung(struct making *m, size_t r, struct pal_error *e
         all += size[l];
     }
     rung->start[LEVELS] = all;
+    rung->ahead[0] = rung->ahead[1] = 0;
+    for (size_t l = 1; l < LEVELS; l++)
+        rung->ahead[l + 1] = rung->ahead[l] + (double)size[l] * m->v->hazard[l];
     rung->member = mem_alloc(all, sizeof *rung->member);
     if (!rung->member)
         return pal_no_memory(err);
@@ -437,8 +441,10 @@ static enum pal_status refresh(struct bandit *b, int64_t now_ms, struct pal_erro
     uint32_t asked = atomic_load_explicit(&b->asked, memory_order_relaxed);
     uint32_t span = m.limit > asked ? m.limit : asked;
     m.v = mem_zero(1, sizeof *m.v);
-    if (!m.v || grow(&b->keep, m.limit)) {
-        mem_free(m.v);
+    if (m.v)
+        m.v->memo = mem_zero(MEMO, sizeof *m.v->memo);
+    if (!m.v || !m.v->memo || grow(&b->keep, m.limit)) {
+        bandit_view_free(m.v);
         return pal_no_memory(err);
     }
     m.v->round = next_round(b);
@@ -446,7 +452,7 @@ static enum pal_status refresh(struct bandit *b, int64_t now_ms, struct pal_erro
     m.v->time_ms = m.whole ? now_ms : old->time_ms;
     m.v->rungs = m.whole ? 0 : old->rungs;
     for (size_t l = 0; l < LEVELS; l++)
-        m.v->stride[l] = l ? 1 / log1p(-ldexp(1, -(int)l)) : 0;
+        m.v->hazard[l] = l ? -log1p(-ldexp(1, -(int)l)) : INFINITY;
     m.k->views++;
     m.k->broken = false;
     enum pal_status st = list_changed(&m, now_ms, err);

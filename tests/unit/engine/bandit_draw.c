@@ -225,6 +225,32 @@ static void draws_are_exact(void **state)
         }
 }
 
+/* What was counted since the view was made is drawn by a coin per item, which the view remembers
+ * until the item is counted again. */
+static void fresh_ones_by_a_coin(void **state)
+{
+    static const struct world worlds[] = {
+        {"fresh, one", 400, 1, 3000, NULL, false},
+        {"fresh, three", 900, 3, 1500, NULL, false},
+        {"fresh, some allowed", 900, 1, 600, one_in_seven, false}};
+    struct bandit_pick pick[4];
+    struct rng rng;
+    size_t found;
+    rng_init(&rng, 1, 1);
+    for (size_t i = 0; i < sizeof worlds / sizeof worlds[0]; i++) {
+        const struct world *w = &worlds[i];
+        struct bandit *b = make(1.5, 4);
+        assert_ok(bandit_draw(b, w->n, 4, NOON, &rng, NULL, NULL, pick, &found, &err), &err);
+        for (uint32_t item = 3; item < w->n; item += w->n / 50)
+            count(b, item, 1 + item % 9, 1 + item % 4);
+        compare(b, w);
+        for (uint32_t item = 3; item < w->n; item += w->n / 25)
+            count(b, item, 1, 6); /* others are ahead now */
+        compare(b, w);
+        bandit_free(b);
+    }
+}
+
 /* Nobody has evidence: everybody comes equally often. */
 static void priors_alone(void **state)
 {
@@ -413,6 +439,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(draws_are_exact),
+        cmocka_unit_test(fresh_ones_by_a_coin),
         cmocka_unit_test(priors_alone),
         cmocka_unit_test(catalogs_grow),
         cmocka_unit_test(refreshing_keeps_up),
