@@ -3,7 +3,6 @@
  * of the list so far. Relevance is the blend's sum as a share of the greatest; likeness the share
  * of categories that two items have in common (Jaccard's). Only the best candidates take part:
  * what stands far down would be there for its difference alone. */
-#include "engine/catalog_row.h"
 #include "engine/pipeline_inside.h"
 
 #include <string.h>
@@ -13,11 +12,23 @@ enum { POOL_LEAST = 50, POOL_FACTOR = 4 };
 struct contender {
     uint64_t bits;     /* its categories as bits by number % 64: none in common, none in common */
     float worth;       /* (1 - d) relevance, relevance from 0 to 1 */
-    float likeness;    /* d times that to the most alike in the list */
+    float likeness;    /* d times that to the most alike of those in the list that it was… */
+    uint32_t compared; /* …compared with */
     uint32_t count;    /* of its categories, */
     uint32_t distinct; /* of its bits */
     const uint32_t *category;
     uint32_t place; /* among the candidates */
+    bool open;      /* its categories have been looked up */
+};
+
+/* Contenders in the order of their worth, and those that were taken. What is like the list can only
+ * become less worth than it is by itself, so that a slot's search ends where that is below the best
+ * found; likeness is computed for those before that alone. */
+struct pool {
+    struct contender *in, *taken; /* (count), (takes) */
+    size_t count, takes;
+    float d;
+    bool few; /* the catalog has no more categories than there are bits: these say it all */
 };
 
 static uint32_t bits_in(uint64_t x)
@@ -28,7 +39,6 @@ static uint32_t bits_in(uint64_t x)
     return n;
 }
 
-/* few: the catalog has no more categories than there are bits, so that these say it all. */
 static float jaccard(const struct contender *x, const struct contender *y, bool few)
 {
     uint32_t common = 0;
@@ -75,58 +85,70 @@ static void put_candidate(struct ask *a, const struct candidate *c)
     list_put(a, c->item, a->in->model ? c->score : c->blend, c->name, c->chance);
 }
 
-/* The first of each item's data on its way, while others are looked at. */
-static void fetch(const struct ask *a, const uint32_t *place, size_t n)
+static enum pal_status open_pool(const struct ask *a, const uint32_t *place, size_t n, float d,
+                                 struct pool *out, struct pal_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        __builtin_prefetch(a->in->catalog->row[a->candidate[place[i]].item]);
-}
-
-static struct contender *open_pool(const struct ask *a, const uint32_t *place, size_t n, float d)
-{
-    struct contender *pool = arena_alloc(a->tmp, n, sizeof *pool);
-    float greatest = n ? a->candidate[place[0]].blend : 1;
-    fetch(a, place, n);
-    for (size_t i = 0; pool && i < n; i++) {
-        const struct candidate *c = &a->candidate[place[i]];
-        struct contender *x = &pool[i];
-        *x = (struct contender){.place = place[i], .worth = (1 - d) * (c->blend / greatest)};
-        x->category = catalog_categories(a->in->catalog, c->item, &x->count);
-        for (uint32_t j = 0; j < x->count; j++)
-            x->bits |= (uint64_t)1 << (x->category[j] % 64);
-        x->distinct = bits_in(x->bits);
-    }
-    return pool;
-}
-
-/* Takes x out of the pool (n), whose order stays, and makes the others as alike as they are to it.
- */
-static void take_out(struct contender *pool, size_t n, size_t x, float d, bool few)
-{
-    const struct contender taken = pool[x];
-    memmove(pool + x, pool + x + 1, (n - x - 1) * sizeof *pool);
-    for (size_t i = 0; i + 1 < n; i++) {
-        if (!(taken.bits & pool[i].bits))
-            continue;
-        float like = d * jaccard(&taken, &pool[i], few);
-        pool[i].likeness = like > pool[i].likeness ? like : pool[i].likeness;
-    }
-}
-
-/* The place in the pool of the contender for the next slot; n if the cap stops all that are left.
- */
-static size_t next(const struct ask *a, const struct contender *pool, size_t n)
-{
-    size_t best = n;
-    float most = 0;
+    *out = (struct pool){.count = n, .d = d};
+    out->few = catalog_category_names(a->in->catalog)->count <= 64;
+    out->in = arena_alloc(a->tmp, n, sizeof *out->in);
+    out->taken = arena_alloc(a->tmp, a->n, sizeof *out->taken);
+    if (!out->in || !out->taken)
+        return pal_no_memory(err);
     for (size_t i = 0; i < n; i++) {
-        float worth = pool[i].worth - pool[i].likeness;
-        if ((best == n || worth > most) && cap_allows(a, a->candidate[pool[i].place].item)) {
+        const struct candidate *c = &a->candidate[place[i]], *first = &a->candidate[place[0]];
+        out->in[i] =
+            (struct contender){.place = place[i], .worth = (1 - d) * (c->blend / first->blend)};
+    }
+    return PAL_OK;
+}
+
+static void open_contender(const struct ask *a, struct contender *x)
+{
+    x->category = catalog_categories(a->in->catalog, a->candidate[x->place].item, &x->count);
+    for (uint32_t j = 0; j < x->count; j++)
+        x->bits |= (uint64_t)1 << (x->category[j] % 64);
+    x->distinct = bits_in(x->bits);
+    x->open = true;
+}
+
+/* Its likeness to all that were taken. */
+static void compare(const struct ask *a, const struct pool *p, struct contender *x)
+{
+    if (!x->open)
+        open_contender(a, x);
+    for (; x->compared < p->takes; x->compared++) {
+        const struct contender *other = &p->taken[x->compared];
+        if (!(other->bits & x->bits))
+            continue;
+        float like = p->d * jaccard(other, x, p->few);
+        x->likeness = like > x->likeness ? like : x->likeness;
+    }
+}
+
+/* The place in the pool of the contender for the next slot; p->count if the cap stops all that are
+ * left. */
+static size_t next(const struct ask *a, const struct pool *p)
+{
+    size_t best = p->count;
+    float most = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        struct contender *x = &p->in[i];
+        if (best < p->count && x->worth <= most)
+            break;
+        compare(a, p, x);
+        float worth = x->worth - x->likeness;
+        if ((best == p->count || worth > most) && cap_allows(a, a->candidate[x->place].item)) {
             best = i;
             most = worth;
         }
     }
     return best;
+}
+
+static void take_out(struct pool *p, size_t x)
+{
+    p->taken[p->takes++] = p->in[x];
+    memmove(p->in + x, p->in + x + 1, (--p->count - x) * sizeof *p->in);
 }
 
 enum pal_status list_diversify(struct ask *a, double diversity, struct pal_error *err)
@@ -149,13 +171,11 @@ enum pal_status list_diversify(struct ask *a, double diversity, struct pal_error
         put_candidate(a, &a->candidate[place[i]]);
     if (plain)
         return PAL_OK;
-    struct contender *pool = open_pool(a, place, n, (float)diversity);
-    bool few = catalog_category_names(a->in->catalog)->count <= 64;
-    if (!pool)
-        return pal_no_memory(err);
-    for (size_t x; a->count < a->n && (x = next(a, pool, n)) < n; n--) {
-        put_candidate(a, &a->candidate[pool[x].place]);
-        take_out(pool, n, x, (float)diversity, few);
+    struct pool pool;
+    st = open_pool(a, place, n, (float)diversity, &pool, err);
+    for (size_t x; st == PAL_OK && a->count < a->n && (x = next(a, &pool)) < pool.count;) {
+        put_candidate(a, &a->candidate[pool.in[x].place]);
+        take_out(&pool, x);
     }
-    return PAL_OK;
+    return st;
 }

@@ -4,10 +4,12 @@
  * scores in random order the heap changes about k ln(n / k) times. */
 #include "math/topk.h"
 
+#include "math/kernels_variants.h"
+
 #include <math.h>
 #include <stdbool.h>
 
-enum { BLOCK = 32 };
+enum { BLOCK = 32, FEW = 160 };
 
 /* Is a a worse answer than b? */
 static inline bool worse(struct scored a, struct scored b)
@@ -57,11 +59,32 @@ static void sort_heap(struct scored *heap, size_t n)
     }
 }
 
+/* A good part of not many: comparing each with each costs less than sorting where a register holds
+ * many of them. */
+static bool by_ranks(const float *scores, size_t n, size_t k, struct scored *out, size_t *held)
+{
+    uint32_t rank[FEW];
+    size_t count = 0;
+    if (n > FEW || k < n / 8 || kernels() == &kernels_plain)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(scores[i]))
+            return false;
+        count += scores[i] > -INFINITY;
+    }
+    kernels()->ranks(scores, n, rank);
+    for (size_t i = 0; i < n; i++)
+        if (rank[i] < k && rank[i] < count)
+            out[rank[i]] = (struct scored){(uint32_t)i, scores[i]};
+    *held = k < count ? k : count;
+    return true;
+}
+
 size_t topk(const float *scores, size_t n, size_t k, struct scored *out)
 {
     size_t held = 0, i = 0;
-    if (k == 0)
-        return 0;
+    if (k == 0 || by_ranks(scores, n, k, out, &held))
+        return held;
     for (; held < k && (i = next_above(scores, n, i, -INFINITY)) < n; i++)
         out[held++] = (struct scored){(uint32_t)i, scores[i]};
     for (size_t parent = held / 2; parent-- > 0;)
