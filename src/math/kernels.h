@@ -12,6 +12,8 @@
 
 #include "base/error.h"
 
+enum { SGD_TARGETS = 64 };
+
 struct kernels {
     const char *name; /* "plain", "avx2", "avx512" */
 
@@ -80,6 +82,19 @@ struct kernels {
     /* rank[i] = how many of x (n) come before x[i] when they are sorted, the largest first, equal
      * ones as they stand. n * n comparisons. No NaN */
     void (*ranks)(const float *x, size_t n, uint32_t *rank);
+
+    /* One step of BPR (see model/bpr.c), by which user x comes to prefer item y to item z: with
+     * g = rate * sigmoid(-(x·(y - z) + bias)), x becomes keep x + g (y - z), y keep y + g x, z
+     * keep z - g x, all from what they were. Returns g. x, y, z (n), none overlapping. */
+    float (*sgd_pair)(float *x, float *y, float *z, size_t n, float bias, float rate, float keep);
+
+    /* One step of skip-gram with negative sampling (see model/item2vec.c): target 0 of the k rows
+     * of C is what was met, the others are not. With g[j] = rate * ((j == 0) - sigmoid(x·C_j)),
+     * computed first, one target after the other enters x += g[j] C_j and C_j += g[j] x, the
+     * latter with x as it was. C (any, n), stride floats from row to row; x (n), not in C; index
+     * (k), rows may occur twice; 1 <= k <= SGD_TARGETS */
+    void (*sgd_targets)(float *x, float *C, size_t n, size_t stride, const uint32_t *index,
+                        size_t k, float rate);
 
     /* See solve.h, whose functions call these. */
     int (*cholesky_factor)(float *A, size_t d, size_t stride);

@@ -55,6 +55,11 @@ static inline vec v_add(vec a, vec b)
     return _mm512_add_ps(a, b);
 }
 
+static inline vec v_sub(vec a, vec b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
 static inline vec v_fma(vec a, vec b, vec c)
 {
     return _mm512_fmadd_ps(a, b, c);

@@ -1,5 +1,6 @@
 /* The reference: every kernel as its definition reads. See kernels.h. */
 #include "math/kernels_variants.h"
+#include "math/sigmoid.h"
 
 #include <math.h>
 
@@ -180,6 +181,38 @@ static float cg_step(size_t d, float rz, float *x, float *r, float *p, float *q,
     return rz_new;
 }
 
+static float sgd_pair(float *x, float *y, float *z, size_t n, float bias, float rate, float keep)
+{
+    float score = bias;
+    for (size_t i = 0; i < n; i++)
+        score += x[i] * (y[i] - z[i]);
+    float g = rate * sigmoid(-score);
+    for (size_t i = 0; i < n; i++) {
+        float xi = x[i];
+        x[i] = keep * xi + g * (y[i] - z[i]);
+        y[i] = keep * y[i] + g * xi;
+        z[i] = keep * z[i] - g * xi;
+    }
+    return g;
+}
+
+static void sgd_targets(float *x, float *C, size_t n, size_t stride, const uint32_t *index,
+                        size_t k, float rate)
+{
+    float g[SGD_TARGETS];
+    gather_dot(C, n, stride, index, k, 0, x, g);
+    for (size_t j = 0; j < k; j++)
+        g[j] = rate * ((j == 0) - sigmoid(g[j]));
+    for (size_t i = 0; i < n; i++) {
+        float xi = x[i];
+        for (size_t j = 0; j < k; j++) {
+            float *c = C + index[j] * stride + i;
+            x[i] += g[j] * *c;
+            *c += g[j] * xi;
+        }
+    }
+}
+
 const struct kernels kernels_plain = {
     .name = "plain",
     .dot = dot,
@@ -200,4 +233,6 @@ const struct kernels kernels_plain = {
     .cholesky_solve = cholesky_solve,
     .cg_begin = cg_begin,
     .cg_step = cg_step,
+    .sgd_pair = sgd_pair,
+    .sgd_targets = sgd_targets,
 };

@@ -3,9 +3,9 @@
  *
  * The vocabulary: vec holds W floats; ROWS gathered rows are walked at once; v_load, v_store move
  * whole vectors, v_part and v_store_part the first n < W floats (the rest reads as 0); v_set,
- * v_mul, v_add, v_fma (a b + c), v_fnma (c - a b); v_sum adds a vector up; v_sums adds up each of
- * ROWS vectors; v_lane (a constant lane) and v_any_lane spread one float over all, v_first is the
- * lowest; v_rsqrt is 1 / √x to full precision.
+ * v_mul, v_add, v_sub, v_fma (a b + c), v_fnma (c - a b); v_sum adds a vector up; v_sums adds up
+ * each of ROWS vectors; v_lane (a constant lane) and v_any_lane spread one float over all, v_first
+ * is the lowest; v_rsqrt is 1 / √x to full precision.
  *
  * Gathered rows. A history names rows all over a matrix of many megabytes. A batch of them, small
  * enough for the nearest cache, goes through in phases: first all its dot products, ROWS at a time
@@ -14,7 +14,7 @@
  * cache, which gives 64 bytes in two to three cycles. (Half precision would halve that, but the
  * conversions take back what it saves: measured.)
  *
- * kernels_dense.h has the products of matrices and Cholesky. */
+ * kernels_dense.h has the products of matrices and Cholesky, kernels_sgd.h gradient steps. */
 #include <string.h>
 
 /* The last, maybe partial, vector and the whole ones alike. n = floats left from here. */
@@ -291,6 +291,7 @@ static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const 
 }
 
 #include "math/kernels_dense.h"
+#include "math/kernels_sgd.h"
 
 /* One table for the file that includes this. */
 #define SIMD_TABLE(variant)                                                                        \
@@ -314,4 +315,6 @@ static void gemv(const float *A, size_t rows, size_t cols, size_t stride, const 
         .cholesky_solve = solve,                                                                   \
         .cg_begin = start_cg,                                                                      \
         .cg_step = step_cg,                                                                        \
+        .sgd_pair = sgd_pair,                                                                      \
+        .sgd_targets = sgd_targets,                                                                \
     }

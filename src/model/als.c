@@ -25,12 +25,11 @@
 #include "model/model.h"
 #include "model/models.h"
 #include "model/stored.h"
+#include "model/vectors.h"
 
 #include "base/mem.h"
 #include "math/kernels.h"
-#include "math/quantized.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { EXACT, CG };
@@ -45,9 +44,8 @@ struct als_model {
     struct model model;
     const float *Y; /* (items, d): own, or in the file */
     float *own;
-    float *length;                  /* (items) |y| */
-    struct als_side side;           /* Y as the side that fold-in holds still */
-    struct quantized bytes, angles; /* Y, and Y with rows of length 1, for finding the best */
+    struct als_side side;   /* Y as the side that fold-in holds still */
+    struct vectors vectors; /* Y as what is scored */
 };
 
 #define FIELD(name) offsetof(struct als_options, name)
@@ -100,9 +98,9 @@ static uint64_t als_memory(const void *options, uint64_t users, uint64_t items, 
     uint64_t vectors = (users + items) * set.factors * sizeof(float);
     uint64_t transposed = entries * 8 + (items + 1) * 8;
     uint64_t half = als_half_bytes(&set, entries, pool_cores());
-    uint64_t bytes = quantized_bytes(items, set.factors, false) + quantized_bytes(items, 0, true);
+    uint64_t bytes = vectors_bytes(items, set.factors);
     uint64_t halves = users * set.factors * sizeof(float) + transposed + half; /* freed by then */
-    return vectors + transposed + half + items * 4 + (bytes > halves ? bytes - halves : 0);
+    return vectors + transposed + half + (bytes > halves ? bytes - halves : 0);
 }
 
 /* ---- training ---- */
@@ -148,17 +146,8 @@ static enum pal_status get_ready(struct als_model *m, const struct als_settings 
 {
     uint32_t items = m->model.ids.count;
     size_t d = set->factors;
-    m->length = mem_alloc(items, sizeof *m->length);
-    if (!m->length)
-        return pal_no_memory(err);
-    for (uint32_t i = 0; i < items; i++) {
-        const float *y = m->Y + i * d;
-        m->length[i] = sqrtf(kernels()->dot(y, y, d));
-    }
     enum pal_status st = als_side_init(&m->side, set, m->Y, items, pool, err);
-    if (st == PAL_OK)
-        st = quantized_init(&m->bytes, m->Y, items, d, err);
-    return st == PAL_OK ? quantized_divided(&m->angles, &m->bytes, m->length, err) : st;
+    return st == PAL_OK ? vectors_init(&m->vectors, m->Y, items, d, d, err) : st;
 }
 
 static enum pal_status als_fit(struct model *m, const struct training *t, const struct run *run,
@@ -199,11 +188,6 @@ done:
 
 /* ---- scoring ---- */
 
-enum {
-    TOGETHER = 48, /* histories scored at once: what the tile of gemm is wide */
-    ITEMS = 64,    /* by so many items */
-};
-
 static size_t longest(const struct history *h, size_t n)
 {
     size_t most = 0;
@@ -212,51 +196,19 @@ static size_t longest(const struct history *h, size_t n)
     return most;
 }
 
-/* scores of one history: one pass over Y */
-static void score_one(const struct als_model *m, const float *x, float *scores)
-{
-    size_t d = m->side.set.factors;
-    kernels()->gemv(m->Y, m->model.ids.count, d, d, x, scores);
-}
-
-/* Scores of n <= TOGETHER histories. users (d, TOGETHER): column i is the vector of history i. */
-static void score_together(const struct als_model *m, const float *users, size_t n, float *scores)
-{
-    size_t d = m->side.set.factors, items = m->model.ids.count;
-    float part[ITEMS * TOGETHER] __attribute__((aligned(64)));
-    for (size_t at = 0; at < items; at += ITEMS) {
-        size_t count = items - at < ITEMS ? items - at : ITEMS;
-        kernels()->gemm(count, TOGETHER, d, m->Y + at * d, d, users, TOGETHER, part, TOGETHER);
-        for (size_t row = 0; row < n; row++)
-            for (size_t i = 0; i < count; i++)
-                scores[row * items + at + i] = part[i * TOGETHER + row];
-    }
-}
-
 static enum pal_status als_score(const struct model *model, const struct history *h, size_t n,
                                  float *scores, struct arena *tmp, struct pal_error *err)
 {
     const struct als_model *m = self(model);
     const struct als_side *s = &m->side;
-    size_t d = s->set.factors, items = model->ids.count;
+    size_t d = s->set.factors;
     float *scratch = arena_alloc(tmp, als_scratch(s, longest(h, n)), sizeof *scratch);
-    float *x = arena_alloc(tmp, d, sizeof *x);
-    float *users = arena_zero(tmp, d * TOGETHER, sizeof *users);
-    if (!scratch || !x || !users)
+    float *users = arena_alloc(tmp, n * d, sizeof *users);
+    if (!scratch || !users)
         return pal_no_memory(err);
-    for (size_t at = 0; at < n; at += TOGETHER) {
-        size_t count = n - at < TOGETHER ? n - at : TOGETHER;
-        for (size_t i = 0; i < count; i++) {
-            als_solve_row(s, h[at + i].item, h[at + i].weight, h[at + i].n, x, scratch);
-            for (size_t k = 0; k < d; k++)
-                users[k * TOGETHER + i] = x[k];
-        }
-        if (count == 1)
-            score_one(m, x, scores + at * items);
-        else
-            score_together(m, users, count, scores + at * items);
-    }
-    return PAL_OK;
+    for (size_t i = 0; i < n; i++)
+        als_solve_row(s, h[i].item, h[i].weight, h[i].n, users + i * d, scratch);
+    return vectors_score(&m->vectors, users, n, scores, tmp, err);
 }
 
 static enum pal_status als_retrieve(const struct model *model, const struct history *h,
@@ -270,51 +222,20 @@ static enum pal_status als_retrieve(const struct model *model, const struct hist
     if (!scratch || !x)
         return pal_no_memory(err);
     als_solve_row(&m->side, h->item, h->weight, h->n, x, scratch);
-    return quantized_top(&m->bytes, m->Y, x, skip, k, tmp, out, count, done, err);
+    return vectors_top(&m->vectors, x, skip, k, tmp, out, count, done, err);
 }
 
-/* y / |y|; zeros for an item without a vector. NULL when memory is out. */
-static const float *direction(const struct als_model *m, uint32_t item, struct arena *tmp)
-{
-    size_t d = m->side.set.factors;
-    float *x = arena_alloc(tmp, d, sizeof *x);
-    for (size_t i = 0; x && i < d; i++)
-        x[i] = m->length[item] > 0 ? m->Y[item * d + i] / m->length[item] : 0;
-    return x;
-}
-
-/* The cosine of the angle between two items' vectors; 0 for an item without one. */
-static enum pal_status als_similar(const struct model *model, uint32_t item, float *scores,
+static enum pal_status als_similar(const struct model *m, uint32_t item, float *scores,
                                    struct arena *tmp, struct pal_error *err)
 {
-    const struct als_model *m = self(model);
-    const float *x = direction(m, item, tmp);
-    if (!x)
-        return pal_no_memory(err);
-    score_one(m, x, scores);
-    for (uint32_t i = 0; i < model->ids.count; i++)
-        scores[i] = m->length[i] > 0 ? scores[i] / m->length[i] : 0;
-    return PAL_OK;
+    return vectors_similar(&self(m)->vectors, item, scores, tmp, err);
 }
 
-static enum pal_status als_nearest(const struct model *model, uint32_t item, size_t k,
+static enum pal_status als_nearest(const struct model *m, uint32_t item, size_t k,
                                    struct arena *tmp, struct scored *out, size_t *count, bool *done,
                                    struct pal_error *err)
 {
-    const struct als_model *m = self(model);
-    const float *x = direction(m, item, tmp);
-    struct scored *found = arena_alloc(tmp, k + 1, sizeof *found); /* one of them may be itself */
-    size_t n;
-    if (!x || !found)
-        return pal_no_memory(err);
-    enum pal_status st = quantized_top(&m->angles, m->Y, x, NULL, k + 1, tmp, found, &n, done, err);
-    if (st != PAL_OK || !*done)
-        return st;
-    *count = 0;
-    for (size_t i = 0; i < n && *count < k; i++)
-        if (found[i].index != item)
-            out[(*count)++] = found[i];
-    return PAL_OK;
+    return vectors_nearest(&self(m)->vectors, item, k, tmp, out, count, done, err);
 }
 
 static enum pal_status als_explain(const struct model *model, const struct history *h,
@@ -360,9 +281,7 @@ static enum pal_status als_load(struct model *m, const struct tensors *file, str
 static void als_done(struct model *m)
 {
     als_side_done(&self(m)->side);
-    quantized_done(&self(m)->bytes);
-    quantized_done(&self(m)->angles);
-    mem_free(self(m)->length);
+    vectors_done(&self(m)->vectors);
     mem_free(self(m)->own);
 }
 

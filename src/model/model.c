@@ -12,7 +12,7 @@
 
 /* In the order of help and of tables of results. */
 static const struct model_ops *const table[] = {
-    &model_random, &model_popular, &model_knn, &model_ease, &model_als, &model_content,
+    &model_random, &model_popular, &model_knn, &model_ease, &model_als, &model_bpr, &model_content,
 };
 
 const struct model_ops *model_at(size_t i)
