@@ -6,7 +6,7 @@
 cc=${CC:-cc} cxx=${CXX:-c++}
 cd "$root"
 
-templates=' math/kernels_simd.h math/kernels_dense.h '
+templates=' math/kernels_simd.h math/kernels_dense.h math/kernels_sgd.h '
 
 count=0
 while read -r header; do
