@@ -140,3 +140,68 @@ done:
     mem_free(reach);
     return st;
 }
+
+struct sparse_gram {
+    const struct csr *A;
+    struct csr by_col;
+    int binary;
+    float *sums;     /* (threads, cols) */
+    struct csr out;  /* once its rows are counted */
+    uint64_t *count; /* (cols + 1), row i's at i + 1; NULL then */
+};
+
+/* Each row is summed twice, once to count what is not 0 and once to write it down: that costs less
+ * than to keep rows of unknown length. */
+static void sparse_rows(void *ctx, size_t begin, size_t end, unsigned worker)
+{
+    const struct sparse_gram *g = ctx;
+    const struct csr *A = g->A, *T = &g->by_col;
+    size_t n = A->cols;
+    float *sum = g->sums + worker * n;
+    for (size_t i = begin; i < end; i++) {
+        memset(sum, 0, n * sizeof *sum);
+        for (uint64_t e = T->start[i]; e < T->start[i + 1]; e++) {
+            uint64_t from = A->start[T->col[e]], length = A->start[T->col[e] + 1] - from;
+            kernels()->scatter_axpy(T->val[e], A->col + from, g->binary ? NULL : A->val + from,
+                                    length, sum);
+        }
+        uint64_t to = g->count ? 0 : g->out.start[i];
+        for (size_t j = 0; j < n; j++) {
+            if (!g->count && sum[j] != 0) {
+                g->out.col[to] = (uint32_t)j;
+                g->out.val[to] = sum[j];
+            }
+            to += sum[j] != 0;
+        }
+        if (g->count)
+            g->count[i + 1] = to;
+    }
+}
+
+enum pal_status csr_gram_sparse(const struct csr *A, struct csr *out, struct pool *pool,
+                                struct pal_error *err)
+{
+    struct sparse_gram g = {.A = A, .binary = csr_is_binary(A)};
+    size_t n = A->cols;
+    g.sums = mem_aligned(n * pool_size(pool), sizeof *g.sums);
+    g.count = mem_zero(n + 1, sizeof *g.count);
+    uint64_t *count = g.count;
+    enum pal_status st = g.sums && count ? csr_transpose(A, &g.by_col, err) : pal_no_memory(err);
+    if (st != PAL_OK)
+        goto done;
+    pool_for(pool, n, GRAM_GRAIN, sparse_rows, &g);
+    for (size_t i = 0; i < n; i++)
+        count[i + 1] += count[i];
+    st = csr_alloc(&g.out, A->cols, A->cols, count[n], err);
+    if (st != PAL_OK)
+        goto done;
+    memcpy(g.out.start, count, (n + 1) * sizeof *count);
+    g.count = NULL;
+    pool_for(pool, n, GRAM_GRAIN, sparse_rows, &g);
+    *out = g.out;
+done:
+    csr_done(&g.by_col);
+    mem_free(g.sums);
+    mem_free(count);
+    return st;
+}

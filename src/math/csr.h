@@ -37,4 +37,9 @@ MUST_USE enum pal_status csr_transpose(const struct csr *m, struct csr *out, str
 MUST_USE enum pal_status csr_gram(const struct csr *A, float *G, struct pool *pool,
                                   struct pal_error *err);
 
+/* The same by its entries, those that are not 0: *out (cols, cols), both triangles. Twice the sum
+ * over rows of their length squared; takes what the transpose takes and cols floats a thread. */
+MUST_USE enum pal_status csr_gram_sparse(const struct csr *A, struct csr *out, struct pool *pool,
+                                         struct pal_error *err);
+
 #endif

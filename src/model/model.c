@@ -12,7 +12,8 @@
 
 /* In the order of help and of tables of results. */
 static const struct model_ops *const table[] = {
-    &model_random, &model_popular, &model_knn, &model_ease, &model_als, &model_bpr, &model_content,
+    &model_random, &model_popular, &model_knn, &model_ease,
+    &model_slim,   &model_als,     &model_bpr, &model_content,
 };
 
 const struct model_ops *model_at(size_t i)
@@ -65,8 +66,9 @@ static enum pal_status check_memory(const struct model_ops *ops, const void *opt
 {
     char need_text[MEMORY_TEXT], have_text[MEMORY_TEXT], items[MEMORY_TEXT];
     uint64_t have = limit ? limit : memory_available();
-    uint64_t need =
-        ops->memory(options, t->by_user.rows, t->by_user.cols, csr_entries(&t->by_user));
+    const struct csr *X = &t->by_user;
+    uint64_t need = ops->memory_for ? ops->memory_for(options, X)
+                                    : ops->memory(options, X->rows, X->cols, csr_entries(X));
     if (need <= have)
         return PAL_OK;
     const char *other = strcmp(ops->name, "als") == 0 ? "take fewer factors" : "use als";

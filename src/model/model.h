@@ -81,6 +81,9 @@ struct model_ops {
     /* Peak heap bytes of fit, as a function of the data. */
     uint64_t (*memory)(const void *options, uint64_t users, uint64_t items, uint64_t entries);
 
+    /* The same, closer, where it depends on how the entries lie. NULL = memory. */
+    uint64_t (*memory_for)(const void *options, const struct csr *by_user);
+
     /* Fills the algorithm's own fields of m, which is zeroed but for ops, options and ids (one for
      * each item of t). On failure `done` is called on what is there. */
     enum pal_status (*fit)(struct model *m, const struct training *t, const struct run *run,

@@ -8,6 +8,7 @@ extern const struct model_ops model_random;
 extern const struct model_ops model_popular;
 extern const struct model_ops model_knn;
 extern const struct model_ops model_ease;
+extern const struct model_ops model_slim;
 extern const struct model_ops model_als;
 extern const struct model_ops model_bpr;
 extern const struct model_ops model_content;

@@ -29,6 +29,10 @@ static inline void *small_options(const struct model_ops *ops)
         assert_ok(model_set(ops, options, "factors", "8", &err), &err);
         assert_ok(model_set(ops, options, "regularization", "0.05", &err), &err);
     }
+    if (strcmp(ops->name, "slim") == 0) {
+        assert_ok(model_set(ops, options, "l1", "0.1", &err), &err);
+        assert_ok(model_set(ops, options, "l2", "10", &err), &err);
+    }
     return options;
 }
 

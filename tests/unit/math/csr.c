@@ -54,6 +54,26 @@ static void transposes(void **state)
     }
 }
 
+/* By entries it is the same, less the zeros; sums run in the same order, so to the bit. */
+static void check_entries(const struct csr *m, const float *G, struct pool *pool)
+{
+    struct pal_error err;
+    struct csr by_entry;
+    uint64_t filled = 0;
+    assert_ok(csr_gram_sparse(m, &by_entry, pool, &err), &err);
+    assert_int_equal(by_entry.rows, m->cols);
+    assert_int_equal(by_entry.cols, m->cols);
+    for (size_t i = 0; i < (size_t)m->cols * m->cols; i++)
+        filled += G[i] != 0;
+    assert_int_equal(csr_entries(&by_entry), filled);
+    for (uint32_t i = 0; i < by_entry.rows; i++)
+        for (uint64_t e = by_entry.start[i]; e < by_entry.start[i + 1]; e++) {
+            assert_true(e == by_entry.start[i] || by_entry.col[e] > by_entry.col[e - 1]);
+            assert_true(by_entry.val[e] == G[(size_t)i * m->cols + by_entry.col[e]]);
+        }
+    csr_done(&by_entry);
+}
+
 static void check_gram(uint32_t rows, uint32_t cols, unsigned sparse, bool binary)
 {
     struct pal_error err;
@@ -66,10 +86,11 @@ static void check_gram(uint32_t rows, uint32_t cols, unsigned sparse, bool binar
         assert_ok(pool_new(threads, &pool, &err), &err);
         memset(G, 0xff, (size_t)cols * cols * sizeof *G); /* NaN: all of it must be written */
         assert_ok(csr_gram(&m, G, pool, &err), &err);
-        pool_free(pool);
         if (threads == 1)
             memcpy(first, G, (size_t)cols * cols * sizeof *G);
         assert_memory_equal(first, G, (size_t)cols * cols * sizeof *G);
+        check_entries(&m, G, pool);
+        pool_free(pool);
     }
     for (uint32_t i = 0; i < cols; i++)
         for (uint32_t j = 0; j < cols; j++) {
@@ -111,6 +132,11 @@ static void every_allocation_may_fail(void **state)
     for (long at = 1; at <= 4; at++) {
         mem_fail_at(at);
         assert_int_equal(csr_gram(&m, G, NULL, &err), PAL_ENOMEM);
+        assert_int_equal(mem_live(), live);
+    }
+    for (long at = 1; at <= 8; at++) {
+        mem_fail_at(at);
+        assert_int_equal(csr_gram_sparse(&m, &t, NULL, &err), PAL_ENOMEM);
         assert_int_equal(mem_live(), live);
     }
     mem_fail_at(0);
