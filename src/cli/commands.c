@@ -149,6 +149,31 @@ static const struct command commands[] = {
         .run = eval_run,
     },
     {
+        .name = "tune",
+        .brief = "search a model's options on validation data",
+        .operands = "",
+        .help =
+            "Tries sets of options, judges each by the first of --metrics on the validation part, "
+            "and writes the best to a config file that palate train takes. The test part is never "
+            "looked at: where --split has no validation part, a piece of the training part "
+            "(--tune) "
+            "judges. Trial 1 is the model as it would be trained without a search.\n"
+            "What is searched, palate help MODEL says; --space narrows, widens or fixes it, and an "
+            "option given by --set stays. By default options are proposed by TPE from what was "
+            "seen. A model that learns in epochs is tried with a ninth of them first, the best "
+            "third of nine with a third, the best one with all.\n"
+            "Each trial is written to a file (--save) when it ends. Interrupted, the same command "
+            "goes on; with more --trials or --time it goes further. The same seed gives the same "
+            "trials with any number of threads; they run side by side, one on a thread.",
+        .options = DATA " store journal model set space search trials time halving split tune "
+                        "metrics weights relevant save output memory " WORK " json",
+        .examples = "palate tune --data ml-1m --model als --trials 60\t\n"
+                    "palate train --config tune-als.ini\ttrain with what was found\n"
+                    "palate tune --data ml-1m --model als --space factors=64,alpha0=0.01..1 --time "
+                    "10\tten minutes, two options\n",
+        .run = tune_run,
+    },
+    {
         .name = "recommend",
         .brief = "say what somebody may like next",
         .operands = "",

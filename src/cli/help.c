@@ -172,6 +172,12 @@ static void say_model(struct console *c, const struct model_ops *ops)
     str_done(&can);
     if (ops->options.count)
         help_model_options(c, &ops->options);
+    if (ops->tuned) {
+        struct str text = {0};
+        str_fmt(&text, "palate tune searches %s", ops->tuned);
+        say_paragraph(c, 2, str_text(&text));
+        str_done(&text);
+    }
 }
 
 static void topic_models(struct console *c)

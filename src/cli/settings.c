@@ -74,6 +74,17 @@ const struct option options[] = {
          "the least weight with which a held-out event counts as something to be found"),
     REAL("confidence", confidence, "0.95", 0.5, 0.9999, "of the intervals"),
     INT("bootstrap", 0, bootstrap, "1000", 0, 100000, "resamplings for intervals; 0 = none"),
+    TEXT("space", 0, space, "A=LOW..HIGH,B=X",
+         "which options are searched, and how far, e.g. factors=32..256,solver=exact|cg; a value "
+         "alone fixes one; others stay as palate help MODEL has them"),
+    PICK("search", search, "tpe", "tpe|random",
+         "propose by what was seen (TPE), or draw at random to compare with"),
+    INT("trials", 0, trials, "0", 0, 10000,
+        "how many sets of options to try; 0 = 30 or, with --time, as many as there is time for"),
+    REAL("time", time, "0", 0, 1e6, "minutes after which no trial goes on; 0 = no limit"),
+    {{"halving", OPT_BOOL, AT(halving), "true", 0, 1, OPT_LINEAR, NULL,
+      "try with few epochs first, and go on with the best third; --no-halving tries each in full"},
+     0, LAST, false},
     REAL("gate", gate, "0", 0, 1,
          "make the new version live only if it isn't worse than the live one by more than this "
          "share of the first metric (0.05); what both are measured on is held out by --split"),

@@ -23,6 +23,11 @@ struct settings {
     int64_t bootstrap;
     bool compare;
     double gate;
+    const char *space;
+    int search;
+    int64_t trials;
+    double time;
+    bool halving;
     int64_t keep;
 
     /* answers */
@@ -48,6 +53,8 @@ struct settings {
 
 enum part_choice { PART_TEST, PART_VALID };
 enum protocol_choice { PROTOCOL_AUTO, PROTOCOL_FULL, PROTOCOL_NEGATIVES };
+
+enum search_choice { SEARCH_TPE, SEARCH_RANDOM };
 
 enum log_choice { LOG_AUTO, LOG_JSON, LOG_TEXT };
 

@@ -168,9 +168,8 @@ static enum pal_status cut(const struct job *job, const struct dataset *d, const
     return st;
 }
 
-enum pal_status trials_run(struct job *job, const struct dataset *d, const struct plan *plan,
-                           const char *spec, const char *metrics, uint64_t memory,
-                           struct trials *out, struct pal_error *err)
+enum pal_status trials_prepare(struct job *job, const struct dataset *d, const char *spec,
+                               const char *metrics, struct trials *out, struct pal_error *err)
 {
     struct trials *t = out;
     memset(t, 0, sizeof *t);
@@ -189,10 +188,21 @@ enum pal_status trials_run(struct job *job, const struct dataset *d, const struc
                       "split %s has no validation part to judge by: write three shares, such as "
                       "random:60/20/20",
                       t->split.spec);
-    if (!st) {
+    if (!st)
         choose_options(job, t);
+    else
+        trials_done(t);
+    return st;
+}
+
+enum pal_status trials_run(struct job *job, const struct dataset *d, const struct plan *plan,
+                           const char *spec, const char *metrics, uint64_t memory,
+                           struct trials *out, struct pal_error *err)
+{
+    struct trials *t = out;
+    enum pal_status st = trials_prepare(job, d, spec, metrics, t, err);
+    if (!st)
         st = run_all(job, t, plan, memory, err);
-    }
     if (!st) {
         t->best = best_of(t, 0);
         if (job->set.compare && t->count > 1)

@@ -42,6 +42,12 @@ MUST_USE enum pal_status trials_run(struct job *job, const struct dataset *d,
                                     const struct plan *plan, const char *spec, const char *metrics,
                                     uint64_t memory, struct trials *out, struct pal_error *err);
 
+/* Only what comes before the first model: metrics, weights, split and options, as trials_run has
+ * them. count stays 0; the caller frees it with trials_done. */
+MUST_USE enum pal_status trials_prepare(struct job *job, const struct dataset *d, const char *spec,
+                                        const char *metrics, struct trials *out,
+                                        struct pal_error *err);
+
 /* Trains other variants, by other rules if `weights` is not NULL, on t's training part and judges
  * them as t's own were; or judges a model as it is. out (plan->count) and *out are the caller's
  * to free with eval_result_done. */

@@ -21,9 +21,8 @@
 #include <string.h>
 
 enum {
-    ALONE = 4,    /* points in a round without rungs */
-    EVENLY = 9,   /* points after the first that are drawn evenly */
-    BRACKET = 27, /* points in a bracket, at most */
+    ALONE = 4,  /* points in a round without rungs */
+    EVENLY = 9, /* points after the first that are drawn evenly */
 };
 
 static const double good_share = 0.15; /* of what was seen, that TPE takes for good */
@@ -44,7 +43,7 @@ struct search {
     double *points;       /* (set.trials, dims) */
     struct trial *trials; /* (set.trials) */
     size_t count;         /* points there are */
-    struct search_task task[BRACKET];
+    struct search_task task[SEARCH_ROUND_MOST];
     size_t tasks;
     struct standing *standing; /* (set.trials) scratch */
     double *order;             /* (set.trials, dims) points, best first, then the untried ones */
@@ -159,7 +158,7 @@ static void promote(struct search *s)
 {
     size_t n = s->tasks, most = n / SEARCH_ETA ? n / SEARCH_ETA : 1;
     unsigned rung = s->task[0].rung + 1;
-    struct standing by[BRACKET];
+    struct standing by[SEARCH_ROUND_MOST];
     for (size_t i = 0; i < n; i++) {
         uint32_t t = s->task[i].trial - 1;
         by[i] = (struct standing){t, s->trials[t]};

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "eval/tpe.h"
 
-enum { SEARCH_RUNGS_MOST = 3, SEARCH_ETA = 3, SEARCH_TRIALS_MOST = 10000 };
+enum { SEARCH_RUNGS_MOST = 3, SEARCH_ETA = 3, SEARCH_TRIALS_MOST = 10000, SEARCH_ROUND_MOST = 9 };
 
 struct search_settings {
     struct tpe_space space;

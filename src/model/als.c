@@ -291,6 +291,7 @@ const struct model_ops model_als = {
     .paper = "Hu, Koren, Volinsky 2008; Rendle, Krichene, Zhang, Koren 2022",
     .can = MODEL_SIMILAR | MODEL_EXPLAIN | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
+    .tuned = "factors=16..256, alpha0=0.01..1, regularization=0.03..3, nu=0..1",
     .options_size = sizeof(struct als_options),
     .model_size = sizeof(struct als_model),
     .memory = als_memory,

@@ -255,6 +255,7 @@ const struct model_ops model_ease = {
     .paper = "Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019",
     .can = MODEL_SIMILAR | MODEL_EXPLAIN | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
+    .tuned = "regularization=10..10000, dropout=0..0.8",
     .options_size = sizeof(struct ease_options),
     .model_size = sizeof(struct ease_model),
     .memory = ease_memory,

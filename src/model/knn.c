@@ -313,6 +313,8 @@ const struct model_ops model_knn = {
         "Sarwar et al., Item-based Collaborative Filtering Recommendation Algorithms, WWW 2001",
     .can = MODEL_SIMILAR | MODEL_EXPLAIN | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
+    .tuned = "similarity, neighbors=10..1000, alpha, shrink=0..500, user_power, power=0.3..3, "
+             "normalize",
     .options_size = sizeof(struct knn_options),
     .model_size = sizeof(struct knn_model),
     .memory = knn_memory,

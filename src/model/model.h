@@ -76,6 +76,8 @@ struct model_ops {
     const char *paper; /* where the method is from */
     unsigned can;
     struct opt_table options; /* no OPT_TEXT rows */
+    const char *tuned; /* what palate tune searches unless told otherwise, as eval/space.h reads
+                          it; NULL = every option, as far as its row allows */
     size_t options_size, model_size;
 
     /* Peak heap bytes of fit, as a function of the data. */
