@@ -5,6 +5,7 @@
 #include "data/record.h"
 
 #include "base/text.h"
+#include "data/served.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -51,6 +52,10 @@ static const struct text_field served_texts[] = {
     TEXT(served.user_id, "user_id", RECORD_ID_MOST, false, NO_JSON),
     TEXT(served.list, "list", RECORD_LIST_MOST, true, JSON_LIST),
 };
+static const struct text_field packed_texts[] = {
+    TEXT(served.recommendation_id, "recommendation_id", RECORD_ID_MOST, true, NO_JSON),
+    TEXT(served.user_id, "user_id", RECORD_ID_MOST, false, NO_JSON),
+};
 static const struct text_field item_id[] = {
     TEXT(id, "item_id", RECORD_ID_MOST, true, NO_JSON),
 };
@@ -72,6 +77,8 @@ static const struct layout {
     [RECORD_SERVED] = {"served list", served_texts, 3, 8},
     /* a byte, since a journal keeps no record of nothing */
     [RECORD_CLEAR] = {"order to forget everything", NULL, 0, 1},
+    /* behind its texts, to the end: the list */
+    [RECORD_SERVED_PACKED] = {"packed served list", packed_texts, 2, 8},
 };
 enum { KINDS = sizeof layouts / sizeof layouts[0] };
 
@@ -92,6 +99,7 @@ static int64_t *time_of(const struct record *record)
     case RECORD_USER:
         return &r->user.created_ms;
     case RECORD_SERVED:
+    case RECORD_SERVED_PACKED:
         return &r->served.time_ms;
     case RECORD_ITEM_DELETE:
     case RECORD_USER_DELETE:
@@ -136,6 +144,8 @@ void record_encode(const struct record *r, struct str *out)
         const char *text = *text_at(r, &layout->texts[i]);
         str_add(out, text ? text : "", text ? strlen(text) + 1 : 1);
     }
+    if (r->kind == RECORD_SERVED_PACKED)
+        str_add(out, r->served.packed, r->served.packed_size);
 }
 
 /* What is wrong with a text, or NULL. */
@@ -204,6 +214,14 @@ enum pal_status record_decode(uint8_t kind, const void *data, size_t size, struc
             return damaged(layout, f->name, fault, err);
         *text_at(&r, f) = p;
         p = nul + 1;
+    }
+    if (st == PAL_OK && kind == RECORD_SERVED_PACKED) {
+        r.served.packed = p;
+        r.served.packed_size = (size_t)(end - p);
+        const char *fault = served_fault(p, r.served.packed_size);
+        if (fault)
+            st = damaged(layout, "list", fault, err);
+        p = end;
     }
     if (st == PAL_OK && p != end)
         st = damaged(layout, "", "there are bytes behind its end", err);
@@ -306,6 +324,10 @@ enum pal_status record_check(const struct record *r, int64_t now_ms, struct pal_
     enum pal_status st = PAL_OK;
     for (size_t i = 0; i < layout->count && st == PAL_OK; i++)
         st = check_text(&layout->texts[i], *text_at(r, &layout->texts[i]), err);
+    if (st == PAL_OK && r->kind == RECORD_SERVED_PACKED &&
+        served_fault(r->served.packed, r->served.packed_size))
+        st = pal_fail(err, PAL_EUSAGE, "the packed list %s",
+                      served_fault(r->served.packed, r->served.packed_size));
     if (st == PAL_OK && r->kind == RECORD_EVENT && !isfinite(r->event.value))
         st = pal_fail(err, PAL_EUSAGE, "value must be a finite number that a float can hold");
     return st == PAL_OK ? check_time(r, now_ms, err) : st;

@@ -30,8 +30,9 @@ enum record_kind { /* as written to disk: never renumber */
                    RECORD_USER = 4,        /* put */
                    RECORD_USER_DELETE =
                        5, /* erases the user, all events and served lists before this record */
-                   RECORD_SERVED = 6, /* a list that was shown */
-                   RECORD_CLEAR = 7,  /* forget everything */
+                   RECORD_SERVED = 6,        /* a list that was shown */
+                   RECORD_CLEAR = 7,         /* forget everything */
+                   RECORD_SERVED_PACKED = 8, /* a list that was shown, as served.h packs it */
 };
 
 struct event {
@@ -64,6 +65,8 @@ struct served_row {
     const char *user_id; /* none: it was shown to somebody without an id */
     int64_t time_ms;
     const char *list; /* a JSON array: [{"item_id":…,"source":…,"score":…,"propensity":…},…] */
+    const void *packed; /* RECORD_SERVED_PACKED: what there is instead of it */
+    size_t packed_size;
 };
 
 struct record {
@@ -72,7 +75,7 @@ struct record {
         struct event event;       /* RECORD_EVENT */
         struct item_row item;     /* RECORD_ITEM */
         struct user_row user;     /* RECORD_USER */
-        struct served_row served; /* RECORD_SERVED */
+        struct served_row served; /* RECORD_SERVED, RECORD_SERVED_PACKED */
         const char *id;           /* RECORD_ITEM_DELETE, RECORD_USER_DELETE */
     };
 };

@@ -152,6 +152,7 @@ void record_json_write(const struct record *r, struct str *out)
         put_int(out, PART_TIME, r->served.time_ms, &first);
         put_text(out, PART_LIST, r->served.list, &first);
         break;
+    case RECORD_SERVED_PACKED: /* the store unpacks what it gives */
     case RECORD_ITEM_DELETE:
     case RECORD_USER_DELETE:
     case RECORD_CLEAR:
@@ -386,8 +387,10 @@ static void fill(const struct record_reader *r, enum record_kind kind, int64_t n
         out->user = (struct user_row){text[PART_USER_ID], text[PART_ATTRIBUTES],
                                       time_or(r, PART_CREATED, now_ms)};
     else
-        out->served = (struct served_row){text[PART_RECOMMENDATION_ID], text[PART_USER_ID],
-                                          time_or(r, PART_TIME, now_ms), text[PART_LIST]};
+        out->served = (struct served_row){.recommendation_id = text[PART_RECOMMENDATION_ID],
+                                          .user_id = text[PART_USER_ID],
+                                          .time_ms = time_or(r, PART_TIME, now_ms),
+                                          .list = text[PART_LIST]};
 }
 
 static enum pal_status take_members(struct record_reader *r, enum record_kind kind, size_t count,

@@ -175,6 +175,7 @@ void live_apply(struct live *l, const struct record *records, const uint8_t *typ
             break;
         case RECORD_USER:
         case RECORD_SERVED:
+        case RECORD_SERVED_PACKED:
             break; /* nothing of them is kept in memory */
         }
     }

@@ -3,107 +3,27 @@
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
+#include "data/served.h"
 
 #include <math.h>
 #include <string.h>
 
 enum {
     QUEUE_MOST = 16 << 20, /* bytes that wait for the journal; what is more is lost, and counted */
-    NUMBER_MOST = 24,
-    ITEM_MOST = 128, /* bytes of an item in a list, without its id */
 };
-
-/* ---- Writing the list as JSON: a request's hot path, so without printf ---- */
-
-static char *put(char *to, const char *text)
-{
-    size_t len = strlen(text);
-    memcpy(to, text, len);
-    return to + len;
-}
-
-/* A number with nine digits behind the point, or as few as it has; 0 for what JSON lacks. */
-static char *put_number(char *to, double x)
-{
-    char digits[NUMBER_MOST];
-    size_t n = 0;
-    if (!isfinite(x))
-        x = 0;
-    if (x < 0)
-        *to++ = '-';
-    x = fabs(x) > 1e9 ? 1e9 : fabs(x);
-    uint64_t all = (uint64_t)(x * 1e9 + 0.5), whole = all / 1000000000, rest = all % 1000000000;
-    do
-        digits[n++] = (char)('0' + whole % 10);
-    while (whole /= 10);
-    while (n)
-        *to++ = digits[--n];
-    if (rest)
-        *to++ = '.';
-    for (uint64_t place = 100000000; rest; place /= 10) {
-        *to++ = (char)('0' + rest / place);
-        rest %= place;
-    }
-    return to;
-}
-
-/* A text that is UTF-8 as a JSON string, at most six times as long. */
-static char *put_quoted(char *to, const char *text)
-{
-    static const char hex[] = "0123456789abcdef";
-    *to++ = '"';
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '"' || *p == '\\') {
-            *to++ = '\\';
-            *to++ = (char)*p;
-        } else if (*p < 0x20) {
-            to = put(to, "\\u00");
-            *to++ = hex[*p >> 4];
-            *to++ = hex[*p & 15];
-        } else {
-            *to++ = (char)*p;
-        }
-    }
-    *to++ = '"';
-    return to;
-}
-
-/* The list as JSON in the arena; NULL when memory is out. */
-static const char *list_json(const struct live_answer *a, struct arena *tmp)
-{
-    size_t most = 3;
-    for (size_t i = 0; i < a->count; i++)
-        most += 6 * strlen(a->items[i].row.item_id) + strlen(a->items[i].source) + ITEM_MOST;
-    char *list = arena_alloc(tmp, most, 1), *to = list;
-    if (!list)
-        return NULL;
-    *to++ = '[';
-    for (size_t i = 0; i < a->count; i++) {
-        const struct live_item *item = &a->items[i];
-        to = put(to, i ? ",{\"item_id\":" : "{\"item_id\":");
-        to = put_quoted(to, item->row.item_id);
-        to = put(to, ",\"source\":");
-        to = put_quoted(to, item->source);
-        to = put(to, ",\"score\":");
-        to = put_number(to, (double)item->score);
-        to = put(to, item->explored ? ",\"explored\":true,\"propensity\":" : ",\"propensity\":");
-        to = put_number(to, (double)item->propensity);
-        *to++ = '}';
-    }
-    *to++ = ']';
-    *to = 0;
-    return list;
-}
 
 /* ---- The queue ---- */
 
-static bool enqueue(struct served_queue *q, const struct record *r)
+/* The record, which has no list yet, and behind it the list, packed where it is to lie. */
+static bool enqueue(struct served_queue *q, const struct record *r, const struct served_item *items,
+                    size_t count)
 {
     pthread_mutex_lock(&q->lock);
     size_t before = q->bytes.len;
     bool room = before < QUEUE_MOST && !mem_grow(&q->size, &q->cap, q->count + 1, sizeof *q->size);
     if (room) {
         record_encode(r, &q->bytes);
+        served_pack(items, count, &q->bytes);
         room = str_ok(&q->bytes);
         q->bytes.failed = false;
         if (room)
@@ -168,7 +88,7 @@ static enum pal_status submit(struct live *l, bool *done, bool *submitted)
     st = records && f ? PAL_OK : pal_no_memory(&err);
     const char *at = str_text(&q.bytes);
     for (size_t i = 0; st == PAL_OK && i < q.count; at += q.size[i++])
-        records[i] = (struct journal_record){RECORD_SERVED, at, q.size[i]};
+        records[i] = (struct journal_record){RECORD_SERVED_PACKED, at, q.size[i]};
     if (st == PAL_OK) {
         *f = (struct flush){l, done};
         live_write_began(l);
@@ -220,7 +140,7 @@ void served_forget(struct live *l, const char *user_id)
     for (size_t i = 0; i < q->count; from += q->size[i++]) {
         size_t size = q->size[i];
         if (!user_id ||
-            (record_decode(RECORD_SERVED, q->bytes.text + from, size, &r, NULL) == PAL_OK &&
+            (record_decode(RECORD_SERVED_PACKED, q->bytes.text + from, size, &r, NULL) == PAL_OK &&
              strcmp(r.served.user_id, user_id) == 0))
             continue;
         memmove(q->bytes.text + to, q->bytes.text + from, size);
@@ -251,11 +171,17 @@ void served_note(struct live *l, const char *user_id, const struct live_answer *
 {
     if (!l->config.live.served || !a->count)
         return;
-    const struct record r = {.kind = RECORD_SERVED,
+    struct served_item *item = arena_alloc(tmp, a->count, sizeof *item);
+    for (size_t i = 0; item && i < a->count; i++)
+        item[i] = (struct served_item){.item_id = a->items[i].row.item_id,
+                                       .source = a->items[i].source,
+                                       .score = a->items[i].score,
+                                       .propensity = a->items[i].propensity,
+                                       .explored = a->items[i].explored};
+    const struct record r = {.kind = RECORD_SERVED_PACKED,
                              .served = {.recommendation_id = a->recommendation_id,
                                         .user_id = user_id,
-                                        .time_ms = now_ms,
-                                        .list = list_json(a, tmp)}};
-    if (!r.served.list || !enqueue(&l->served, &r))
+                                        .time_ms = now_ms}};
+    if (!item || !enqueue(&l->served, &r, item, a->count))
         atomic_fetch_add(&l->served.lost, 1);
 }

@@ -113,6 +113,7 @@ static enum pal_status look_at(struct gather *g, size_t i, struct pal_error *err
             st = note_event_id(g, r->event.event_id, err);
         break;
     case RECORD_SERVED:
+    case RECORD_SERVED_PACKED:
     case RECORD_CLEAR:
         break;
     }
@@ -339,6 +340,7 @@ static enum pal_status take_change(struct gather *g, size_t i, struct pal_error 
         break;
     case RECORD_ITEM_DELETE:
     case RECORD_SERVED:
+    case RECORD_SERVED_PACKED:
     case RECORD_CLEAR:
         break;
     }

@@ -298,6 +298,7 @@ static void sqlite_close(struct store *base)
     conn_close(s->writer); /* the last: SQLite empties and removes the log */
     names_done(&s->users);
     names_done(&s->items);
+    names_done(&s->served);
     ids_done(&s->ids);
     pthread_mutex_destroy(&s->write_mutex);
     pthread_mutex_destroy(&s->read_mutex);

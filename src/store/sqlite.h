@@ -42,8 +42,14 @@ enum sql {
     SQL_IDS_CLEAR_0,
     SQL_IDS_CLEAR_1,
     SQL_SERVED_PUT,
-    SQL_SERVED_ERASE,
+    SQL_SERVED_HEAD,
+    SQL_SERVED_HEAD_PUT,
+    SQL_SERVED_HEAD_DELETE,
+    SQL_SERVED_LINK,
+    SQL_SERVED_DELETE,
+    SQL_SERVED_FIRST,
     SQL_SERVED_FORGET,
+    SQL_SERVED_HEADS_FORGET,
     SQL_NOTE_PUT,
     SQL_NOTE,
     SQL_READ_HEAD,
@@ -86,8 +92,8 @@ struct state {
 struct slot {
     int64_t number;       /* in the database; 0 = not there (any more) */
     int64_t last, events; /* users: place of the newest event, how many; items: `last` holds the
-                             item's standing */
-    bool dirty;           /* users: last and events are not in the database yet */
+                             item's standing; who was served: place of the newest list */
+    bool dirty;           /* last and events are not in the database yet */
 };
 
 /* Texts that the writer met lately, so that most events need no look-up. */
@@ -129,7 +135,7 @@ struct sqlite_store {
     struct conn *writer;         /* NULL if read_only */
     struct state state;          /* as committed */
     bool stale;                  /* a transaction failed: all that is known must be read again */
-    struct names users, items;
+    struct names users, items, served;
     struct event_types types; /* those that fit; numbers in the file count from 1 */
     struct ids ids;
     struct ids_limits limits; /* tests make them small */
@@ -140,7 +146,7 @@ struct sqlite_store {
 };
 
 /* ---- Statements (sqlite_sql.c). `kinds` says what follows, one letter per parameter: t = text
- * (NULL or "" is stored as NULL), i = int64_t, d = double. ---- */
+ * (NULL or "" is stored as NULL), i = int64_t, d = double, b = const void * and size_t. ---- */
 
 /* PAL_EIO, PAL_ECORRUPT, PAL_ENOMEM or PAL_EINTERRUPTED for a result code of SQLite's. */
 enum pal_status sql_fail(const struct conn *c, int rc, struct pal_error *err);
@@ -207,11 +213,23 @@ MUST_USE enum pal_status names_item(struct sqlite_store *s, struct state *state,
 /* A type's number in the file. */
 MUST_USE enum pal_status names_type(struct sqlite_store *s, const char *name, int64_t *number,
                                     struct pal_error *err);
-/* The user's last and events will be written back. */
-MUST_USE enum pal_status names_touch(struct sqlite_store *s, struct slot *user,
-                                     struct pal_error *err);
-/* Writes back what was touched, in the order of numbers. */
+/* The newest list that a user was served; 0 for the first. */
+MUST_USE enum pal_status names_served(struct sqlite_store *s, const char *id, struct slot **out,
+                                      struct pal_error *err);
+/* The slot's last and events will be written back. */
+MUST_USE enum pal_status names_touch(struct names *n, struct slot *slot, struct pal_error *err);
+/* Writes back what was touched, in the order of the tables. */
 MUST_USE enum pal_status names_flush(struct sqlite_store *s, struct pal_error *err);
+
+/* ---- Served lists (sqlite_served.c) ---- */
+
+MUST_USE enum pal_status lists_add(struct sqlite_store *s, struct state *state,
+                                   const struct served_row *x, struct pal_error *err);
+MUST_USE enum pal_status lists_erase(struct sqlite_store *s, struct state *state,
+                                     const char *user_id, struct pal_error *err);
+/* The oldest, up to the first that is not older than that. */
+MUST_USE enum pal_status lists_forget(struct sqlite_store *s, struct state *state,
+                                      int64_t before_ms, struct pal_error *err);
 
 /* ---- Events' own ids (sqlite_ids.c): the writer's ---- */
 

@@ -38,7 +38,7 @@ static enum pal_status apply_event(struct apply *a, const struct event *e, struc
     if (st == PAL_OK && has_id)
         st = ids_add(a->s, e->event_id, place, err);
     if (st == PAL_OK)
-        st = names_touch(a->s, user, err);
+        st = names_touch(&a->s->users, user, err);
     if (st != PAL_OK)
         return st;
     user->last = place;
@@ -116,9 +116,8 @@ static enum pal_status delete_event(struct apply *a, int64_t user, int64_t *plac
 static enum pal_status apply_user_delete(struct apply *a, const char *id, struct pal_error *err)
 {
     struct slot *user;
-    enum pal_status st = sql_run(a->c, SQL_SERVED_ERASE, err, "t", id);
+    enum pal_status st = lists_erase(a->s, &a->state, id, err);
     if (st == PAL_OK) {
-        a->state.served -= sqlite3_changes(a->c->db);
         a->deleted = true;
         st = names_user(a->s, &a->state, id, false, &user, err);
     }
@@ -135,14 +134,6 @@ static enum pal_status apply_user_delete(struct apply *a, const char *id, struct
     return st;
 }
 
-static enum pal_status apply_served(struct apply *a, const struct served_row *x,
-                                    struct pal_error *err)
-{
-    a->state.served++;
-    return sql_run(a->c, SQL_SERVED_PUT, err, "ttit", x->recommendation_id, x->user_id, x->time_ms,
-                   x->list);
-}
-
 /* Notes stay: they are the site's settings and reports, not what somebody did. But those about
  * imports say what is in the tables that are empty now. */
 static enum pal_status apply_clear(struct apply *a, struct pal_error *err)
@@ -150,11 +141,13 @@ static enum pal_status apply_clear(struct apply *a, struct pal_error *err)
     enum pal_status st =
         sql_script(a->c,
                    "DELETE FROM events; DELETE FROM heads; DELETE FROM users; DELETE FROM items;"
-                   "DELETE FROM types; DELETE FROM served; DELETE FROM notes WHERE name GLOB "
+                   "DELETE FROM types; DELETE FROM served; DELETE FROM served_heads; DELETE FROM "
+                   "notes WHERE name GLOB "
                    "'import:*'",
                    err);
     names_done(&a->s->users);
     names_done(&a->s->items);
+    names_done(&a->s->served);
     a->s->types.count = 0;
     a->state.items = a->state.users = a->state.events = a->state.served = 0;
     a->deleted = true;
@@ -175,7 +168,8 @@ static enum pal_status apply_one(struct apply *a, const struct record *r, struct
     case RECORD_USER_DELETE:
         return apply_user_delete(a, r->id, err);
     case RECORD_SERVED:
-        return apply_served(a, &r->served, err);
+    case RECORD_SERVED_PACKED:
+        return lists_add(a->s, &a->state, &r->served, err);
     case RECORD_CLEAR:
         return apply_clear(a, err);
     }
@@ -213,6 +207,8 @@ static enum pal_status refresh(struct sqlite_store *s, struct pal_error *err)
         names_done(&s->users);
     if (s->stale || s->items.texts.count > NAMES_MOST)
         names_done(&s->items);
+    if (s->stale || s->served.texts.count > NAMES_MOST)
+        names_done(&s->served);
     if (!s->stale)
         return PAL_OK;
     ids_done(&s->ids);
@@ -301,9 +297,8 @@ enum pal_status sqlite_forget_served(struct store *base, int64_t before_ms, uint
         st = sql_run(s->writer, SQL_BEGIN_WRITE, err, "");
     if (st == PAL_OK) {
         struct state state = s->state;
-        st = sql_run(s->writer, SQL_SERVED_FORGET, err, "i", before_ms);
-        gone = sqlite3_changes64(s->writer->db);
-        state.served -= gone;
+        st = lists_forget(s, &state, before_ms, err);
+        gone = s->state.served - state.served;
         if (st == PAL_OK)
             st = write_state(s->writer, &state, err);
         st = end(s, st, err);

@@ -44,7 +44,7 @@ static enum pal_status find(struct conn *c, enum sql which, const char *id, stru
         st = sql_next(c, q, &row, err);
     if (row) {
         slot->number = sqlite3_column_int64(q, 0);
-        slot->last = sqlite3_column_int64(q, 1);
+        slot->last = sqlite3_column_int64(q, which == SQL_SERVED_HEAD ? 0 : 1);
         slot->events = which == SQL_USER_FIND ? sqlite3_column_int64(q, 2) : 0;
         sql_end(q);
     }
@@ -111,15 +111,22 @@ enum pal_status names_type(struct sqlite_store *s, const char *name, int64_t *nu
     return st;
 }
 
-enum pal_status names_touch(struct sqlite_store *s, struct slot *user, struct pal_error *err)
+enum pal_status names_served(struct sqlite_store *s, const char *id, struct slot **out,
+                             struct pal_error *err)
 {
-    struct names *n = &s->users;
-    if (user->dirty)
+    bool fresh = false;
+    enum pal_status st = slot_of(&s->served, id, out, &fresh, err);
+    return st == PAL_OK && fresh ? find(s->writer, SQL_SERVED_HEAD, id, *out, err) : st;
+}
+
+enum pal_status names_touch(struct names *n, struct slot *slot, struct pal_error *err)
+{
+    if (slot->dirty)
         return PAL_OK;
     if (mem_grow(&n->dirty, &n->dirty_cap, n->dirty_count + 1, sizeof *n->dirty))
         return pal_no_memory(err);
-    n->dirty[n->dirty_count++] = (uint32_t)(user - n->slots);
-    user->dirty = true;
+    n->dirty[n->dirty_count++] = (uint32_t)(slot - n->slots);
+    slot->dirty = true;
     return PAL_OK;
 }
 
@@ -130,7 +137,13 @@ static int by_number(const void *a, const void *b, void *slots)
     return x < y ? -1 : x > y;
 }
 
-enum pal_status names_flush(struct sqlite_store *s, struct pal_error *err)
+static int by_text(const void *a, const void *b, void *texts)
+{
+    return strcmp(intern_text(texts, *(const uint32_t *)a),
+                  intern_text(texts, *(const uint32_t *)b));
+}
+
+static enum pal_status flush_users(struct sqlite_store *s, struct pal_error *err)
 {
     struct names *n = &s->users;
     enum pal_status st = PAL_OK;
@@ -145,4 +158,27 @@ enum pal_status names_flush(struct sqlite_store *s, struct pal_error *err)
     }
     n->dirty_count = 0;
     return st;
+}
+
+static enum pal_status flush_served(struct sqlite_store *s, struct pal_error *err)
+{
+    struct names *n = &s->served;
+    enum pal_status st = PAL_OK;
+    if (n->dirty_count > 1)
+        qsort_r(n->dirty, n->dirty_count, sizeof *n->dirty, by_text, &n->texts);
+    for (size_t i = 0; i < n->dirty_count && st == PAL_OK; i++) {
+        struct slot *slot = &n->slots[n->dirty[i]];
+        if (slot->dirty && slot->last) /* else it was erased since */
+            st = sql_run(s->writer, SQL_SERVED_HEAD_PUT, err, "ti",
+                         intern_text(&n->texts, n->dirty[i]), slot->last);
+        slot->dirty = false;
+    }
+    n->dirty_count = 0;
+    return st;
+}
+
+enum pal_status names_flush(struct sqlite_store *s, struct pal_error *err)
+{
+    enum pal_status st = flush_users(s, err);
+    return st == PAL_OK ? flush_served(s, err) : st;
 }

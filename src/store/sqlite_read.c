@@ -1,4 +1,4 @@
-/* Reading: walks over users, items, events and served lists, each in one transaction. */
+/* Reading: walks over users, items and events, each in one transaction. */
 #include "store/sqlite.h"
 
 #include "base/mem.h"
@@ -129,7 +129,6 @@ struct walk {
         store_event_fn *event;
         store_item_fn *item;
         store_user_fn *user;
-        store_served_fn *served;
     } fn;
     void *ctx;
     uint64_t rows;
@@ -195,14 +194,6 @@ static enum pal_status give_user(void *ctx, sqlite3_stmt *q, struct pal_error *e
     return w->fn.user(w->ctx, &u, err);
 }
 
-static enum pal_status give_served(void *ctx, sqlite3_stmt *q, struct pal_error *err)
-{
-    struct walk *w = ctx;
-    struct served_row x = {sql_text(q, 0), sql_text(q, 1), sqlite3_column_int64(q, 2),
-                           sql_text(q, 3)};
-    return w->fn.served(w->ctx, &x, err);
-}
-
 /* All rows of `all`, or the one row of `one` with that id. */
 static enum pal_status all_or_one(struct sqlite_store *s, enum sql all, enum sql one,
                                   const char *what, const char *id, struct walk *w,
@@ -244,33 +235,6 @@ enum pal_status sqlite_users(struct store *base, const char *user_id, store_user
     struct walk w = {.row = give_user, .fn.user = fn, .ctx = ctx};
     return all_or_one((struct sqlite_store *)base, SQL_READ_USERS, SQL_READ_USER, "user", user_id,
                       &w, err);
-}
-
-enum pal_status sqlite_served(struct store *base, const char *user_id, size_t most,
-                              store_served_fn *fn, void *ctx, struct pal_error *err)
-{
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    struct walk w = {.row = give_served, .fn.served = fn, .ctx = ctx};
-    struct conn *c;
-    sqlite3_stmt *q;
-    int64_t limit = most == 0 || most > INT64_MAX ? -1 : (int64_t)most;
-    enum pal_status st = reader_take(s, &c, err);
-    if (st != PAL_OK)
-        return st;
-    st = user_id ? sql_start(c, SQL_READ_SERVED_OF, &q, err, "ti", user_id, limit)
-                 : sql_start(c, SQL_READ_SERVED, &q, err, "i", limit);
-    if (st == PAL_OK)
-        st = walk_rows(c, q, &w, err);
-    reader_give(s, c);
-    return st;
-}
-
-enum pal_status sqlite_all_served(struct store *base, store_served_fn *fn, void *ctx,
-                                  struct pal_error *err)
-{
-    struct walk w = {.row = give_served, .fn.served = fn, .ctx = ctx};
-    return all_or_one((struct sqlite_store *)base, SQL_READ_SERVED_ALL, SQL_READ_SERVED_ALL,
-                      "served list", NULL, &w, err);
 }
 
 enum pal_status types_read(struct conn *c, struct event_types *out, struct pal_error *err)

@@ -37,6 +37,16 @@ static const char *const steps[] = {
     "CREATE VIEW named_events AS SELECT e.place, u.user_id, i.item_id, t.name AS type, e.value,"
     " e.time_ms, e.event_id, e.recommendation_id FROM events e JOIN users u ON u.id = e.user"
     " JOIN items i ON i.id = e.item JOIN types t ON t.id = e.type;",
+
+    /* Served lists without an index: as with events, each names the user's list before it, and
+     * served_heads has the newest. `list` is JSON, or a blob as data/served.h packs it. */
+    "ALTER TABLE served ADD COLUMN prev INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE served SET prev = coalesce((SELECT max(p.id) FROM served p WHERE"
+    " p.user_id = served.user_id AND p.id < served.id), 0) WHERE user_id IS NOT NULL;"
+    "CREATE TABLE served_heads(user_id TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO served_heads SELECT user_id, max(id) FROM served WHERE user_id IS NOT NULL"
+    " GROUP BY user_id;"
+    "DROP INDEX served_user; DROP INDEX served_time;",
 };
 enum { VERSION = sizeof steps / sizeof steps[0] };
 

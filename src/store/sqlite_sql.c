@@ -13,7 +13,7 @@
 #define ITEM_COLUMNS                                                                               \
     "SELECT item_id, title, categories, attributes, image_url, available, created_ms FROM items"
 #define USER_COLUMNS   "SELECT user_id, attributes, created_ms FROM users"
-#define SERVED_COLUMNS "SELECT recommendation_id, user_id, time_ms, list FROM served"
+#define SERVED_COLUMNS "SELECT recommendation_id, user_id, time_ms, list, prev FROM served"
 
 const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN",
@@ -59,10 +59,18 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_IDS_DELETE_1] = "DELETE FROM event_ids_1 WHERE hash = ? AND place = ?",
     [SQL_IDS_CLEAR_0] = "DELETE FROM event_ids_0",
     [SQL_IDS_CLEAR_1] = "DELETE FROM event_ids_1",
-    [SQL_SERVED_PUT] = "INSERT INTO served(recommendation_id, user_id, time_ms, list)"
-                       " VALUES(?, ?, ?, ?)",
-    [SQL_SERVED_ERASE] = "DELETE FROM served WHERE user_id = ?",
-    [SQL_SERVED_FORGET] = "DELETE FROM served WHERE time_ms < ?",
+    [SQL_SERVED_PUT] = "INSERT INTO served(recommendation_id, user_id, time_ms, list, prev)"
+                       " VALUES(?, ?, ?, ?, ?)",
+    [SQL_SERVED_HEAD] = "SELECT last FROM served_heads WHERE user_id = ?",
+    [SQL_SERVED_HEAD_PUT] = "INSERT INTO served_heads(user_id, last) VALUES(?, ?)"
+                            " ON CONFLICT DO UPDATE SET last = excluded.last",
+    [SQL_SERVED_HEAD_DELETE] = "DELETE FROM served_heads WHERE user_id = ?",
+    [SQL_SERVED_LINK] = "SELECT prev FROM served WHERE id = ? AND user_id = ?",
+    [SQL_SERVED_DELETE] = "DELETE FROM served WHERE id = ?",
+    [SQL_SERVED_FIRST] = "SELECT coalesce((SELECT id FROM served WHERE time_ms >= ? ORDER BY id"
+                         " LIMIT 1), 9223372036854775807)",
+    [SQL_SERVED_FORGET] = "DELETE FROM served WHERE id < ?",
+    [SQL_SERVED_HEADS_FORGET] = "DELETE FROM served_heads WHERE last < ?",
     [SQL_NOTE_PUT] = "INSERT INTO notes(name, text) VALUES(?, ?)"
                      " ON CONFLICT DO UPDATE SET text = excluded.text",
     [SQL_NOTE] = "SELECT coalesce(text, '') FROM notes WHERE name = ?",
@@ -82,7 +90,7 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_READ_USERS] = USER_COLUMNS " ORDER BY id",
     [SQL_READ_USER] = USER_COLUMNS " WHERE user_id = ?",
     [SQL_READ_SERVED] = SERVED_COLUMNS " ORDER BY id DESC LIMIT ?",
-    [SQL_READ_SERVED_OF] = SERVED_COLUMNS " WHERE user_id = ? ORDER BY id DESC LIMIT ?",
+    [SQL_READ_SERVED_OF] = SERVED_COLUMNS " WHERE id = ? AND user_id = ?",
     [SQL_READ_SERVED_ALL] = SERVED_COLUMNS " ORDER BY id",
     [SQL_ALL_ITEMS] = "SELECT id, item_id, standing, title, categories, attributes FROM items"
                       " ORDER BY id",
@@ -147,6 +155,10 @@ static int bind_all(sqlite3_stmt *q, const char *kinds, va_list ap)
             break;
         case 'd':
             rc = sqlite3_bind_double(q, i, va_arg(ap, double));
+            break;
+        case 'b':
+            text = va_arg(ap, const void *);
+            rc = sqlite3_bind_blob64(q, i, text, va_arg(ap, size_t), SQLITE_STATIC);
             break;
         default:
             rc = sqlite3_bind_int64(q, i, va_arg(ap, int64_t));

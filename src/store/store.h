@@ -140,7 +140,8 @@ MUST_USE enum pal_status store_backup(struct store *s, const char *path, const s
  * ".before-restore" behind its name. Checks that the backup is whole first. */
 MUST_USE enum pal_status store_restore(const char *url, const char *backup, struct pal_error *err);
 
-/* Deletes served lists older than that. *deleted may be NULL. */
+/* Deletes served lists older than that, as far as nothing newer came before them (in which case
+ * they go when that does). *deleted may be NULL. */
 MUST_USE enum pal_status store_forget_served(struct store *s, int64_t before_ms, uint64_t *deleted,
                                              struct pal_error *err);
 

@@ -9,6 +9,15 @@
 
 static const int64_t now_ms = 1700000000000;
 
+static const char packed[] = "\x02"
+                             "als\0"
+                             "bandit\0"
+                             "\x02\0"
+                             "\x00\0\0\0\x3f\0\0\x80\x3f"
+                             "i 1\0"
+                             "\x81\0\0\x80\x3e\0\0\0\x3d"
+                             "i\xf0\x9f\x98\x80";
+
 static const struct record samples[] = {
     {.kind = RECORD_EVENT,
      .event = {"u 1", "i\"\xf0\x9f\x98\x80", "like", -2.5f, 1699999999999, "e-1", "r-1"}},
@@ -24,6 +33,14 @@ static const struct record samples[] = {
      .served = {"r-1", "u", now_ms, "[{\"item_id\":\"i\",\"source\":\"als\",\"score\":0.5}]"}},
     {.kind = RECORD_SERVED, .served = {"r-2", NULL, now_ms, "[]"}},
     {.kind = RECORD_CLEAR},
+    {.kind = RECORD_SERVED_PACKED,
+     .served = {.recommendation_id = "r-3",
+                .user_id = "u",
+                .time_ms = now_ms,
+                .packed = packed,
+                .packed_size = sizeof packed}},
+    {.kind = RECORD_SERVED_PACKED,
+     .served = {.recommendation_id = "r-4", .packed = "\0\0", .packed_size = 3}},
 };
 enum { SAMPLES = sizeof samples / sizeof samples[0] };
 
@@ -64,6 +81,13 @@ static void same(const struct record *a, const struct record *b)
         same_text(a->served.user_id, b->served.user_id);
         same_text(a->served.list, b->served.list);
         assert_true(a->served.time_ms == b->served.time_ms);
+        break;
+    case RECORD_SERVED_PACKED:
+        same_text(a->served.recommendation_id, b->served.recommendation_id);
+        same_text(a->served.user_id, b->served.user_id);
+        assert_true(a->served.time_ms == b->served.time_ms);
+        assert_int_equal(a->served.packed_size, b->served.packed_size);
+        assert_memory_equal(a->served.packed, b->served.packed, a->served.packed_size);
         break;
     case RECORD_ITEM_DELETE:
     case RECORD_USER_DELETE:
@@ -189,7 +213,7 @@ static void unknown_kinds_are_refused(void **state)
     for (unsigned kind = 0; kind < 256; kind++) {
         struct pal_error err;
         struct record back;
-        if (kind == 0 || kind > RECORD_CLEAR)
+        if (kind == 0 || kind > RECORD_SERVED_PACKED)
             assert_int_equal(record_decode((uint8_t)kind, "x", 1, &back, &err), PAL_ECORRUPT);
     }
 }

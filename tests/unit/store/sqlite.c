@@ -143,7 +143,7 @@ static const char schema_1[] =
     " next_place INTEGER NOT NULL, items INTEGER NOT NULL, users INTEGER NOT NULL,"
     " events INTEGER NOT NULL, served INTEGER NOT NULL, ids_through INTEGER NOT NULL,"
     " ids_table INTEGER NOT NULL, ids_count INTEGER NOT NULL);"
-    "INSERT INTO state VALUES(0, 7, 3, 1, 1, 2, 1, 0, 0, 0);"
+    "INSERT INTO state VALUES(0, 7, 3, 1, 1, 2, 5, 0, 0, 0);"
     "CREATE TABLE items(id INTEGER PRIMARY KEY, item_id TEXT NOT NULL UNIQUE,"
     " standing INTEGER NOT NULL, title TEXT, categories TEXT, attributes TEXT, image_url TEXT,"
     " available INTEGER NOT NULL, created_ms INTEGER NOT NULL);"
@@ -164,7 +164,9 @@ static const char schema_1[] =
     "CREATE TABLE event_ids_1(hash INTEGER PRIMARY KEY, place INTEGER NOT NULL);"
     "CREATE TABLE served(id INTEGER PRIMARY KEY, recommendation_id TEXT NOT NULL, user_id TEXT,"
     " time_ms INTEGER NOT NULL, list TEXT NOT NULL);"
-    "INSERT INTO served VALUES(1, 'r', 'u', 9, '[]');"
+    "INSERT INTO served VALUES(1, 'r', 'u', 9, '[]'), (2, 'n', NULL, 9, '[]'), (4, 'o', 'v', 9, "
+    "'[]'),"
+    " (5, 'r2', 'u', 10, '[]'), (7, 'r3', 'u', 11, '[]');"
     "CREATE INDEX served_user ON served(user_id) WHERE user_id IS NOT NULL;"
     "CREATE TABLE notes(name TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;"
     "PRAGMA application_id = 0x70616c61; PRAGMA user_version = 1;";
@@ -187,8 +189,15 @@ static void an_older_schema_is_brought_up(void **state)
                                          "user u|{}|5\n"
                                          "event u|i|like|1|10|e|\n"
                                          "event u|i|like|2.5|11||r\n"
+                                         "served r3|u|11|[]\n"
+                                         "served r2|u|10|[]\n"
+                                         "served o|v|9|[]\n"
+                                         "served n||9|[]\n"
                                          "served r|u|9|[]\n"
-                                         "1 items, 1 users, 2 events, 1 served, position 7\n");
+                                         "1 items, 1 users, 2 events, 5 served, position 7\n");
+    str_clear(&text);
+    assert_ok(store_served(w->s, "u", 0, tell_served, &text, &err), &err);
+    assert_string_equal(str_text(&text), "served r3|u|11|[]\nserved r2|u|10|[]\nserved r|u|9|[]\n");
     struct store_change again = event_change(8, "u", "i", "like", 1, "e");
     assert_ok(store_apply(w->s, &again, 1, 8, &repeated, &err), &err);
     assert_int_equal(repeated, 1);

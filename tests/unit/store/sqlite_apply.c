@@ -30,7 +30,7 @@ static void assert_user_is(struct store *store, const struct naive *w, const cha
     str_clear(&expected);
     assert_ok(store_served(store, user, 2, tell_served, &is, &err), &err);
     for (size_t i = w->n, given = 0; i-- > 0 && given < 2;)
-        if (w->alive[i] && w->h->change[i].record.kind == RECORD_SERVED &&
+        if (w->alive[i] && is_served(&w->h->change[i].record) &&
             same_id(w->h->change[i].record.served.user_id, user)) {
             put_served(&expected, &w->h->change[i].record.served);
             given++;
@@ -227,6 +227,44 @@ static void old_served_lists_go(void **state)
     assert_int_equal(counts.served, 7);
 }
 
+/* Lists that came in another order than that of their times go once what came before them does;
+ * what is left of a user is found, and goes on growing, also when everything went. */
+static void old_served_lists_go_from_the_front(void **state)
+{
+    static const int times[] = {100, 250, 900, 200, 950};
+    struct scene *w = *state;
+    struct pal_error err;
+    struct str s = {0};
+    uint64_t deleted;
+    for (unsigned i = 0; i < 5; i++) {
+        char id[48], user[48];
+        struct store_change c = {
+            0,
+            {.kind = RECORD_SERVED,
+             .served = {word(id, "r", i), word(user, "u", i % 2), times[i], "[]"}}};
+        apply(w->s, &c, 1, 0);
+    }
+    assert_ok(store_forget_served(w->s, 300, &deleted, &err), &err);
+    assert_int_equal(deleted, 2); /* the one of 200 lies behind the one of 900 */
+    assert_ok(store_served(w->s, "u1", 0, tell_served, &s, &err), &err);
+    assert_string_equal(str_text(&s), "served r3|u1|200|[]\n");
+    assert_ok(store_forget_served(w->s, 925, &deleted, &err), &err);
+    assert_int_equal(deleted, 2);
+    assert_ok(store_forget_served(w->s, 1000, &deleted, &err), &err);
+    assert_int_equal(deleted, 1);
+    struct store_change c[] = {
+        {0, {.kind = RECORD_SERVED, .served = {"s0", "u0", 2000, "[]"}}},
+        {0, {.kind = RECORD_SERVED, .served = {"s1", "u0", 2001, "[]"}}},
+    };
+    apply(w->s, c, 2, 0);
+    reopen(w);
+    str_clear(&s);
+    assert_ok(store_served(w->s, "u0", 0, tell_served, &s, &err), &err);
+    assert_ok(store_served(w->s, "u1", 0, tell_served, &s, &err), &err);
+    assert_string_equal(str_text(&s), "served s1|u0|2001|[]\nserved s0|u0|2000|[]\n");
+    str_done(&s);
+}
+
 static void notes_are_kept(void **state)
 {
     struct scene *w = *state;
@@ -297,6 +335,7 @@ int main(void)
         IN_A_STORE(a_callback_ends_its_walk),
         IN_A_STORE(single_rows_are_found),
         IN_A_STORE(old_served_lists_go),
+        IN_A_STORE(old_served_lists_go_from_the_front),
         IN_A_STORE(notes_are_kept),
         IN_A_STORE(a_note_in_the_same_transaction),
         IN_A_STORE(served_lists_in_the_order_of_arrival),

@@ -126,6 +126,13 @@ static inline void invent_item(struct rng *r, char room[5][48], struct item_row 
         i->image_url = word(room[4], "https://example.org/", rng_below(r, 9));
 }
 
+/* One source, one item: explored, a score of 0.5, a propensity of 1; see data/served.h. */
+static const char packed_list[] = "\x01"
+                                  "als\0"
+                                  "\x01\0"
+                                  "\x80\0\0\0\x3f\0\0\x80\x3f"
+                                  "y";
+
 /* rare: now and then everything is forgotten. */
 static inline void invent(struct history_of_site *h, size_t count, uint64_t seed, bool rare)
 {
@@ -160,12 +167,25 @@ static inline void invent(struct history_of_site *h, size_t count, uint64_t seed
             x->id = word(room[0], "user-", rng_below(&r, 15));
         } else {
             x->kind = RECORD_SERVED;
-            x->served = (struct served_row){word(room[0], "rec", i), NULL, (int64_t)i * 1000,
-                                            "[{\"item_id\":\"x\",\"score\":0.5}]"};
+            x->served = (struct served_row){.recommendation_id = word(room[0], "rec", i),
+                                            .time_ms = (int64_t)i * 1000,
+                                            .list = "[{\"item_id\":\"x\",\"score\":0.5}]"};
             if (rng_below(&r, 4))
                 x->served.user_id = word(room[1], "user-", rng_below(&r, 12));
+            if (rng_below(&r, 2)) { /* list: what it is when it is read */
+                x->kind = RECORD_SERVED_PACKED;
+                x->served.packed = packed_list;
+                x->served.packed_size = sizeof packed_list;
+                x->served.list = "[{\"item_id\":\"y\",\"source\":\"als\",\"score\":0.5,"
+                                 "\"explored\":true,\"propensity\":1}]";
+            }
         }
     }
+}
+
+static inline bool is_served(const struct record *r)
+{
+    return r->kind == RECORD_SERVED || r->kind == RECORD_SERVED_PACKED;
 }
 
 /* ---- The naive store: which of the changes are still in force, found by looking at all ---- */
@@ -216,7 +236,7 @@ static inline void naive_forget(struct naive *w, const char *user)
     for (size_t i = 0; i < w->n; i++) {
         const struct record *r = &w->h->change[i].record;
         if ((r->kind == RECORD_EVENT && strcmp(r->event.user_id, user) == 0) ||
-            (r->kind == RECORD_SERVED && same_id(r->served.user_id, user)))
+            (is_served(r) && same_id(r->served.user_id, user)))
             w->alive[i] = false;
     }
     for (size_t i = 0; i < w->user_count; i++)
@@ -265,6 +285,7 @@ static inline void naive_step(struct naive *w)
         naive_forget(w, r->id);
         break;
     case RECORD_SERVED:
+    case RECORD_SERVED_PACKED:
         alive = true;
         break;
     case RECORD_CLEAR:
@@ -325,7 +346,7 @@ static inline void naive_text(const struct naive *w, struct str *s)
             put_event(s, &w->h->change[i].record.event);
         }
     for (size_t i = w->n; i-- > 0;)
-        if (w->alive[i] && w->h->change[i].record.kind == RECORD_SERVED) {
+        if (w->alive[i] && is_served(&w->h->change[i].record)) {
             served++;
             put_served(s, &w->h->change[i].record.served);
         }
