@@ -43,18 +43,22 @@ static enum pal_status start(struct running *s, const struct job *job, const str
     const struct http_route *routes = api_routes(&count);
     struct api_options api = {.models = job->set.models, .allow_cleanup = job->set.allow_cleanup};
     void *log = (void *)(uintptr_t)s->log;
-    enum pal_status st = live_open(&o->config, on_log, log, &s->live, err);
+    /* first what costs nothing: a port that is taken is told before a store is opened */
+    enum pal_status st = http_open(&o->http, routes, count, on_line, log, &s->http, err);
+    if (!st)
+        st = live_open(&o->config, on_log, log, &s->live, err);
     if (!st)
         st = loop_start(s->live, &o->loop, &o->config.live, NULL, on_log, log, &s->loop, err);
     api.live = s->live;
     api.loop = s->loop;
     if (!st)
         st = api_new(&api, &s->api, err);
-    if (!st)
-        st = http_start(&o->http, routes, count, s->api, on_line, log, &s->http, err);
     if (st)
         return st;
     api_serve(s->api, s->http);
+    st = http_serve(s->http, s->api, err);
+    if (st)
+        return st;
     put_url(s, o);
     return str_ok(&s->url) ? PAL_OK : pal_no_memory(err);
 }
@@ -94,8 +98,7 @@ void running_stop(struct running *s)
     if (!s)
         return;
     loop_stop(s->loop);
-    if (s->http)
-        http_stop(s->http);
+    http_stop(s->http);
     api_free(s->api);
     live_close(s->live, DRAIN_MS);
     str_done(&s->url);

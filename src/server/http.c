@@ -117,10 +117,18 @@ static enum pal_status start_daemon(struct http_server *s, char *cert, char *key
     return PAL_OK;
 }
 
+static void forget_tls(struct http_server *s)
+{
+    mem_free(s->tls_cert);
+    tls_forget(s->tls_key);
+    s->tls_cert = s->tls_key = NULL;
+}
+
 static void server_free(struct http_server *s)
 {
     if (!s)
         return;
+    forget_tls(s);
     router_free(s->router);
     keys_free(s->keys);
     counters_free(s->counters);
@@ -134,8 +142,8 @@ static void server_free(struct http_server *s)
     mem_free(s);
 }
 
-static enum pal_status server_new(const struct http_options *o, void *ctx, http_log_fn *log,
-                                  void *log_ctx, struct http_server **out, struct pal_error *err)
+static enum pal_status server_new(const struct http_options *o, http_log_fn *log, void *log_ctx,
+                                  struct http_server **out, struct pal_error *err)
 {
     struct http_server *s = mem_zero(1, sizeof *s);
     pthread_condattr_t clock;
@@ -143,7 +151,6 @@ static enum pal_status server_new(const struct http_options *o, void *ctx, http_
         return pal_no_memory(err);
     s->o = *o;
     s->listen_fd = s->wake_fd = -1;
-    s->ctx = ctx;
     s->log = log;
     s->log_ctx = log_ctx;
     s->loose_parser = is_loose();
@@ -172,20 +179,38 @@ static enum pal_status prepare(struct http_server *s, const struct http_route *r
     return st;
 }
 
-/* Nothing comes in before the keeper runs, which sees all that was written before it began. */
-static enum pal_status begin(struct http_server *s, char *cert, char *key, struct http_server **out,
-                             struct pal_error *err)
+enum pal_status http_open(const struct http_options *o, const struct http_route *routes,
+                          size_t count, http_log_fn *log, void *log_ctx, struct http_server **out,
+                          struct pal_error *err)
 {
-    struct http_server *before = *out;
-    enum pal_status st = start_daemon(s, cert, key, err);
+    struct http_server *s = NULL;
+    enum pal_status st = server_new(o, log, log_ctx, &s, err);
+    if (st == PAL_OK)
+        st = prepare(s, routes, count, err);
+    if (st == PAL_OK && (o->tls_cert || o->tls_key))
+        st = tls_load(o->tls_cert, o->tls_key, &s->tls_cert, &s->tls_key, err);
+    if (st == PAL_OK)
+        st = listen_on(o->listen, s->keys || o->insecure, &s->listen_fd, &s->port, err);
+    if (st != PAL_OK) {
+        server_free(s);
+        return st;
+    }
+    *out = s;
+    return PAL_OK;
+}
+
+enum pal_status http_serve(struct http_server *s, void *ctx, struct pal_error *err)
+{
+    s->ctx = ctx;
+    make_room(s);
+    enum pal_status st = start_daemon(s, s->tls_cert, s->tls_key, err);
+    forget_tls(s);
     if (st != PAL_OK)
         return st;
-    *out = s;
-    st = accept_start(s, err);
-    if (st != PAL_OK) {
-        *out = before;
+    st = accept_start(s, err); /* the keeper sees all that was written before it began */
+    if (st != PAL_OK)
         MHD_stop_daemon(s->daemon);
-    }
+    s->serves = st == PAL_OK;
     return st;
 }
 
@@ -193,23 +218,16 @@ enum pal_status http_start(const struct http_options *o, const struct http_route
                            size_t count, void *ctx, http_log_fn *log, void *log_ctx,
                            struct http_server **out, struct pal_error *err)
 {
-    struct http_server *s = NULL;
-    char *cert = NULL, *key = NULL;
-    enum pal_status st = server_new(o, ctx, log, log_ctx, &s, err);
-    if (st == PAL_OK)
-        st = prepare(s, routes, count, err);
-    if (st == PAL_OK && (o->tls_cert || o->tls_key))
-        st = tls_load(o->tls_cert, o->tls_key, &cert, &key, err);
-    if (st == PAL_OK)
-        st = listen_on(o->listen, s->keys || o->insecure, &s->listen_fd, &s->port, err);
-    if (st == PAL_OK) {
-        make_room(s);
-        st = begin(s, cert, key, out, err);
-    }
-    mem_free(cert);
-    tls_forget(key);
+    struct http_server *s = NULL, *before = *out;
+    enum pal_status st = http_open(o, routes, count, log, log_ctx, &s, err);
     if (st != PAL_OK)
+        return st;
+    *out = s;
+    st = http_serve(s, ctx, err);
+    if (st != PAL_OK) {
+        *out = before;
         server_free(s);
+    }
     return st;
 }
 
@@ -222,6 +240,10 @@ void http_stop(struct http_server *s)
 {
     if (!s)
         return;
+    if (!s->serves) {
+        server_free(s);
+        return;
+    }
     atomic_store(&s->stopping, true); /* first: whoever is refused by now sees others say goodbye */
     accept_end(s);
     watch_hang_up_idle(s);

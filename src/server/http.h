@@ -60,10 +60,19 @@ extern const struct opt_table http_option_table; /* http.threads=…; not listen
 /* Takes each line of the log, a JSON object without newline; from any thread. */
 typedef void http_log_fn(void *ctx, const char *line, size_t len);
 
-/* Binds and serves. routes (count) and ctx outlive the server; *out is set before the first request
- * is served, so that it may lie in ctx. PAL_EUSAGE for an address that is not loopback without keys
- * or `insecure`, for a keys file that can't be read (names the line, never a secret); PAL_EIO where
- * the port is taken (says by what to change it). */
+/* Checks everything and binds, and answers nobody yet: who connects waits. So that what is wrong
+ * with options is told before anything else is begun. routes (count) outlive the server. PAL_EUSAGE
+ * for an address that is not loopback without keys or `insecure`, for a keys file that can't be
+ * read (names the line, never a secret); PAL_EIO where the port is taken (says by what to change
+ * it). End it with http_stop, served or not. */
+MUST_USE enum pal_status http_open(const struct http_options *o, const struct http_route *routes,
+                                   size_t count, http_log_fn *log, void *log_ctx,
+                                   struct http_server **out, struct pal_error *err);
+
+/* Begins to serve, once; ctx outlives the server. */
+MUST_USE enum pal_status http_serve(struct http_server *s, void *ctx, struct pal_error *err);
+
+/* Both; *out is set before the first request is served, so that it may lie in ctx. */
 MUST_USE enum pal_status http_start(const struct http_options *o, const struct http_route *routes,
                                     size_t count, void *ctx, http_log_fn *log, void *log_ctx,
                                     struct http_server **out, struct pal_error *err);

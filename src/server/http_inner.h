@@ -98,6 +98,8 @@ struct http_server {
     struct counters *counters;
     struct cors *cors;
     struct MHD_Daemon *daemon;
+    char *tls_cert, *tls_key; /* between opening and serving */
+    bool serves;
     unsigned port;
     bool loose_parser; /* libmicrohttpd is older than MHD_STRICT_SINCE */
     uint64_t id_seed;
