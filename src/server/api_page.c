@@ -16,7 +16,12 @@ static void say_asset(struct http_request *r, const char *path)
     http_set_header(r, "X-Content-Type-Options", "nosniff");
     http_set_header(r, "Referrer-Policy", "no-referrer");
     http_set_header(r, "Cache-Control", "no-cache"); /* kept, but asked for by its ETag */
-    http_static(r, asset->content_type, asset->etag, asset->gzip, asset->data, asset->len);
+    http_static(r, &(struct http_file){.content_type = asset->content_type,
+                                       .etag = asset->etag,
+                                       .data = asset->data,
+                                       .len = asset->len,
+                                       .gzip = asset->gzip,
+                                       .gzip_len = asset->gzip_len});
 }
 
 void api_page(void *ctx, struct http_request *r)

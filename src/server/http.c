@@ -89,7 +89,7 @@ static enum pal_status start_daemon(struct http_server *s, char *cert, char *key
 {
     size_t threads = thread_count(&s->o);
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                     MHD_USE_NO_LISTEN_SOCKET;
+                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, cert},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
@@ -102,9 +102,9 @@ static enum pal_status start_daemon(struct http_server *s, char *cert, char *key
     /* How many connections there are is the keeper's affair: this limit, which is shared out among
      * the threads, must never be reached. */
     s->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, serve_request, s, MHD_OPTION_THREAD_POOL_SIZE,
-        threads > 1 ? (unsigned)threads : 0U, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)((size_t)(s->o.connections_most + 1000) * threads),
+        flags, 0, NULL, NULL, serve_request, s, MHD_OPTION_EXTERNAL_LOGGER, http_log_library, s,
+        MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? (unsigned)threads : 0U,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)((size_t)(s->o.connections_most + 1000) * threads),
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->o.connections_per_ip,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_bytes(&s->o), MHD_OPTION_STRICT_FOR_CLIENT,
         s->loose_parser ? 0 : 1, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,

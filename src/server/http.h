@@ -118,10 +118,15 @@ void http_answer(struct http_request *r, unsigned status, const char *content_ty
 /* A JSON text; takes over out's memory (out is empty afterwards). A failed str becomes 503. */
 void http_json(struct http_request *r, unsigned status, struct str *out);
 
-/* A static body that lives as long as the program, with its ETag (304 where the client has it) and
- * "Content-Encoding: gzip" if gzip. */
-void http_static(struct http_request *r, const char *content_type, const char *etag, bool gzip,
-                 const void *data, size_t len);
+/* A body that lives as long as the program: data (len) and, unless gzip is NULL, the same
+ * compressed (gzip_len), which goes to clients that say they accept it. 304 where the client has
+ * the ETag, which is weak ("W/…") where there are two forms. */
+struct http_file {
+    const char *content_type, *etag; /* etag NULL = none */
+    const void *data, *gzip;
+    size_t len, gzip_len;
+};
+void http_static(struct http_request *r, const struct http_file *file);
 
 /* application/problem+json (RFC 9457): {"type":"about:blank","title":…,"status":…,"code":…,
  * "detail":…,"request_id":…}. code is a stable word ("item_not_found"). */

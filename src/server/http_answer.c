@@ -2,6 +2,7 @@
 #include "server/http_inner.h"
 
 #include "base/emit.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <string.h>
@@ -69,6 +70,8 @@ void http_json(struct http_request *r, unsigned status, struct str *out)
 /* The list of If-None-Match, or "*"; compared weakly. */
 static bool has_tag(const char *list, const char *etag)
 {
+    if (strncmp(etag, "W/", 2) == 0)
+        etag += 2;
     size_t len = strlen(etag);
     for (const char *p = list; *p;) {
         p += strspn(p, " \t,");
@@ -84,21 +87,40 @@ static bool has_tag(const char *list, const char *etag)
     return false;
 }
 
-void http_static(struct http_request *r, const char *content_type, const char *etag, bool gzip,
-                 const void *data, size_t len)
+/* Whether Accept-Encoding names gzip, or everything, without a weight of 0. */
+static bool accepts_gzip(struct http_request *r)
 {
-    const char *known = etag ? http_header(r, "If-None-Match") : NULL;
-    if (etag)
-        http_set_header(r, "ETag", etag);
-    if (gzip)
-        http_set_header(r, "Vary", "Accept-Encoding");
-    if (known && has_tag(known, etag))
-        set_answer(r, 304, NULL, "", 0);
-    else {
-        if (gzip)
-            http_set_header(r, "Content-Encoding", "gzip");
-        set_answer(r, 200, content_type, data, len);
+    const char *p = http_header(r, "Accept-Encoding");
+    bool gzip = false, any = false, named = false;
+    while (p && *p) {
+        p += strspn(p, " \t,");
+        size_t len = strcspn(p, "; \t,"), whole = strcspn(p, ",");
+        const char *weight = memchr(p, '=', whole);
+        bool wanted = !weight || strspn(weight + 1, "0. \t") < (size_t)(p + whole - weight - 1);
+        if (text_is(p, p + len, "gzip") || text_is(p, p + len, "x-gzip")) {
+            named = true;
+            gzip = gzip || wanted;
+        } else if (len == 1 && *p == '*')
+            any = wanted;
+        p += whole;
     }
+    return named ? gzip : any;
+}
+
+void http_static(struct http_request *r, const struct http_file *f)
+{
+    const char *known = f->etag ? http_header(r, "If-None-Match") : NULL;
+    if (f->etag)
+        http_set_header(r, "ETag", f->etag);
+    if (f->gzip)
+        http_set_header(r, "Vary", "Accept-Encoding");
+    if (known && has_tag(known, f->etag))
+        set_answer(r, 304, NULL, "", 0);
+    else if (f->gzip && accepts_gzip(r)) {
+        http_set_header(r, "Content-Encoding", "gzip");
+        set_answer(r, 200, f->content_type, f->gzip, f->gzip_len);
+    } else
+        set_answer(r, 200, f->content_type, f->data, f->len);
     hand_over(r);
 }
 

@@ -24,6 +24,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 
 /* Version 0.9.77 began to say how strict the parser is. */
@@ -189,5 +190,6 @@ bool hosts_serve(struct http_request *r);
 /* http_log.c */
 void http_log_request(struct http_request *r, int64_t duration_ns);
 void http_log_say(struct http_server *s, const char *level, const char *message);
+void http_log_library(void *server, const char *format, va_list args);
 
 #endif

@@ -76,3 +76,22 @@ void http_log_say(struct http_server *s, const char *level, const char *message)
         s->log(s->log_ctx, str_text(&e.text), len);
     str_done(&e.text);
 }
+
+/* What libmicrohttpd has to say. A request that it can't read, or whose head is too large, it
+ * answers by itself with a small page, and no callback is told: this message is the only trace. So
+ * it is counted and logged here; it can't be given a body of ours. (A line that is no request at
+ * all it does not answer: see http_watch.c.) */
+void http_log_library(void *server, const char *format, va_list args)
+{
+    static const char refused[] = "Error processing request (HTTP response code is %u";
+    struct http_server *s = server;
+    char message[100];
+    if (strncmp(format, refused, sizeof refused - 1) != 0)
+        return;
+    unsigned status = va_arg(args, unsigned);
+    counters_add(s->counters, 0, s->route_count, status, 0, 0, 0);
+    counters_dropped(s->counters, DROPPED_REFUSED);
+    snprintf(message, sizeof message, "a request that can't be read was answered with %u", status);
+    if (s->o.access_log)
+        http_log_say(s, "info", message);
+}

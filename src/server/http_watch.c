@@ -100,9 +100,25 @@ void request_release(struct http_request *r)
     mem_free(r);
 }
 
+/* Whether libmicrohttpd ended the connection without a word: of a line that is no request it tells
+ * nobody, so what is left to see is that bytes came and none went. Who was late is counted already,
+ * and has no deadline any more; under TLS there are always bytes both ways. */
+static bool was_gibberish(const struct http_server *s, const struct http_request *r)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (atomic_load(&r->phase) != PHASE_FRESH || !atomic_load(&r->deadline_ms) || s->o.tls_cert)
+        return false;
+    return !getsockopt(r->fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
+           len >= offsetof(struct tcp_info, tcpi_bytes_retrans) && info.tcpi_bytes_received > 0 &&
+           info.tcpi_bytes_sent == 0;
+}
+
 static void disconnected(struct http_server *s, struct http_request *r)
 {
     counters_connections(s->counters, -1);
+    if (r && was_gibberish(s, r))
+        counters_dropped(s->counters, DROPPED_REFUSED);
     if (atomic_load(&s->crowded))
         accept_wake(s);
     if (!r)

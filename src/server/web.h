@@ -5,16 +5,14 @@
 #ifndef SERVER_WEB_H
 #define SERVER_WEB_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 struct web_asset {
     const char *path;         /* "/" for the page itself, else "/assets/NAME" */
     const char *content_type; /* with its charset */
-    const char *etag;         /* quoted, a hash of the content */
-    bool gzip;                /* data is compressed: to be sent with Content-Encoding: gzip */
-    const unsigned char *data;
-    size_t len;
+    const char *etag;         /* quoted, a hash of the content; weak where there are two forms */
+    const unsigned char *data, *gzip; /* gzip: the same compressed, or NULL */
+    size_t len, gzip_len;
 };
 extern const struct web_asset web_assets[]; /* (web_asset_count) sorted by path */
 extern const size_t web_asset_count;

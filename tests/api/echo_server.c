@@ -83,7 +83,8 @@ static void release(struct waiting *w)
 static void get_empty(void *ctx, struct http_request *r)
 {
     static const char text[] = "{\"ok\":true}";
-    http_static(r, "application/json", NULL, false, text, sizeof text - 1);
+    http_static(r, &(struct http_file){
+                       .content_type = "application/json", .data = text, .len = sizeof text - 1});
 }
 
 static void get_text(void *ctx, struct http_request *r)
@@ -98,14 +99,22 @@ static void get_page(void *ctx, struct http_request *r)
 {
     static const char text[] = "<!doctype html><title>page</title>";
     http_set_header(r, "Content-Security-Policy", "default-src 'self'");
-    http_static(r, "text/html; charset=utf-8", "\"v1\"", false, text, sizeof text - 1);
+    http_static(r, &(struct http_file){.content_type = "text/html; charset=utf-8",
+                                       .etag = "\"v1\"",
+                                       .data = text,
+                                       .len = sizeof text - 1});
 }
 
 static void get_gzip(void *ctx, struct http_request *r)
 {
-    static const unsigned char text[] = {31,  139, 8, 0,  0,   0,   0,   0, 0, 3, 171,
+    static const unsigned char gzip[] = {31,  139, 8, 0,  0,   0,   0,   0, 0, 3, 171,
                                          174, 5,   0, 67, 191, 166, 163, 2, 0, 0, 0};
-    http_static(r, "application/json", "\"z\"", true, text, sizeof text);
+    http_static(r, &(struct http_file){.content_type = "application/json",
+                                       .etag = "W/\"z\"",
+                                       .data = "{}",
+                                       .len = 2,
+                                       .gzip = gzip,
+                                       .gzip_len = sizeof gzip});
 }
 
 static void echo(void *ctx, struct http_request *r)

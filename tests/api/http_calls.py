@@ -1,5 +1,6 @@
 """Ordinary requests: what reaches a handler, what comes back, and what is refused politely."""
 import concurrent.futures
+import gzip
 import json
 import re
 import select
@@ -265,9 +266,23 @@ def test_static_answers_and_their_tags(folder):
             same((answer.status, answer.body, answer.headers["etag"]), (304, b"", '"v1"'))
         for tags in ['"v2"', '"v"', '"v1', "v1", ""]:
             same(c.ask("GET", "/", If_None_Match=tags).status, 200)
-        answer = c.ask("GET", "/gzip")
-        same((answer.headers["content-encoding"], answer.headers["vary"]),
-             ("gzip", "Accept-Encoding"))
+
+
+def test_compressed_only_to_who_reads_it(folder):
+    with Server() as s, s.connect() as c:
+        for accepted in ["gzip", "br, gzip", "deflate;q=0.5,GZip;q=0.8", "*", "identity, x-gzip",
+                         "gzip;q=0.001"]:
+            answer = c.ask("GET", "/gzip", Accept_Encoding=accepted)
+            same((answer.headers.get("content-encoding"), answer.headers["vary"],
+                  gzip.decompress(answer.body)), ("gzip", "Accept-Encoding", b"{}"))
+            same(answer.headers["etag"], 'W/"z"')
+        for refused in ["", "br", "gzip;q=0", "gzip; q=0.000, *", "*;q=0", "gzipped"]:
+            answer = c.ask("GET", "/gzip", Accept_Encoding=refused)
+            same((answer.headers.get("content-encoding"), answer.headers["vary"], answer.body),
+                 (None, "Accept-Encoding", b"{}"))
+        same(c.ask("GET", "/gzip").body, b"{}")
+        for tag in ('W/"z"', '"z"'):
+            same(c.ask("GET", "/gzip", If_None_Match=tag).status, 304)
 
 
 def test_errors_are_problems(folder):
@@ -317,6 +332,38 @@ def test_metrics_and_traffic(folder):
         same((rows["/fail"]["requests"], rows["/fail"]["errors"]), (1, 1))
         if not 0 < rows["/empty"]["p50"] + rows["/echo"]["p50"] <= rows["/echo"]["p99"] < 60:
             fail(f"{rows}")
+
+
+def test_what_the_library_answers_is_counted(folder):
+    """What libmicrohttpd refuses by itself is in the metrics and in the log."""
+    with Server("access_log=true", log=f"{folder}/log") as s:
+        for head, status in [(b"GET /empty\r\n\r\n", 400), (b"GET /empty HTTP/9.9\r\n\r\n", 505),
+                             (b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+                             (b"GET / HTTP/1.1\r\nA: " + b"a" * 170000 + b"\r\n\r\n", 431),
+                             (b"GARBAGE\r\n\r\n", None)]:
+            with s.connect() as c:
+                try:
+                    c.send(head)
+                    got = c.more()
+                    while c.more():
+                        pass
+                except (ConnectionResetError, BrokenPipeError):
+                    pass
+            if status and b"HTTP/1.1 %d " % status not in got:
+                fail(f"{head[:40]}: {got[:60]}, not {status}")
+        for _ in range(1000):  # a connection's end is seen by a thread of the server
+            text = s.ask("GET", "/metrics").body.decode()
+            if 'reason="refused"} 5' in text:
+                break
+        else:
+            fail(text)
+        for status in (400, 505, 414, 431):
+            count = f'requests_total{{route="none",method="",status="{status}"}} 1'
+            if count not in text:
+                fail(text)
+    with open(f"{folder}/log", encoding="utf-8") as log:
+        if "can't be read was answered with 431" not in log.read():
+            fail("the log says nothing")
 
 
 def test_the_log_has_a_line_per_request_and_no_secrets(folder):

@@ -1,5 +1,5 @@
-"""`palate serve` from the command line: mistakes are told before anything is opened, and TLS and CORS
-hold what they promise to curl."""
+"""`palate serve` from the command line: mistakes are told before anything is opened, and TLS and
+CORS hold what they promise to curl."""
 import os
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def certificate(folder):
 
 
 def test_mistakes_come_first(folder):
-    """What is wrong with address, keys or certificate is told before a store or journal is there."""
+    """Wrong addresses, keys and certificates are told before a store or journal is there."""
     empty, other = os.path.join(folder, "empty"), os.path.join(folder, "other")
     os.mkdir(empty)
     os.mkdir(other)
@@ -29,10 +29,12 @@ def test_mistakes_come_first(folder):
         keys.write("shop:own:short\n")
     with Site(other) as site:
         taken = f"127.0.0.1:{site.port}"
-        refuses(1, "serve", "--listen", taken, cwd=empty, says="another program listens on " + taken)
+        refuses(1, "serve", "--listen", taken, cwd=empty,
+                says="another program listens on " + taken)
         refuses(2, "serve", "--listen", "0.0.0.0:0", cwd=empty, says=["no API keys", "--insecure"])
         refuses(2, "serve", "--listen", "nowhere", cwd=empty, says="nowhere")
-        refuses(2, "serve", "--listen", "127.0.0.1:0", "--keys", "../keys", cwd=empty, says="keys:1")
+        refuses(2, "serve", "--listen", "127.0.0.1:0", "--keys", "../keys", cwd=empty,
+                says="keys:1")
         refuses(2, "serve", "--listen", "127.0.0.1:0", "--tls-cert", "../keys", cwd=empty,
                 says="both a certificate and its key")
         same(os.listdir(empty), [])
