@@ -74,12 +74,14 @@ enum pal_status api_new(const struct api_options *o, struct api **out, struct pa
         return pal_no_memory(err);
     a->options = *o;
     a->started_ms = api_now_ms();
-    pthread_mutex_init(&a->stats_lock, NULL);
+    pthread_mutex_init(&a->figures.lock, NULL);
+    pthread_mutex_init(&a->simulations_lock, NULL);
     enum pal_status st = work_new(WORKERS, WORK_MOST, &a->work, err);
     if (st) {
         api_free(a);
         return st;
     }
+    api_stats_recall(a);
     *out = a;
     return PAL_OK;
 }
@@ -89,8 +91,9 @@ void api_free(struct api *a)
     if (!a)
         return;
     work_free(a->work);
-    pthread_mutex_destroy(&a->stats_lock);
-    mem_free(a->stats);
+    pthread_mutex_destroy(&a->figures.lock);
+    pthread_mutex_destroy(&a->simulations_lock);
+    mem_free(a->figures.text);
     mem_free(a);
 }
 

@@ -12,17 +12,32 @@
 
 enum { API_BATCH_MOST = 10000, API_BODY_MOST = 16 << 20, API_PAGE_MOST = 1000, API_PAGE = 50 };
 
+/* The answer of /v1/stats; see api_stats.c. */
+enum { API_WAITING = 64 };
+struct api_figures {
+    pthread_mutex_t lock;
+    char *text;        /* the last answer, owned; NULL = none yet */
+    bool recalled;     /* it is of an earlier start */
+    uint64_t position; /* of the store as of then */
+    bool counting;
+    struct http_request *waiting[API_WAITING]; /* (waiting_count) for the first answer */
+    size_t waiting_count;
+    int64_t cost_ms, done_ms; /* of the last count: how long, and when on the monotonic clock */
+};
+
 struct api {
     struct api_options options;
     _Atomic(struct http_server *) http;
     struct work *work; /* for what takes its time */
     int64_t started_ms;
-    pthread_mutex_t stats_lock;
-    char *stats; /* the last answer of /v1/stats, as long as nothing has changed; owned */
-    uint64_t stats_position;
+    struct api_figures figures;
+    pthread_mutex_t simulations_lock;
 };
 
 int64_t api_now_ms(void);
+
+/* Has the answer of /v1/stats of an earlier start at hand. */
+void api_stats_recall(struct api *a);
 
 /* ---- Query parameters. Each getter is to be asked for every name that the call takes; api_query
  * then refuses others. The first failure stays in st. ---- */
@@ -81,7 +96,8 @@ http_handler api_recommend, api_recommend_for, api_similar, api_popular, api_tre
     api_rank;                                                               /* api_lists.c */
 http_handler api_models, api_activate, api_reload, api_train, api_training; /* api_models.c */
 http_handler api_live, api_ready, api_metrics, api_status;                  /* api_operations.c */
-http_handler api_stats, api_simulations, api_add_simulation;                /* api_stats.c */
+http_handler api_stats;                                                     /* api_stats.c */
+http_handler api_simulations, api_add_simulation;                           /* api_simulations.c */
 http_handler api_add_items_classic, api_interact, api_recs, api_cleanup;    /* api_classic.c */
 http_handler api_page, api_icon, api_openapi;                               /* api_page.c */
 

@@ -1,4 +1,4 @@
-/* What the data look like, and the reports of palate simulate. */
+/* What the data look like. */
 #include "server/api_inside.h"
 
 #include "base/mem.h"
@@ -8,14 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     CURVE = 100,     /* points of the long-tail curve */
     CATEGORIES = 24, /* shown, the largest ones */
     BUCKETS = 24,    /* of the activity histogram: each twice as wide as the one before */
-    SIMULATIONS = 8, /* reports kept */
     DRAIN_MS = 1000, /* how long the newest events are waited for */
+    QUICK_MS = 50,   /* what takes no longer is counted anew for each answer */
+    RESTS = 20,      /* times what counting took, until it is done again */
 };
+static const char NOTE[] = "stats";
 
 static int by_size(const void *a, const void *b)
 {
@@ -173,6 +176,15 @@ static void emit_stats(struct emit *e, const struct dataset *d, const struct sta
     emit_close(e, '}');
 }
 
+/* ---- When to count ----
+ *
+ * Counting reads the store whole: seconds for a million events. So where it is slow, the last
+ * answer is given at once, with the moment it is of, and a fresh one is made behind it, one at a
+ * time and resting far longer than it takes; it is kept in the store for the next start. Only who
+ * asks before there is any answer waits, and holds no thread meanwhile. Where it is quick, every
+ * answer is fresh.
+ */
+
 /* Reads the store whole and counts. */
 static enum pal_status make_stats(struct api *a, char **out, struct pal_error *err)
 {
@@ -195,180 +207,105 @@ static enum pal_status make_stats(struct api *a, char **out, struct pal_error *e
     return st;
 }
 
-/* One count at a time; as long as nothing new is in the store the last one still holds. */
-static void stats(void *ctx, struct http_request *r)
+static int64_t clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void say_stats(struct http_request *r, const struct api_figures *f)
+{
+    http_answer(r, 200, "application/json", f->text, strlen(f->text));
+}
+
+/* Takes the new text, or why there is none, and tells those who wait. */
+static void publish(struct api_figures *f, char *fresh, enum pal_status st, uint64_t position,
+                    int64_t cost_ms, const struct pal_error *err)
+{
+    pthread_mutex_lock(&f->lock);
+    f->done_ms = clock_ms();
+    f->cost_ms = cost_ms;
+    if (!st) {
+        mem_free(f->text);
+        f->text = fresh;
+        f->position = position;
+        f->recalled = false;
+    }
+    f->counting = false;
+    for (size_t i = 0; i < f->waiting_count; i++)
+        if (st)
+            http_error(f->waiting[i], st, err);
+        else
+            say_stats(f->waiting[i], f);
+    f->waiting_count = 0;
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* In a thread for slow calls, one at a time. */
+static void count(void *ctx, struct http_request *none)
+{
+    struct api *a = ctx;
+    struct pal_error err;
+    struct live_status status;
+    char *fresh = NULL;
+    if (live_drain(a->options.live, DRAIN_MS, NULL))
+        (void)0; /* a store that is behind is counted as it is */
+    live_status(a->options.live, &status);
+    int64_t began = clock_ms();
+    enum pal_status st = make_stats(a, &fresh, &err);
+    int64_t cost_ms = clock_ms() - began;
+    if (!st && cost_ms > QUICK_MS && store_put_note(live_store(a->options.live), NOTE, fresh, NULL))
+        (void)0; /* it is only for a quick first answer */
+    publish(&a->figures, fresh, st, status.store_position, cost_ms, &err);
+}
+
+void api_stats_recall(struct api *a)
+{
+    struct api_figures *f = &a->figures;
+    if (store_note(live_store(a->options.live), NOTE, &f->text, NULL) != PAL_OK)
+        return;
+    f->cost_ms = QUICK_MS + 1;
+    f->recalled = true;
+}
+
+/* What to do with a request: answers it at once or lets it wait, and says whether to count. With
+ * the lock held. */
+static bool serve(struct api *a, struct http_request *r, uint64_t position)
+{
+    struct api_figures *f = &a->figures;
+    bool current = f->text && !f->recalled && f->position == position;
+    bool begin = !current && !f->counting;
+    if (current || (f->text && f->cost_ms > QUICK_MS)) {
+        say_stats(r, f);
+        begin = begin && (f->recalled || clock_ms() - f->done_ms > RESTS * f->cost_ms);
+    } else if (f->waiting_count < API_WAITING)
+        f->waiting[f->waiting_count++] = r;
+    else {
+        http_set_header(r, "Retry-After", "1");
+        http_problem(r, 503, "busy", "too many wait for the figures: try again");
+    }
+    f->counting = f->counting || begin;
+    return begin;
+}
+
+void api_stats(void *ctx, struct http_request *r)
 {
     struct api *a = ctx;
     struct pal_error err;
     struct live_status status;
     struct api_query q = {.r = r, .err = &err};
     enum pal_status st = query_end(&q);
-    if (!st && live_drain(a->options.live, DRAIN_MS, NULL))
-        (void)0; /* a store that is behind is counted as it is */
-    pthread_mutex_lock(&a->stats_lock);
-    live_status(a->options.live, &status);
-    if (!st && (!a->stats || a->stats_position != status.store_position)) {
-        char *fresh = NULL;
-        st = make_stats(a, &fresh, &err);
-        if (!st) {
-            mem_free(a->stats);
-            a->stats = fresh;
-            a->stats_position = status.store_position;
-        }
-    }
-    if (!st)
-        http_answer(r, 200, "application/json", a->stats, strlen(a->stats));
-    pthread_mutex_unlock(&a->stats_lock);
-    if (st)
-        http_error(r, st, &err);
-}
-
-void api_stats(void *ctx, struct http_request *r)
-{
-    struct api *a = ctx;
-    work_add(a->work, stats, a, r);
-}
-
-/* ---- Simulations: notes of the store, "simulation-0" on, used in turn ---- */
-
-static int64_t time_of(const json_t *report)
-{
-    return json_integer_value(json_object_get(report, "at"));
-}
-
-/* The reports there are, newest first, in all (SIMULATIONS); returns how many. */
-static size_t read_reports(struct api *a, json_t **all, size_t *free_slot)
-{
-    size_t n = 0;
-    int64_t oldest = INT64_MAX;
-    *free_slot = 0;
-    for (size_t i = SIMULATIONS; i-- > 0;) {
-        char name[32], *text = NULL;
-        snprintf(name, sizeof name, "simulation-%zu", i);
-        json_t *report = NULL;
-        if (store_note(live_store(a->options.live), name, &text, NULL) == PAL_OK)
-            report = json_loads(text, 0, NULL);
-        mem_free(text);
-        int64_t at = report ? time_of(report) : -1;
-        if (at <= oldest) {
-            oldest = at;
-            *free_slot = i;
-        }
-        if (!report)
-            continue;
-        size_t place = n++;
-        for (; place > 0 && time_of(all[place - 1]) < at; place--)
-            all[place] = all[place - 1];
-        all[place] = report;
-    }
-    return n;
-}
-
-static void simulations(void *ctx, struct http_request *r)
-{
-    struct api *a = ctx;
-    struct pal_error err;
-    json_t *all[SIMULATIONS];
-    size_t slot;
-    struct emit e = {.compact = true};
-    struct api_query q = {.r = r, .err = &err};
-    enum pal_status st = query_end(&q);
     if (st) {
         http_error(r, st, &err);
         return;
     }
-    size_t n = read_reports(a, all, &slot);
-    emit_open(&e, NULL, '{');
-    emit_open(&e, "simulations", '[');
-    for (size_t i = 0; i < n; i++) {
-        const char *text = json_compact(all[i], http_arena(r));
-        emit_raw(&e, NULL, text ? text : "{}");
-        json_decref(all[i]);
+    live_status(a->options.live, &status);
+    pthread_mutex_lock(&a->figures.lock);
+    bool begin = serve(a, r, status.journal.committed);
+    pthread_mutex_unlock(&a->figures.lock);
+    if (begin && !work_try(a->work, count, a, NULL)) {
+        st = pal_fail(&err, PAL_EFULL, "too many slow calls wait already: try again later");
+        publish(&a->figures, NULL, st, 0, 0, &err);
     }
-    emit_close(&e, ']');
-    emit_close(&e, '}');
-    api_say(r, 200, &e);
-}
-
-void api_simulations(void *ctx, struct http_request *r)
-{
-    struct api *a = ctx;
-    work_add(a->work, simulations, a, r);
-}
-
-/* Series: names, each with an array of numbers or nulls. */
-static enum pal_status check_series(const json_t *series, struct pal_error *err)
-{
-    const char *name;
-    json_t *list, *value;
-    size_t i;
-    json_object_foreach((json_t *)(uintptr_t)series, name, list)
-    {
-        if (!json_is_array(list))
-            return pal_fail(err, PAL_EUSAGE, "series.%s must be an array", name);
-        json_array_foreach(
-            list, i,
-            value) if (!json_is_number(value) &&
-                       !json_is_null(
-                           value)) return pal_fail(err, PAL_EUSAGE,
-                                                   "series.%s[%zu] must be a number or null", name,
-                                                   i);
-    }
-    return PAL_OK;
-}
-
-static enum pal_status check_report(json_t *report, struct arena *tmp, struct pal_error *err)
-{
-    struct json_object o;
-    json_object_begin(&o, report, "", tmp, err);
-    int64_t at = json_time(&o, "at");
-    json_text(&o, "world", JSON_NEEDED);
-    json_whole(&o, "users", 0, 0, UINT32_MAX);
-    json_whole(&o, "items", 0, 0, UINT32_MAX);
-    json_whole(&o, "n", 0, 0, UINT32_MAX);
-    json_array_of(&o, "rounds", JSON_NEEDED);
-    const json_t *series = json_object_of(&o, "series", JSON_NEEDED);
-    enum pal_status st = json_object_end(&o);
-    if (!st)
-        st = check_series(series, err);
-    if (!st && json_object_set_new(report, "at", json_integer(at ? at : api_now_ms())))
-        st = pal_no_memory(err);
-    return st;
-}
-
-static void add_simulation(void *ctx, struct http_request *r)
-{
-    struct api *a = ctx;
-    struct pal_error err;
-    json_t *report = NULL, *all[SIMULATIONS];
-    size_t slot;
-    char name[32];
-    const char *text = NULL;
-    struct api_query q = {.r = r, .err = &err};
-    enum pal_status st = query_end(&q);
-    if (!st)
-        st = api_body(r, &report, &err);
-    if (!st)
-        st = check_report(report, http_arena(r), &err);
-    if (!st && !(text = json_compact(report, http_arena(r))))
-        st = pal_no_memory(&err);
-    if (!st) {
-        pthread_mutex_lock(&a->stats_lock);
-        for (size_t n = read_reports(a, all, &slot); n-- > 0;)
-            json_decref(all[n]);
-        snprintf(name, sizeof name, "simulation-%zu", slot);
-        st = store_put_note(live_store(a->options.live), name, text, &err);
-        pthread_mutex_unlock(&a->stats_lock);
-    }
-    json_decref(report);
-    if (st)
-        http_error(r, st, &err);
-    else
-        http_answer(r, 200, "application/json", "{\"accepted\":1}", 14);
-}
-
-void api_add_simulation(void *ctx, struct http_request *r)
-{
-    struct api *a = ctx;
-    work_add(a->work, add_simulation, a, r);
 }

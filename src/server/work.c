@@ -82,7 +82,7 @@ void work_free(struct work *w)
     mem_free(w);
 }
 
-void work_add(struct work *w, http_handler *handler, void *ctx, struct http_request *r)
+bool work_try(struct work *w, http_handler *handler, void *ctx, struct http_request *r)
 {
     pthread_mutex_lock(&w->lock);
     bool room = w->count < w->most && !w->ending;
@@ -90,9 +90,14 @@ void work_add(struct work *w, http_handler *handler, void *ctx, struct http_requ
         w->ring[(w->first + w->count++) % w->most] = (struct job){handler, ctx, r};
     pthread_cond_signal(&w->more);
     pthread_mutex_unlock(&w->lock);
-    if (room)
-        return;
+    return room;
+}
+
+void work_add(struct work *w, http_handler *handler, void *ctx, struct http_request *r)
+{
     struct pal_error err;
+    if (work_try(w, handler, ctx, r))
+        return;
     enum pal_status st = pal_fail(
         &err, PAL_EFULL, "too many slow calls wait already (%zu): try again later", w->most);
     http_error(r, st, &err);

@@ -17,6 +17,9 @@ void work_free(struct work *w);
  * at once. */
 void work_add(struct work *w, http_handler *handler, void *ctx, struct http_request *r);
 
+/* The same without an answer of its own: false where the queue is full. r may be NULL. */
+bool work_try(struct work *w, http_handler *handler, void *ctx, struct http_request *r);
+
 /* How many wait or are being worked on. */
 size_t work_depth(struct work *w);
 

@@ -7,7 +7,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from server import Site  # noqa: E402
-from harness import fail, run, same  # noqa: E402
+from harness import fail, palate, run, same  # noqa: E402
 
 ITEMS, BATCH = 100000, 10000
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "fable", "grove", "haven", "iris", "jade"]
@@ -87,6 +87,27 @@ def test_a_hundred_thousand(folder):
         site.start()
         check_lists(site)
         same(site.get("/v1/items", limit=1)["total"], ITEMS)
+
+
+def test_figures_of_many_events(folder):
+    """Counting takes its time, asking does not: the last figures come at once, also after a start,
+    and new ones follow."""
+    palate("import", "--store", "sqlite:palate.db", "--synthetic", "--set", "synth.users=6000",
+           "--set", "synth.items=3000", cwd=folder)
+    with Site(folder) as site:
+        first = timed("the first figures", lambda: site.get("/v1/stats"))
+        if first["events"] < 100000:
+            fail(f"only {first['events']} events: not worth the test")
+        same(timed("the same", lambda: site.get("/v1/stats")), first)
+        site.post("/v1/events", {"user_id": "ann", "item_id": "i0", "type": "like"})
+        same(timed("with a new event", lambda: site.get("/v1/stats")), first)
+        site.stop()
+        site.start()
+        again = timed("after a start", lambda: site.get("/v1/stats"))
+        same(again, first)
+        site.wait(lambda: site.get("/v1/stats")["events"] == first["events"] + 1)
+        if site.get("/v1/stats")["as_of"] <= first["as_of"]:
+            fail("it is not of a later moment")
 
 
 run(globals())
