@@ -32,6 +32,7 @@
 #include "engine/bandit_inside.h"
 
 #include "base/mem.h"
+#include "base/turns.h"
 #include "math/beta.h"
 
 #include <assert.h>
@@ -404,12 +405,14 @@ enum pal_status bandit_simulate(const struct bandit *b, const struct view *v, si
 {
     struct drawing d;
     enum pal_status st = PAL_OK;
+    struct turns turns = {0};
     begin(&d, b, v, rng);
     d.count = v->span;
     d.k = k;
     for (size_t i = 0; i < n && st == PAL_OK; i++) {
         d.out = out + i * k;
         st = draw(&d, err);
+        turns_pass(&turns, 1);
     }
     free_buffers(&d);
     return st;

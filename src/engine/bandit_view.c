@@ -15,6 +15,7 @@
 #include "engine/bandit_inside.h"
 
 #include "base/mem.h"
+#include "base/turns.h"
 #include "math/beta.h"
 #include "math/topk.h"
 
@@ -219,6 +220,7 @@ static enum pal_status fill_rungs(struct making *m, struct pal_error *err)
 {
     struct view *v = m->v;
     enum pal_status st = PAL_OK;
+    struct turns turns = {0};
     v->priors = 0;
     mem_free(v->prior);
     v->prior = mem_alloc(v->span, sizeof *v->prior);
@@ -231,6 +233,7 @@ static enum pal_status fill_rungs(struct making *m, struct pal_error *err)
         mem_free(v->rung[r].member);
         v->rung[r].member = NULL;
         st = fill_rung(m, r, err);
+        turns_pass(&turns, 0);
     }
     return st;
 }
@@ -251,9 +254,12 @@ static bool is_off(const struct making *m)
 static enum pal_status make_rungs(struct making *m, struct pal_error *err)
 {
     enum pal_status st = PAL_OK;
+    struct turns turns = {0};
     if (!m->whole) {
-        for (size_t i = 0; i < m->listed; i++)
+        for (size_t i = 0; i < m->listed; i++) {
             find_chances(m, m->list[i], m->k->chance[m->list[i]]);
+            turns_pass(&turns, 6);
+        }
         st = fill_rungs(m, err);
         if (st != PAL_OK || !is_off(m))
             return st;

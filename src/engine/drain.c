@@ -2,6 +2,7 @@
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
+#include "base/turns.h"
 
 #include <errno.h>
 #include <string.h>
@@ -175,6 +176,7 @@ static void *drain_loop(void *arg)
     struct pal_error err;
     unsigned wait = BACKOFF_MS;
     pthread_setname_np(pthread_self(), "palate-drain");
+    turns_behind();
     while (wait_for_work(d)) {
         size_t count = 0;
         if (journal_read(d->reader, d->entries, d->most, 0, &count, &err) != PAL_OK) {

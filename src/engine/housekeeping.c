@@ -2,6 +2,8 @@
  * of what is popular, a content model of the catalog as it is now, snapshots that nobody needs. */
 #include "engine/live_inside.h"
 
+#include "base/turns.h"
+
 #include <time.h>
 
 enum { TICK_MS = 100, REFRESH_TICKS = 10, SAVE_TICKS = 3000 };
@@ -59,6 +61,7 @@ static void *keep(void *arg)
 {
     struct live *l = arg;
     pthread_setname_np(pthread_self(), "palate-keeper");
+    turns_behind();
     for (unsigned ticks = 0; tick(&l->keeper); ticks++) {
         served_flush(l, false);
         live_fit_content(l);

@@ -4,6 +4,7 @@
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
+#include "base/turns.h"
 
 /* A store_event_fn: one is enough. */
 static enum pal_status note_one(void *ctx, const struct stored_event *e, struct pal_error *err)
@@ -83,6 +84,7 @@ static void *count_all(void *arg)
     struct live *l = c->l;
     struct pal_error err;
     pthread_setname_np(pthread_self(), "palate-count");
+    turns_behind();
     enum pal_status st = store_events(l->store, 0, count_one, c, &err);
     if (st != PAL_OK && st != PAL_EINTERRUPTED)
         live_say(l, LIVE_WARNING, "what is popular is not fully counted: %s", err.message);

@@ -7,6 +7,7 @@
 #include "engine/loop_inside.h"
 
 #include "base/mem.h"
+#include "base/turns.h"
 
 #include <errno.h>
 #include <math.h>
@@ -264,6 +265,7 @@ static void *loop_body(void *ctx)
 {
     struct loop *l = ctx;
     pthread_setname_np(pthread_self(), "palate-learn");
+    turns_behind();
     pthread_mutex_lock(&l->lock);
     while (!l->stop) {
         if (l->running) { /* somebody called */

@@ -12,6 +12,7 @@
 #include "server/http_inner.h"
 
 #include "base/mem.h"
+#include "base/turns.h"
 
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -139,10 +140,12 @@ static void disconnected(struct http_server *s, struct http_request *r)
 void watch_connected(void *server, struct MHD_Connection *mhd, void **context,
                      enum MHD_ConnectionNotificationCode code)
 {
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        turns_soon(); /* libmicrohttpd's threads begin with no word to us */
         connected(server, mhd, context);
-    else
+    } else {
         disconnected(server, *context);
+    }
 }
 
 /* ---- Deadlines ---- */

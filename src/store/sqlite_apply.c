@@ -1,9 +1,15 @@
 /* Writing: changes, in order, as one transaction. */
 #include "store/sqlite.h"
 
+#include "base/turns.h"
+
 #include <string.h>
 
-enum { NAMES_MOST = 1 << 20 }; /* kept in memory between two transactions: about 100 MB of users */
+enum {
+    NAMES_MOST = 1 << 20, /* kept in memory between two transactions: about 100 MB of users */
+    FEW = 6000, /* changes that are no backlog: while they are applied, others on this core go first
+                 */
+};
 
 /* A transaction under way. */
 struct apply {
@@ -187,9 +193,13 @@ static enum pal_status apply_all(struct apply *a, const struct store_change *cha
                                  uint64_t seq, struct pal_error *err)
 {
     enum pal_status st = PAL_OK;
-    for (size_t i = 0; i < count && st == PAL_OK; i++)
+    struct turns turns = {0};
+    for (size_t i = 0; i < count && st == PAL_OK; i++) {
         if (changes[i].seq == 0 || changes[i].seq > a->state.position)
             st = apply_one(a, &changes[i].record, err);
+        if (count <= FEW)
+            turns_pass(&turns, 4);
+    }
     if (seq > a->state.position)
         a->state.position = seq;
     if (st == PAL_OK)

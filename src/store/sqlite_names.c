@@ -4,9 +4,12 @@
 #include "store/sqlite.h"
 
 #include "base/mem.h"
+#include "base/turns.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { FEW = 6000 }; /* as in sqlite_apply.c */
 
 void names_done(struct names *n)
 {
@@ -164,6 +167,7 @@ static enum pal_status flush_served(struct sqlite_store *s, struct pal_error *er
 {
     struct names *n = &s->served;
     enum pal_status st = PAL_OK;
+    struct turns turns = {0};
     if (n->dirty_count > 1)
         qsort_r(n->dirty, n->dirty_count, sizeof *n->dirty, by_text, &n->texts);
     for (size_t i = 0; i < n->dirty_count && st == PAL_OK; i++) {
@@ -172,6 +176,8 @@ static enum pal_status flush_served(struct sqlite_store *s, struct pal_error *er
             st = sql_run(s->writer, SQL_SERVED_HEAD_PUT, err, "ti",
                          intern_text(&n->texts, n->dirty[i]), slot->last);
         slot->dirty = false;
+        if (n->dirty_count <= FEW)
+            turns_pass(&turns, 5);
     }
     n->dirty_count = 0;
     return st;
