@@ -149,20 +149,6 @@ static enum pal_status import_lines(struct import *m, const char *path, struct p
     return st;
 }
 
-/* Whether the file's first line is one of an export. */
-static bool is_export(const char *path)
-{
-    struct reading reading = {0};
-    struct lines *l = mem_zero(1, sizeof *l);
-    enum pal_status st = PAL_OK;
-    bool looks = l && !file_is_dir(path) && lines_open(l, &reading, path, NULL) == PAL_OK &&
-                 lines_next(l, &st, NULL) && record_json_looks(l);
-    if (l)
-        lines_close(l);
-    mem_free(l);
-    return looks;
-}
-
 /* ---- A data set ---- */
 
 /* One event of a data set: which, and when. */
@@ -373,7 +359,7 @@ enum pal_status import_into_store(struct job *job, const char *path, struct pal_
     enum pal_status st = store_open(job->set.store, false, &m->store, err);
     if (!st)
         st = store_types(m->store, &m->types, err);
-    if (!st && path && !job->set.format && is_export(path))
+    if (!st && path && !job->set.format && record_json_file(path))
         st = import_lines(m, path, err);
     else if (!st)
         st = import_dataset(m, path, err);

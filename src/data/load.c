@@ -14,10 +14,10 @@
 
 /* In the order in which they are tried: the more a format demands the earlier. */
 static const struct loader *const loaders[] = {
-    &loader_own,          &loader_jsonl,         &loader_movielens_100k,
-    &loader_movielens_1m, &loader_movielens_csv, &loader_ncf,
-    &loader_lists,        &loader_sasrec,        &loader_completejourney,
-    &loader_open_bandit,  &loader_folder,        &loader_table,
+    &loader_own,          &loader_export,          &loader_jsonl,       &loader_movielens_100k,
+    &loader_movielens_1m, &loader_movielens_csv,   &loader_ncf,         &loader_lists,
+    &loader_sasrec,       &loader_completejourney, &loader_open_bandit, &loader_folder,
+    &loader_table,
 };
 enum { LOADERS = sizeof loaders / sizeof loaders[0] };
 

@@ -150,8 +150,8 @@ static struct field text_of(const struct lines *lines, const struct json_member 
     return (struct field){m->text, m->text + m->text_len, lines->p};
 }
 
-static bool take_value(const struct lines *lines, const struct json_member *m, struct event *e,
-                       struct complaint *bad)
+static bool take_value(const struct lines *lines, const struct json_member *m,
+                       struct loaded_event *e, struct complaint *bad)
 {
     if (!m)
         return true;
@@ -165,7 +165,7 @@ static bool take_value(const struct lines *lines, const struct json_member *m, s
 }
 
 static bool take_time(const struct jsonl_reader *r, const struct lines *lines,
-                      const struct json_member *m, char digits[32], struct event *e,
+                      const struct json_member *m, char digits[32], struct loaded_event *e,
                       struct complaint *bad)
 {
     if (!m && r->timed == TIMED_ALWAYS)
@@ -198,7 +198,7 @@ static bool take_id(const struct lines *lines, const struct json_member *m, cons
 }
 
 static bool take_type(const struct jsonl_reader *r, const struct lines *lines,
-                      const struct json_member *m, bool has_value, struct event *e,
+                      const struct json_member *m, bool has_value, struct loaded_event *e,
                       struct complaint *bad)
 {
     static const char rating[] = "rating", interaction[] = "interaction";
@@ -214,7 +214,7 @@ static bool take_type(const struct jsonl_reader *r, const struct lines *lines,
 }
 
 /* A complaint about a text points to where the line has it. */
-static void point(const struct lines *lines, const struct event *e,
+static void point(const struct lines *lines, const struct loaded_event *e,
                   const struct json_member *by_role[ROLES], struct complaint *bad)
 {
     const char *texts[ROLES] = {e->user.p, e->item.p, e->value.p, e->time.p, e->type_name.p};
@@ -230,7 +230,7 @@ static enum pal_status take(struct loading *l, struct lines *lines, void *ctx,
     const struct json_member *m[ROLES];
     size_t count;
     char digits[32];
-    struct event e = {.otherwise = 1};
+    struct loaded_event e = {.otherwise = 1};
     enum json_outcome outcome = json_line_parse(
         r->json, lines->p, (size_t)(lines->stop - lines->p),
         (size_t)(lines->map.data + lines->map.size - lines->stop), r->member, &count);

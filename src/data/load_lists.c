@@ -34,7 +34,7 @@ static enum pal_status take_list(struct loading *l, struct lines *lines, void *c
 {
     const struct list_reader *r = ctx;
     const char *p = lines->p;
-    struct event e = {.otherwise = 1, .type = r->type};
+    struct loaded_event e = {.otherwise = 1, .type = r->type};
     uint32_t number;
     if (!good_line(l, lines, bad))
         return PAL_OK;

@@ -81,11 +81,11 @@ static enum pal_status take(struct loading *l, struct lines *lines, void *ctx,
         hash = XXH3_64bits_withSeed(f.p, (size_t)(f.end - f.p), hash);
     }
     snprintf(id, sizeof id, "%016llx", (unsigned long long)hash);
-    struct event e = {.user = {id, id + 16, lines->p},
-                      .item = lines->field[r->at[ITEM]],
-                      .time = lines->field[r->at[TIME]],
-                      .otherwise = 1,
-                      .type = r->view};
+    struct loaded_event e = {.user = {id, id + 16, lines->p},
+                             .item = lines->field[r->at[ITEM]],
+                             .time = lines->field[r->at[TIME]],
+                             .otherwise = 1,
+                             .type = r->view};
     uint32_t users = l->d->users.ids.count;
     enum pal_status st = loading_event(l, l->all, &e, &event_names_plain, bad, err);
     if (st == PAL_OK && !bad->expected && l->d->users.ids.count > users)

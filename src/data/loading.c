@@ -110,8 +110,8 @@ static bool same_user(const struct loading *l, struct field user)
            memcmp(intern_text(ids, l->last_user), user.p, len) == 0;
 }
 
-static bool event_value(const struct event *e, const struct event_names *names, struct row *row,
-                        struct complaint *bad)
+static bool event_value(const struct loaded_event *e, const struct event_names *names,
+                        struct row *row, struct complaint *bad)
 {
     double value;
     row->value = e->otherwise;
@@ -123,8 +123,8 @@ static bool event_value(const struct event *e, const struct event_names *names, 
     return true;
 }
 
-static bool event_fields(const struct event *e, const struct event_names *names, struct row *row,
-                         struct complaint *bad)
+static bool event_fields(const struct loaded_event *e, const struct event_names *names,
+                         struct row *row, struct complaint *bad)
 {
     size_t len = (size_t)(e->type_name.end - e->type_name.p);
     if (!event_value(e, names, row, bad))
@@ -137,7 +137,7 @@ static bool event_fields(const struct event *e, const struct event_names *names,
     return true;
 }
 
-enum pal_status loading_event(struct loading *l, struct rows *rows, const struct event *e,
+enum pal_status loading_event(struct loading *l, struct rows *rows, const struct loaded_event *e,
                               const struct event_names *names, struct complaint *bad,
                               struct pal_error *err)
 {

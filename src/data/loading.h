@@ -32,7 +32,7 @@ struct loader {
 
 extern const struct loader loader_own, loader_movielens_100k, loader_movielens_1m,
     loader_movielens_csv, loader_ncf, loader_lists, loader_sasrec, loader_completejourney,
-    loader_open_bandit, loader_folder, loader_jsonl, loader_table;
+    loader_open_bandit, loader_export, loader_folder, loader_jsonl, loader_table;
 
 enum { PATH_BYTES = 4096, ID_BYTES = 256 };
 
@@ -40,7 +40,7 @@ enum { PATH_BYTES = 4096, ID_BYTES = 256 };
 void loading_expect(struct loading *l, const char *folder, const char *name);
 
 /* One event as it stands in a file. Fields with p NULL are not there. */
-struct event {
+struct loaded_event {
     struct field user, item, value, time, type_name;
     float otherwise; /* the value where the file says none */
     uint8_t type;    /* the type where there is no type_name */
@@ -54,7 +54,8 @@ extern const struct event_names event_names_rating, event_names_plain;
 
 /* Checks the event and adds it to `rows`. A malformed one adds nothing: *bad says why, and the
  * status is PAL_OK. */
-MUST_USE enum pal_status loading_event(struct loading *l, struct rows *rows, const struct event *e,
+MUST_USE enum pal_status loading_event(struct loading *l, struct rows *rows,
+                                       const struct loaded_event *e,
                                        const struct event_names *names, struct complaint *bad,
                                        struct pal_error *err);
 

@@ -204,15 +204,12 @@ static const char *skip_blanks(const char *p, const char *end)
     return p;
 }
 
-/* Takes the outer object off: {"event": X } gives the kind and X. */
-static bool unwrap(const char *p, const char *end, enum record_kind *kind, struct field *inner)
+/* Reads {"event": up to the value's first character; returns where that is, or NULL. */
+static const char *find_value(const char *p, const char *end, enum record_kind *kind)
 {
     p = skip_blanks(p, end);
-    while (end > p && is_blank(end[-1]))
-        end--;
-    if (end - p < 2 || *p != '{' || end[-1] != '}')
-        return false;
-    end--;
+    if (p == end || *p != '{')
+        return NULL;
     p = skip_blanks(p + 1, end);
     for (size_t i = 0; i < KINDS; i++) {
         size_t len = strlen(kinds[i].name);
@@ -220,23 +217,49 @@ static bool unwrap(const char *p, const char *end, enum record_kind *kind, struc
             memcmp(p + 1, kinds[i].name, len) != 0)
             continue;
         p = skip_blanks(p + len + 2, end);
-        if (p == end || *p != ':')
-            return false;
-        p = skip_blanks(p + 1, end);
-        while (end > p && is_blank(end[-1]))
-            end--;
         *kind = kinds[i].kind;
-        *inner = (struct field){p, end, p};
-        return true;
+        return p < end && *p == ':' ? skip_blanks(p + 1, end) : NULL;
     }
-    return false;
+    return NULL;
+}
+
+/* Takes the outer object off: {"event": X } gives the kind and X. */
+static bool unwrap(const char *p, const char *end, enum record_kind *kind, struct field *inner)
+{
+    while (end > p && is_blank(end[-1]))
+        end--;
+    if (end - p < 2 || end[-1] != '}')
+        return false;
+    end--;
+    const char *value = find_value(p, end, kind);
+    if (!value)
+        return false;
+    while (end > value && is_blank(end[-1]))
+        end--;
+    *inner = (struct field){value, end, value};
+    return true;
 }
 
 bool record_json_looks(const struct lines *l)
 {
     enum record_kind kind;
-    struct field inner;
-    return unwrap(l->p, l->stop, &kind, &inner);
+    const char *value = find_value(l->p, l->stop, &kind);
+    return value && value < l->stop && *value == '{';
+}
+
+bool record_json_file(const char *path)
+{
+    char first[4096];
+    enum record_kind kind;
+    FILE *f = file_is_dir(path) ? NULL : fopen(path, "rb");
+    size_t n = f ? fread(first, 1, sizeof first, f) : 0;
+    if (f)
+        fclose(f);
+    const char *p = first, *end = first + n;
+    if (n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+        p += 3;
+    const char *value = find_value(p, end, &kind);
+    return value && value < end && *value == '{';
 }
 
 /* Past a text that begins at p. The JSON is known to be valid. */

@@ -26,6 +26,9 @@ void record_reader_free(struct record_reader *r); /* NULL is fine */
 /* Whether the line at hand begins like one of these. */
 bool record_json_looks(const struct lines *l);
 
+/* Whether the file's first line does. */
+bool record_json_file(const char *path);
+
 /* Reads the line at hand; texts of *out live in `texts`. Ids may be whole numbers. Without them,
  * type is "like", value 1, available true, and times are now_ms, past which (by 5 minutes) no time
  * may lie. A line that is none of the above, or whose record record_check refuses: PAL_OK, and *bad

@@ -4,7 +4,7 @@
 
 #include "data/loading.h"
 
-enum record_kind {
+enum record_cut_kind {
     RECORD_LINE,   /* not cut: whoever takes it walks over it with lines_word */
     RECORD_WORDS,  /* fields parted by blanks and tabs */
     RECORD_PLAIN,  /* by one separator; quotes mean nothing */
@@ -12,7 +12,7 @@ enum record_kind {
 };
 
 struct record_format {
-    enum record_kind kind;
+    enum record_cut_kind kind;
     char separator; /* ':' stands for "::" */
     bool header;    /* the first record is none of those wanted */
 };

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-struct table table_of(enum record_kind kind, char separator, size_t fields, uint8_t type)
+struct table table_of(enum record_cut_kind kind, char separator, size_t fields, uint8_t type)
 {
     struct table t = {.format = {kind, separator, false}, .type = type};
     t.columns = (struct columns){.fields = fields, .at = {-1, -1, -1, -1, -1}, .rating = true};
@@ -33,13 +33,13 @@ static enum pal_status take(struct loading *l, struct lines *lines, void *ctx,
     const struct table_reader *r = ctx;
     const struct table *t = r->table;
     size_t fields = t->columns.fields;
-    struct event e = {role_field(t, lines, ROLE_USER),
-                      role_field(t, lines, ROLE_ITEM),
-                      role_field(t, lines, ROLE_VALUE),
-                      role_field(t, lines, ROLE_TIME),
-                      role_field(t, lines, ROLE_TYPE),
-                      1,
-                      t->type};
+    struct loaded_event e = {role_field(t, lines, ROLE_USER),
+                             role_field(t, lines, ROLE_ITEM),
+                             role_field(t, lines, ROLE_VALUE),
+                             role_field(t, lines, ROLE_TIME),
+                             role_field(t, lines, ROLE_TYPE),
+                             1,
+                             t->type};
     /* a log of several types has values for some of them only */
     if (e.type_name.p && e.value.p == e.value.end)
         e.value.p = NULL;

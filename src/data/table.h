@@ -14,7 +14,7 @@ struct table {
 };
 
 /* A table without header, of `fields` columns: user, item, value, time as far as there are. */
-struct table table_of(enum record_kind kind, char separator, size_t fields, uint8_t type);
+struct table table_of(enum record_cut_kind kind, char separator, size_t fields, uint8_t type);
 
 /* Adds a file's events to rows. */
 MUST_USE enum pal_status table_read(struct loading *l, const char *path, const struct table *t,

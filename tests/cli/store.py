@@ -117,6 +117,29 @@ def test_any_source_goes_into_a_store(folder):
     refuses(2, "import", path, "--store", url(folder), "-o", "x", says="not both")
 
 
+def test_an_export_is_a_data_set(folder):
+    """What import, stats and train make of an export is what they make of what went in."""
+    data, out = real_data("ml-100k"), os.path.join(folder, "all.jsonl")
+    palate("import", data, "--store", url(folder))
+    palate("export", "--store", url(folder), "-o", out)
+    told = palate("stats", "--data", out, "--json").json
+    straight = palate("stats", "--data", data, "--json").json
+    differ = sorted(k for k in straight if told[k] != straight[k])
+    if set(differ) - {"data", "format", "weights"}:
+        fail(f"{[(k, told[k], straight[k]) for k in differ]}")
+    same(told["format"], "export")
+    palate("import", out, "-o", os.path.join(folder, "all.palate"))
+    own = palate("stats", "--data", os.path.join(folder, "all.palate"), "--json").json
+    same([own["interactions"], own["items_known"]], [100000, 1682])
+    for source, models in ((out, "a"), (url(folder), "b")):
+        how = ["--store"] if models == "b" else ["--data"]
+        palate("train", *how, source, "--model", "knn", "--models", os.path.join(folder, models),
+               "--weights", "rating>=4:1,*:0")
+    lists = [palate("recommend", "--models", os.path.join(folder, models), "--data", out, "--user",
+                    "1", "-n", "20", "--json").json["recommendations"] for models in "ab"]
+    same(lists[0], lists[1])
+
+
 def test_killed_and_gone_on(folder):
     """Killed again and again in the middle, the same command ends with everything once."""
     lines = LINES[:4] + [{"event": {"user_id": f"u{i % 997}", "item_id": f"i{i % 313}",

@@ -116,8 +116,8 @@ static void options_complain(void **state)
            "a.csv: there is no column 'who'; the first line is: user, item");
     struct load_options format = {.format = "cvs"};
     assert_int_equal(dataset_load(path, &format, NULL, &d, &err), PAL_EUSAGE);
-    assert_non_null(
-        strstr(err.message, "there is no format 'cvs': give one of palate, jsonl, movielens"));
+    assert_non_null(strstr(
+        err.message, "there is no format 'cvs': give one of palate, export, jsonl, movielens"));
     struct load_options fold = {.fold = "u1"};
     refuse(path, &fold, PAL_EUSAGE,
            "a.csv is table: only MovieLens 100K (a folder with u.data) has folds");
