@@ -216,8 +216,8 @@ def test_what_is_wrong_is_said(folder):
     odd = write(folder, [LINES[0], {"even": {}}], "odd.jsonl")
     refuses(1, "import", odd, "--store", url(folder), says="odd.jsonl:2:1: expected {\"item\"")
     many = write(folder, [{"event": {"user_id": "u", "item_id": "i", "type": f"t{i}"}}
-                          for i in range(33)], "many.jsonl")
-    refuses(2, "import", many, "--store", url(folder), says="many.jsonl:33:")
+                          for i in range(65)], "many.jsonl")
+    refuses(2, "import", many, "--store", url(folder), says="many.jsonl:65:")
     refuses(1, "import", bad, "--store", "oracle:x", says="sqlite:FILE")
     refuses(1, "export", "--store", url(folder, "none.db"), says="there is no store at")
     refuses(2, "backup", "--store", url(folder), says="palate backup -o FILE")

@@ -429,7 +429,7 @@ static void formats_are_listed(void **state)
         assert_non_null(load_format_help(n));
         n++;
     }
-    assert_int_equal(n, 12);
+    assert_int_equal(n, 13);
     assert_null(load_format_help(n));
 }
 
