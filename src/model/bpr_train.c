@@ -10,6 +10,7 @@
 #include "model/strata.h"
 
 #include "base/mem.h"
+#include "math/alias.h"
 #include "math/kernels.h"
 
 #include <math.h>
@@ -34,11 +35,6 @@ struct sample {
     uint32_t negative[]; /* (settings.hardest) */
 };
 
-/* Draws from a block by the alias method (Walker 1974): one place, or another instead of it. */
-struct alias {
-    uint32_t keep, other; /* keep the place if 32 random bits are below `keep` */
-};
-
 struct trainer {
     const struct csr *R;
     const struct bpr_settings *set;
@@ -46,7 +42,7 @@ struct trainer {
     const atomic_int *stop; /* NULL = never */
     float mean, rate;
     uint32_t blocks, epoch;
-    uint32_t *order, *place;            /* (items) */
+    struct strata_order mixed;          /* items */
     uint32_t first[STRATA + 1];         /* user at which a block begins */
     uint64_t cell[STRATA * STRATA + 1]; /* where a cell begins in entries */
     struct entry *entries;              /* (entries of R) cell by cell */
@@ -61,12 +57,6 @@ struct trainer {
     } * scratch;                /* (workers) */
 };
 
-static uint32_t block_of(const struct trainer *t, uint32_t place)
-{
-    uint32_t items = t->R->cols, b = (uint32_t)((uint64_t)place * t->blocks / items);
-    return place >= strata_begin(items, t->blocks, b + 1) ? b + 1 : b;
-}
-
 /* ---- dealing entries out to cells ---- */
 
 /* One block of users: their entries, cell by cell, in the order of users within each. */
@@ -75,16 +65,16 @@ static void deal_block(struct trainer *t, uint32_t b)
     const struct csr *R = t->R;
     uint64_t at[STRATA + 1] = {0}, base = R->start[t->first[b]];
     for (uint64_t e = base; e < R->start[t->first[b + 1]]; e++)
-        at[block_of(t, t->place[R->col[e]]) + 1]++;
+        at[t->mixed.block[R->col[e]] + 1]++;
     for (uint32_t i = 0; i < t->blocks; i++) {
         t->cell[b * t->blocks + i] = base + at[i];
         at[i + 1] += at[i];
     }
     for (uint32_t u = t->first[b]; u < t->first[b + 1]; u++)
         for (uint64_t e = R->start[u]; e < R->start[u + 1]; e++) {
-            uint32_t place = t->place[R->col[e]];
+            uint32_t place = t->mixed.place[R->col[e]];
             float c = bpr_confidence(R->val[e], t->mean);
-            t->entries[base + at[block_of(t, place)]++] =
+            t->entries[base + at[t->mixed.block[R->col[e]]]++] =
                 (struct entry){u, place, R->val[e] < 0 ? -c : c};
         }
 }
@@ -97,33 +87,13 @@ static void deal(void *ctx, size_t begin, size_t end, unsigned worker)
 
 /* ---- negatives ---- */
 
-/* Aliases of block b: what an item has less than the mean share is filled up by one of more. */
 static void make_alias(struct trainer *t, uint32_t b)
 {
     uint32_t begin = strata_begin(t->R->cols, t->blocks, b);
-    uint32_t n = strata_begin(t->R->cols, t->blocks, b + 1) - begin, small = 0, large = 0;
-    uint32_t *stack = t->stack + begin; /* the small from below, the large from above */
-    double sum = 0, *share = t->shares + begin;
-    struct alias *alias = t->alias + begin;
-    for (uint32_t i = 0; i < n; i++)
-        sum += share[i] = t->popularity[t->order[begin + i]];
-    for (uint32_t i = 0; i < n; i++) {
-        share[i] *= n / sum;
-        alias[i] = (struct alias){UINT32_MAX, i};
-        if (share[i] < 1)
-            stack[small++] = i;
-        else
-            stack[n - ++large] = i;
-    }
-    while (small > 0 && large > 0) {
-        uint32_t little = stack[--small], much = stack[n - large];
-        alias[little] = (struct alias){(uint32_t)(share[little] * 4294967295.0), much};
-        share[much] -= 1 - share[little];
-        if (share[much] < 1) {
-            large--;
-            stack[small++] = much;
-        }
-    }
+    uint32_t n = strata_begin(t->R->cols, t->blocks, b + 1) - begin;
+    for (uint32_t i = begin; i < begin + n; i++)
+        t->shares[i] = t->popularity[t->mixed.order[i]];
+    alias_make(t->shares + begin, n, t->alias + begin, t->stack + begin);
 }
 
 static void make_aliases(void *ctx, size_t begin, size_t end, unsigned worker)
@@ -147,24 +117,14 @@ static struct sample *sample_at(const struct cell *c, size_t i)
     return (struct sample *)(void *)(c->samples + i * c->t->sample_bytes);
 }
 
-static uint32_t draw_place(struct cell *c)
-{
-    uint64_t bits = rng_next(&c->rng);
-    uint32_t i = strata_below((uint32_t)bits, c->count);
-    if (c->t->alias) {
-        const struct alias *a = c->t->alias + c->begin + i;
-        i = (uint32_t)(bits >> 32) < a->keep ? i : a->other;
-    }
-    return i;
-}
-
 /* Items of the block that the user doesn't like; fewer than asked for where they are rare. */
 static uint32_t draw_unliked(struct cell *c, uint32_t user, uint32_t *negative)
 {
+    const struct alias *table = c->t->alias ? c->t->alias + c->begin : NULL;
     uint32_t n = 0;
     for (int tries = 0; tries < TRIES && n < c->t->set->hardest; tries++) {
-        uint32_t i = draw_place(c);
-        negative[n] = c->t->order[c->begin + i];
+        uint32_t i = alias_draw(table, c->count, rng_next(&c->rng));
+        negative[n] = c->t->mixed.order[c->begin + i];
         n += c->mark[i] != user + 1;
     }
     return n;
@@ -185,12 +145,12 @@ static void draw_user(struct cell *c, const struct entry *e, size_t n)
         if (e[i].weight < 0)
             continue;
         struct sample *s = sample_at(c, c->n);
-        *s = (struct sample){e[i].user, t->order[e[i].place], e[i].weight, 0};
+        *s = (struct sample){e[i].user, t->mixed.order[e[i].place], e[i].weight, 0};
         if (dislikes > 0 && rng_real(&c->rng) < (double)t->set->dislikes) {
             size_t which = rng_below(&c->rng, dislikes), j = 0;
             while (e[j].weight >= 0 || which-- > 0)
                 j++;
-            s->negative[s->negatives++] = t->order[e[j].place];
+            s->negative[s->negatives++] = t->mixed.order[e[j].place];
         } else {
             s->negatives = draw_unliked(c, e[i].user, s->negative);
         }
@@ -341,11 +301,12 @@ static enum pal_status trainer_init(struct trainer *t, unsigned workers, struct 
     t->blocks = strata_blocks(items, LEAST);
     t->sample_bytes = sample_bytes(t->set);
     uint64_t room = cut_users(t);
-    t->order = mem_alloc(items, sizeof *t->order);
-    t->place = mem_alloc(items, sizeof *t->place);
+    enum pal_status st = strata_order_init(&t->mixed, items, err);
+    if (st != PAL_OK)
+        return st;
     t->entries = mem_alloc(csr_entries(t->R), sizeof *t->entries);
     t->scratch = mem_zero(workers, sizeof *t->scratch);
-    if (!t->order || !t->place || !t->entries || !t->scratch)
+    if (!t->entries || !t->scratch)
         return pal_no_memory(err);
     for (unsigned w = 0; w < workers; w++) {
         t->scratch[w].mark = mem_alloc(items / t->blocks + 1, sizeof *t->scratch[w].mark);
@@ -372,8 +333,7 @@ static void trainer_done(struct trainer *t, unsigned workers)
         mem_free(t->scratch[w].samples);
     }
     mem_free(t->scratch);
-    mem_free(t->order);
-    mem_free(t->place);
+    strata_order_done(&t->mixed);
     mem_free(t->entries);
     mem_free(t->alias);
     mem_free(t->stack);
@@ -386,14 +346,15 @@ uint64_t bpr_train_bytes(const struct bpr_settings *set, uint64_t users, uint64_
 {
     uint64_t blocks = strata_blocks((uint32_t)items, LEAST);
     uint64_t samples = (entries / blocks + items + 1) * sample_bytes(set) + items / blocks * 4;
-    return entries * sizeof(struct entry) + items * (set->power > 0 ? 36 : 8) + threads * samples;
+    return entries * sizeof(struct entry) +
+           items * (STRATA_ORDER_BYTES + (set->power > 0 ? 28 : 0)) + threads * samples;
 }
 
 static void run_epoch(struct trainer *t, struct pool *pool)
 {
     struct rng rng;
     rng_init(&rng, t->set->seed, ((uint64_t)1 << 40) + t->epoch);
-    strata_mix(t->order, t->place, t->R->cols, &rng);
+    strata_mix(&t->mixed, t->R->cols, t->blocks, &rng);
     pool_for(pool, t->blocks, 1, deal, t);
     t->cell[t->blocks * t->blocks] = csr_entries(t->R);
     if (t->alias)

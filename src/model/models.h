@@ -11,6 +11,7 @@ extern const struct model_ops model_ease;
 extern const struct model_ops model_slim;
 extern const struct model_ops model_als;
 extern const struct model_ops model_bpr;
+extern const struct model_ops model_item2vec;
 extern const struct model_ops model_content;
 
 /* An empty model with a copy of the options (NULL = defaults); NULL when memory is out. */

@@ -1,6 +1,8 @@
 /* See strata.h. */
 #include "model/strata.h"
 
+#include "base/mem.h"
+
 struct diagonal {
     uint32_t blocks, shift;
     strata_fn *fn;
@@ -22,11 +24,29 @@ void strata_walk(struct pool *pool, uint32_t blocks, strata_fn *fn, void *ctx)
     }
 }
 
-void strata_mix(uint32_t *order, uint32_t *place, uint32_t n, struct rng *rng)
+enum pal_status strata_order_init(struct strata_order *o, uint32_t n, struct pal_error *err)
+{
+    o->order = mem_alloc(n, sizeof *o->order);
+    o->place = mem_alloc(n, sizeof *o->place);
+    o->block = mem_alloc(n, sizeof *o->block);
+    return o->order && o->place && o->block ? PAL_OK : pal_no_memory(err);
+}
+
+void strata_order_done(struct strata_order *o)
+{
+    mem_free(o->order);
+    mem_free(o->place);
+    mem_free(o->block);
+}
+
+void strata_mix(struct strata_order *o, uint32_t n, uint32_t blocks, struct rng *rng)
 {
     for (uint32_t i = 0; i < n; i++)
-        order[i] = i;
-    rng_shuffle(rng, order, n);
-    for (uint32_t i = 0; i < n; i++)
-        place[order[i]] = i;
+        o->order[i] = i;
+    rng_shuffle(rng, o->order, n);
+    for (uint32_t b = 0; b < blocks; b++)
+        for (uint32_t i = strata_begin(n, blocks, b); i < strata_begin(n, blocks, b + 1); i++) {
+            o->place[o->order[i]] = i;
+            o->block[o->order[i]] = (uint8_t)b;
+        }
 }

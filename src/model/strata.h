@@ -36,9 +36,19 @@ typedef void strata_fn(void *ctx, uint32_t rows, uint32_t cols, unsigned worker)
 /* All cells, diagonal by diagonal; fn may run for several cells of one diagonal at once. */
 void strata_walk(struct pool *pool, uint32_t blocks, strata_fn *fn, void *ctx);
 
-/* order (n) = the columns in a random order, by which blocks are cut anew; place (n) its reverse.
- * Columns that are in different blocks now meet in one some other time. */
-void strata_mix(uint32_t *order, uint32_t *place, uint32_t n, struct rng *rng);
+/* n things in a random order, by which blocks are cut: what was in different blocks meets in one
+ * some other time. All three (n), by the thing's number but for order. */
+struct strata_order {
+    uint32_t *order, *place; /* the thing at each place; its reverse */
+    uint8_t *block;          /* where each thing is */
+};
+
+MUST_USE enum pal_status strata_order_init(struct strata_order *o, uint32_t n,
+                                           struct pal_error *err);
+void strata_order_done(struct strata_order *o); /* an all-zero struct is fine */
+void strata_mix(struct strata_order *o, uint32_t n, uint32_t blocks, struct rng *rng);
+
+enum { STRATA_ORDER_BYTES = 9 }; /* of heap for each thing */
 
 /* A whole number in [0, bound) out of 32 random bits: some are likelier than others by one part in
  * 2^32 / bound, which is nothing here, and there is no division. */
