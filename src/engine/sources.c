@@ -57,9 +57,8 @@ static enum pal_status no_such_source(const char *option, const char *name, size
     struct str names = {0};
     for (size_t i = 0; model_at(i); i++)
         str_fmt(&names, "%s, ", model_at(i)->name);
-    enum pal_status st =
-        pal_fail(err, PAL_EUSAGE, "%s: there is no source '%.*s': use %sbandit or trending", option,
-                 (int)(len < 40 ? len : 40), name, str_text(&names));
+    enum pal_status st = pal_fail(err, PAL_EUSAGE, "%s: there is no source '%.*s': use %sor bandit",
+                                  option, (int)(len < 40 ? len : 40), name, str_text(&names));
     str_done(&names);
     return st;
 }

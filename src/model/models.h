@@ -6,6 +6,7 @@
 
 extern const struct model_ops model_random;
 extern const struct model_ops model_popular;
+extern const struct model_ops model_trending;
 extern const struct model_ops model_knn;
 extern const struct model_ops model_ease;
 extern const struct model_ops model_slim;

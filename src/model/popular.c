@@ -8,7 +8,7 @@
  *
  * so that the list follows the fashion. The plain count is the case h = ∞, written as 0. The
  * baseline that personal models must beat, and the list for whoever has no history. */
-#include "model/model.h"
+#include "model/popular.h"
 #include "model/models.h"
 #include "model/stored.h"
 #include "model/worth.h"
@@ -20,13 +20,6 @@
 
 struct popular_options {
     double half_life_days;
-};
-
-struct popular_model {
-    struct model model;
-    const float *score;   /* (items) own, or in the file */
-    float *own;           /* NULL when loaded */
-    struct scored *order; /* (items) the best first */
 };
 
 static const struct opt rows[] = {
@@ -42,7 +35,7 @@ static struct popular_model *self(const struct model *m)
 static uint64_t popular_memory(const void *options, uint64_t users, uint64_t items,
                                uint64_t entries)
 {
-    return items * (sizeof(float) + sizeof(double));
+    return items * (sizeof(float) + sizeof(double) + sizeof(struct scored));
 }
 
 static uint32_t newest(const struct interactions *x)
@@ -104,54 +97,56 @@ static enum pal_status put_in_order(struct model *m, struct pal_error *err)
     return PAL_OK;
 }
 
+enum pal_status popular_sums(const struct training *t, double half_life_days, const struct run *run,
+                             double *sum, struct pal_error *err)
+{
+    uint64_t entries = csr_entries(&t->by_user);
+    if (half_life_days > 0)
+        return sum_decayed(t, half_life_days * 86400, run, sum, err);
+    for (uint64_t i = 0; i < entries; i++)
+        sum[t->by_user.col[i]] += t->by_user.val[i];
+    return PAL_OK;
+}
+
+enum pal_status popular_take(struct model *m, const double *score, struct pal_error *err)
+{
+    uint32_t items = m->ids.count;
+    self(m)->score = self(m)->own = mem_aligned(items, sizeof *self(m)->own);
+    if (!self(m)->own)
+        return pal_no_memory(err);
+    for (uint32_t i = 0; i < items; i++)
+        self(m)->own[i] = (float)score[i];
+    return put_in_order(m, err);
+}
+
 static enum pal_status popular_fit(struct model *m, const struct training *t, const struct run *run,
                                    struct pal_error *err)
 {
     const struct popular_options *o = m->options;
-    enum pal_status st = PAL_OK;
-    uint32_t items = m->ids.count;
-    uint64_t entries = csr_entries(&t->by_user);
     if (o->half_life_days > 0 && !t->log->time_s)
         return pal_fail(err, PAL_EUNSUPPORTED,
                         "popular.half_life_days needs times, which these data lack: leave it 0");
-    double *sum = mem_zero(items, sizeof *sum);
-    float *score = mem_aligned(items, sizeof *score);
-    if (!sum || !score) {
-        st = pal_no_memory(err);
-        goto done;
-    }
-    if (o->half_life_days > 0)
-        st = sum_decayed(t, o->half_life_days * 86400, run, sum, err);
-    else
-        for (uint64_t i = 0; i < entries; i++)
-            sum[t->by_user.col[i]] += t->by_user.val[i];
-    if (st != PAL_OK)
-        goto done;
-    for (uint32_t i = 0; i < items; i++)
-        score[i] = (float)sum[i];
-    self(m)->score = self(m)->own = score;
-    score = NULL;
-    mem_free(sum); /* makes room for the order */
-    sum = NULL;
-    st = put_in_order(m, err);
-done:
+    double *sum = mem_zero(m->ids.count, sizeof *sum);
+    enum pal_status st =
+        sum ? popular_sums(t, o->half_life_days, run, sum, err) : pal_no_memory(err);
+    if (st == PAL_OK)
+        st = popular_take(m, sum, err);
     mem_free(sum);
-    mem_free(score);
     return st;
 }
 
-static enum pal_status popular_score(const struct model *m, const struct history *h, size_t n,
-                                     float *scores, struct arena *tmp, struct pal_error *err)
+enum pal_status popular_score(const struct model *m, const struct history *h, size_t n,
+                              float *scores, struct arena *tmp, struct pal_error *err)
 {
     for (size_t row = 0; row < n; row++)
         memcpy(scores + row * m->ids.count, self(m)->score, m->ids.count * sizeof *scores);
     return PAL_OK;
 }
 
-static enum pal_status popular_retrieve(const struct model *m, const struct history *h,
-                                        const uint8_t *skip, size_t k, struct arena *tmp,
-                                        struct scored *out, size_t *count, bool *done,
-                                        struct pal_error *err)
+enum pal_status popular_retrieve(const struct model *m, const struct history *h,
+                                 const uint8_t *skip, size_t k, struct arena *tmp,
+                                 struct scored *out, size_t *count, bool *done,
+                                 struct pal_error *err)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < m->ids.count && n < k; i++)
@@ -162,21 +157,19 @@ static enum pal_status popular_retrieve(const struct model *m, const struct hist
     return PAL_OK;
 }
 
-static enum pal_status popular_save(const struct model *m, struct tensors_out *out,
-                                    struct pal_error *err)
+enum pal_status popular_save(const struct model *m, struct tensors_out *out, struct pal_error *err)
 {
     return tensors_add(out, "popularity", TENSOR_F32, m->ids.count, 0, self(m)->score, err);
 }
 
-static enum pal_status popular_load(struct model *m, const struct tensors *file,
-                                    struct pal_error *err)
+enum pal_status popular_load(struct model *m, const struct tensors *file, struct pal_error *err)
 {
     enum pal_status st =
         stored_floats_get(file, "popularity", m->ids.count, 0, &self(m)->score, err);
     return st == PAL_OK ? put_in_order(m, err) : st;
 }
 
-static void popular_done(struct model *m)
+void popular_done(struct model *m)
 {
     mem_free(self(m)->own);
     mem_free(self(m)->order);
