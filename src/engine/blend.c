@@ -153,7 +153,7 @@ enum pal_status blend_all(struct ask *a, const struct forward *f, size_t count,
     return st;
 }
 
-const struct candidate *blend_find(const struct ask *a, uint32_t item)
+struct candidate *blend_find(const struct ask *a, uint32_t item)
 {
     uint32_t slot = a->slot ? *probe(a, item) : 0;
     return slot ? &a->candidate[slot - 1] : NULL;

@@ -1,6 +1,6 @@
 /* Until there are n: the rest of the candidates, what the bandit draws, what is popular, and in the
- * end the catalog from a random place on; first under the cap, then, if that leaves the list short,
- * without it. */
+ * end the catalog from a random place on; last what the user ignored. First under the cap, then, if
+ * that leaves the list short, without it. */
 #include "engine/pipeline_inside.h"
 
 /* Appends what is allowed of picks. */
@@ -55,6 +55,15 @@ static enum pal_status fill_once(struct ask *a, struct pal_error *err)
     return st;
 }
 
+/* The least ignored first. */
+static void put_rested(struct ask *a)
+{
+    ask_wake(a);
+    for (size_t i = a->rests; i-- > 0 && a->count < a->n;)
+        if (!is_taken(a, a->rest[i]))
+            list_put(a, a->rest[i], 0, "catalog", 1);
+}
+
 enum pal_status list_fill(struct ask *a, struct pal_error *err)
 {
     enum pal_status st = PAL_OK;
@@ -64,5 +73,7 @@ enum pal_status list_fill(struct ask *a, struct pal_error *err)
         a->used = NULL;
         st = fill_once(a, err);
     }
+    if (st == PAL_OK && a->count < a->n)
+        put_rested(a);
     return st;
 }

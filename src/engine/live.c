@@ -32,6 +32,8 @@ static const struct opt rows[] = {
      "a user's latest events that count"},
     {"profile_seen", OPT_INT, FIELD(profile_seen), "5000", 0, 1e6, OPT_LOG2, NULL,
      "items that a user is remembered to have seen"},
+    {"profile_ignored", OPT_INT, FIELD(profile_ignored), "256", SERVED_MOST, 1e5, OPT_LOG2, NULL,
+     "items that a user is remembered to have been shown and left"},
     {"drain_most", OPT_INT, FIELD(drain_most), "10000", 1, 1e6, OPT_LOG2, NULL,
      "records that the store takes in one transaction"},
     {"served", OPT_BOOL, FIELD(served), "true", 0, 0, OPT_LINEAR, NULL,
@@ -161,7 +163,11 @@ static enum pal_status read_store(struct live *l, uint64_t *position, struct pal
     struct event_types types;
     uint8_t number;
     const struct profile_limits limits = {
-        l->config.live.profile_bytes, l->config.live.profile_events, l->config.live.profile_seen};
+        l->config.live.profile_bytes,
+        l->config.live.profile_events,
+        l->config.live.profile_seen,
+        {(size_t)l->config.live.profile_ignored, l->config.engine.ignored_days * 86400e3},
+    };
     enum pal_status st = store_open(l->config.live.store, false, &l->store, err);
     if (st == PAL_OK)
         st = store_position(l->store, position, err);

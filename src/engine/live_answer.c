@@ -38,6 +38,12 @@ static enum pal_status load_events(void *ctx, const char *user_id, size_t most, 
     return st;
 }
 
+static enum pal_status load_lists(void *ctx, const char *user_id, profile_list_fn *fn, void *fn_ctx,
+                                  struct pal_error *err)
+{
+    return served_lists(ctx, user_id, fn, fn_ctx, err);
+}
+
 static void hold(void *ctx)
 {
     live_read_lock(ctx);
@@ -69,7 +75,9 @@ static enum pal_status lock_profile(struct asking *a, struct profile_view *view,
                                     struct pal_error *err)
 {
     struct live *l = a->l;
-    const struct profile_source source = {l, load_events, hold, release, item_number, event_worth};
+    const struct profile_source source = {
+        l,           load_events, l->config.live.served ? load_lists : NULL, hold, release,
+        item_number, event_worth};
     for (int i = 0; i < TRIES; i++) {
         bool ready;
         live_read_lock(l);
@@ -193,6 +201,9 @@ static enum pal_status begin(struct asking *a, struct live *l, const struct live
     in->history.now_s = (uint32_t)(a->now_ms / 1000);
     in->seen = view.seen;
     in->seen_count = view.seen_count;
+    in->ignored = view.ignored;
+    in->ignored_times = view.ignored_times;
+    in->ignored_count = view.ignored_count;
     in->n = q->n;
     in->model = q->model;
     in->explore = q->explore;

@@ -155,6 +155,11 @@ void served_note(struct live *l, const char *user_id, const struct live_answer *
 /* Lists of this user (NULL = of anybody) that the journal does not have yet are forgotten. */
 void served_forget(struct live *l, const char *user_id);
 
+/* The latest lists served to a user that the store has, newest first, as many as a profile makes
+ * use of. Some 20 µs for a list of ten. */
+MUST_USE enum pal_status served_lists(struct live *l, const char *user_id, profile_list_fn *fn,
+                                      void *fn_ctx, struct pal_error *err);
+
 /* Hands the lists to the journal, unless an erasure is on its way (a little later then); wait:
  * until they are durable (or lost). */
 void served_flush(struct live *l, bool wait);

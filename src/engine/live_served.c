@@ -5,11 +5,12 @@
 #include "base/mem.h"
 #include "data/served.h"
 
-#include <math.h>
+#include <jansson.h>
 #include <string.h>
 
 enum {
     QUEUE_MOST = 16 << 20, /* bytes that wait for the journal; what is more is lost, and counted */
+    LISTS_LOADED = 16,
 };
 
 /* ---- The queue ---- */
@@ -159,8 +160,9 @@ void served_compare(struct live *l, const char *user_id, const uint32_t *items, 
 {
     uint32_t ignored[SERVED_MOST];
     struct pal_error err;
-    float weight = -(float)l->config.bandit.ignored;
-    size_t count = profiles_serve(l->profiles, user_id, items, n, ignored);
+    float amount = 0;
+    size_t count = profiles_serve(l->profiles, user_id, items, n, now_ms, ignored, &amount);
+    float weight = -(float)l->config.bandit.ignored * amount;
     for (size_t i = 0; i < count && weight < 0; i++)
         if (bandit_count(l->bandit, ignored[i], weight, true, now_ms, &err) == PAL_OK)
             ignored_add(l, ignored[i], -weight, now_ms);
@@ -184,4 +186,36 @@ void served_note(struct live *l, const char *user_id, const struct live_answer *
                                         .time_ms = now_ms}};
     if (!item || !enqueue(&l->served, &r, item, a->count))
         atomic_fetch_add(&l->served.lost, 1);
+}
+
+/* ---- Out of the store again ---- */
+
+struct telling {
+    profile_list_fn *fn;
+    void *ctx;
+};
+
+/* A store_served_fn. What is no list of items is passed over. */
+static enum pal_status tell_list(void *ctx, const struct served_row *x, struct pal_error *err)
+{
+    const struct telling *t = ctx;
+    const char *id[SERVED_MOST];
+    size_t n = 0, i;
+    json_t *list = json_loads(x->list ? x->list : "", 0, NULL), *item;
+    json_array_foreach(list, i, item)
+    {
+        const char *text = json_string_value(json_object_get(item, "item_id"));
+        if (text && n < SERVED_MOST)
+            id[n++] = text;
+    }
+    enum pal_status st = t->fn(t->ctx, x->time_ms, id, n, err);
+    json_decref(list);
+    return st;
+}
+
+enum pal_status served_lists(struct live *l, const char *user_id, profile_list_fn *fn, void *fn_ctx,
+                             struct pal_error *err)
+{
+    struct telling t = {fn, fn_ctx};
+    return store_served(l->store, user_id, LISTS_LOADED, tell_list, &t, err);
 }

@@ -42,8 +42,12 @@ enum pal_status pipeline_run(const struct pipeline_input *in, struct arena *tmp,
     double diversity = set_or(in->diversity, in->model ? 0 : in->options->diversity);
     double chance = in->model ? 0 : set_or(in->explore, in->options->explore);
     enum pal_status st = ask_open(&a, in, true, tmp, err);
+    if (st == PAL_OK && !in->model)
+        st = ask_rest(&a, err);
     if (st == PAL_OK)
         st = gather(&a, err);
+    if (st == PAL_OK && !in->model)
+        blend_discount(&a);
     if (st == PAL_OK)
         st = list_diversify(&a, diversity, err);
     if (st == PAL_OK)

@@ -33,6 +33,8 @@ struct pipeline_options {
     int64_t category_cap;  /* of n items, how many may share a category as long as there are
                               others; 0 = no cap */
     bool again;            /* recommend what was seen already, too */
+    double ignored;        /* what is left of an item's sum each time its user ignored it */
+    double ignored_days;   /* half-life of that; 0 = for good */
 };
 extern const struct opt_table pipeline_option_table; /* engine.sources=… */
 
@@ -73,6 +75,9 @@ struct pipeline_input {
     size_t seen_count;
     const uint32_t *exclude; /* (exclude_count) */
     size_t exclude_count;
+    const uint32_t *ignored;    /* (ignored_count) what was shown to the user and left, */
+    const float *ignored_times; /* (ignored_count) how often. Not looked at with `model` */
+    size_t ignored_count;
     struct filter *filter; /* parsed, not yet bound; NULL = none */
 
     size_t n;          /* 1 to PIPELINE_N_MOST */

@@ -179,6 +179,7 @@ enum pal_status ask_skip(struct ask *a, const struct source *s, uint8_t **out,
         if (a->unseen)
             skip_all(a, s, in->seen, in->seen_count, skip);
         skip_all(a, s, in->exclude, in->exclude_count, skip);
+        skip_all(a, s, a->rest, a->rests, skip);
     } else {
         for (uint32_t i = 0; i < n; i++) {
             uint32_t item = source_item(s, i);

@@ -39,8 +39,11 @@ struct ask {
     bool liked;      /* the history has something with a positive weight that counts */
     bool unseen;     /* what was seen is taken */
     uint64_t *taken; /* a bit per item that must not come (any more); those past the end are set */
-    bool filtered;   /* what the filter leaves out is in taken */
-    double share;    /* about how much of the catalog the filter leaves, at least */
+    uint32_t *rest;  /* (rests) what the user ignored and others stand in for: taken until nothing
+                        else is left, the least ignored last */
+    size_t rests;
+    bool filtered; /* what the filter leaves out is in taken */
+    double share;  /* about how much of the catalog the filter leaves, at least */
 
     struct candidate *candidate; /* (candidates) */
     size_t candidates, candidate_cap;
@@ -114,6 +117,17 @@ float ask_worth(const struct ask *a, uint32_t item);
 
 MUST_USE enum pal_status ask_no_model(const struct ask *a, struct pal_error *err);
 
+/* ---- What the user ignored: discount.c ---- */
+
+/* Takes what was ignored most, as long as enough is left besides. */
+MUST_USE enum pal_status ask_rest(struct ask *a, struct pal_error *err);
+
+/* What rests may come again. */
+void ask_wake(struct ask *a);
+
+/* Lowers the candidates that were ignored. */
+void blend_discount(struct ask *a);
+
 /* ---- The stages ---- */
 
 /* Which sources: the one that was asked for, or those of the options. */
@@ -135,7 +149,7 @@ MUST_USE enum pal_status blend_all(struct ask *a, const struct forward *f, size_
                                    struct pal_error *err);
 
 /* What was put forward of this item, or NULL. */
-const struct candidate *blend_find(const struct ask *a, uint32_t item);
+struct candidate *blend_find(const struct ask *a, uint32_t item);
 
 /* The places of the best `most` candidates, best first. */
 MUST_USE enum pal_status blend_order(const struct ask *a, size_t most, uint32_t **out,

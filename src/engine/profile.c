@@ -3,24 +3,32 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <string.h>
+
+/* An item that was ignored so often is hardly shown any more; more would only take longer to fade.
+ * Someone who asks again at once has seen a little of the list; the rest halves with each LOOK_MS
+ * that they take. */
+static const float TIMES_MOST = 8, TIMES_LEAST = 0.01f;
+static const double AT_ONCE = 0.05, LOOK_MS = 20000;
 
 void profile_done(struct profile *p)
 {
     mem_free(p->event);
     mem_free(p->seen);
     mem_free(p->folded);
-    mem_free(p->served);
+    mem_free(p->shown);
     memset(p, 0, sizeof *p);
 }
 
-/* Makes room for one more; by half as much again, since most profiles stop growing. */
+/* Makes room for `need`; by half as much again, since most profiles stop growing. */
 static int grow(void *block_pointer, size_t *cap, size_t need, size_t size)
 {
     void **block = block_pointer;
     if (need <= *cap)
         return 0;
     size_t want = *cap + *cap / 2 + 4;
+    want = want < need ? need : want;
     void *bigger = mem_resize(*block, want, size);
     if (!bigger)
         return -1;
@@ -169,36 +177,126 @@ enum pal_status profile_read(struct profile *p, size_t most, struct arena *tmp,
     return PAL_OK;
 }
 
-void profile_act(struct profile *p, uint32_t item)
+/* ---- What was shown ---- */
+
+static double age_ms(const struct shown *x, int64_t now_ms)
 {
-    for (size_t i = 0; i < p->served_count; i++)
-        if (p->served[i] == item)
-            p->acted[i / 64] |= UINT64_C(1) << i % 64;
+    int64_t then = (int64_t)x->time_s * 1000;
+    return now_ms > then ? (double)(now_ms - then) : 0;
 }
 
-size_t profile_serve(struct profile *p, const uint32_t *items, size_t n, uint32_t *ignored)
+/* How often it was ignored, as of now. */
+static float faded(const struct shown *x, int64_t now_ms, const struct ignoring *how)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < p->served_count; i++)
-        if (!(p->acted[i / 64] >> i % 64 & 1))
-            ignored[count++] = p->served[i];
-    n = n < SERVED_MOST ? n : SERVED_MOST;
-    if (n > p->served_count) {
-        uint32_t *room = mem_resize(p->served, n, sizeof *room);
-        if (!room)
-            n = p->served_count; /* the rest of the list is then never counted as ignored */
-        else
-            p->served = room;
+    if (!(x->times > 0) || how->half_life_ms <= 0)
+        return x->times;
+    return x->times * exp2f(-(float)(age_ms(x, now_ms) / how->half_life_ms));
+}
+
+static uint32_t in_seconds(int64_t time_ms)
+{
+    return time_ms < 0 ? 0 : time_ms / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(time_ms / 1000);
+}
+
+/* How far the last list was looked at by now, and passed over: see profile_serve. */
+static float passed_over(const struct profile *p, int64_t now_ms)
+{
+    double ms = now_ms > p->shown_ms ? (double)now_ms - (double)p->shown_ms : 0;
+    double acted = p->last_whole ? 1 - (double)p->last / p->last_whole : 0;
+    return (float)(1 - (1 - AT_ONCE) * exp2(-ms / LOOK_MS) * (1 - acted));
+}
+
+static struct shown remove_shown(struct profile *p, size_t at)
+{
+    struct shown x = p->shown[at];
+    p->shown_count--;
+    memmove(p->shown + at, p->shown + at + 1, (p->shown_count - at) * sizeof x);
+    return x;
+}
+
+static size_t find_shown(const struct profile *p, uint32_t item)
+{
+    size_t at = 0;
+    while (at < p->shown_count && p->shown[at].item != item)
+        at++;
+    return at;
+}
+
+void profile_act(struct profile *p, uint32_t item)
+{
+    size_t at = find_shown(p, item);
+    if (at == p->shown_count)
+        return;
+    if (at >= p->shown_count - p->last)
+        p->last--;
+    remove_shown(p, at);
+}
+
+/* The last list was ignored. */
+static size_t count_last(struct profile *p, int64_t now_ms, const struct ignoring *how,
+                         uint32_t *ignored, float amount)
+{
+    size_t count = p->last;
+    for (size_t i = 0; i < count; i++) {
+        struct shown *x = &p->shown[p->shown_count - count + i];
+        float times = faded(x, now_ms, how) + amount;
+        x->times = times < TIMES_MOST ? times : TIMES_MOST;
+        x->time_s = in_seconds(now_ms);
+        ignored[i] = x->item;
     }
-    if (n)
-        memcpy(p->served, items, n * sizeof *items);
-    p->served_count = (uint8_t)n;
-    p->acted[0] = p->acted[1] = 0;
+    p->last = p->last_whole = 0;
     return count;
+}
+
+size_t profile_serve(struct profile *p, const uint32_t *items, size_t n, int64_t now_ms,
+                     const struct ignoring *how, uint32_t *ignored, float *amount)
+{
+    *amount = passed_over(p, now_ms);
+    size_t count = count_last(p, now_ms, how, ignored, *amount);
+    n = n < SERVED_MOST ? n : SERVED_MOST;
+    if (grow(&p->shown, &p->shown_cap, p->shown_count + n, sizeof *p->shown))
+        n = 0; /* this list is then never counted as ignored */
+    for (size_t i = 0; i < n; i++) {
+        size_t at = find_shown(p, items[i]);
+        struct shown x = {.item = items[i], .time_s = in_seconds(now_ms)};
+        if (at < p->shown_count)
+            x = remove_shown(p, at);
+        p->shown[p->shown_count++] = x;
+    }
+    if (p->shown_count > how->most) {
+        size_t drop = p->shown_count - how->most;
+        p->shown_count = how->most;
+        memmove(p->shown, p->shown + drop, how->most * sizeof *p->shown);
+    }
+    p->last = p->last_whole = (uint8_t)n;
+    p->shown_ms = now_ms;
+    return count;
+}
+
+enum pal_status profile_ignored(const struct profile *p, int64_t now_ms, const struct ignoring *how,
+                                struct arena *tmp, const uint32_t **item, const float **times,
+                                size_t *count, struct pal_error *err)
+{
+    size_t n = p->shown_count, kept = 0;
+    uint32_t *items = arena_alloc(tmp, n, sizeof *items);
+    float *often = arena_alloc(tmp, n, sizeof *often), amount = passed_over(p, now_ms);
+    if (!items || !often)
+        return pal_no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        const struct shown *x = &p->shown[i];
+        float t = faded(x, now_ms, how) + (i + p->last >= n ? amount : 0);
+        items[kept] = x->item;
+        often[kept] = t < TIMES_MOST ? t : TIMES_MOST;
+        kept += t > TIMES_LEAST;
+    }
+    *item = items;
+    *times = often;
+    *count = kept;
+    return PAL_OK;
 }
 
 size_t profile_bytes(const struct profile *p)
 {
     return p->cap * sizeof *p->event + p->seen_cap * sizeof *p->seen +
-           2 * p->folded_cap * sizeof *p->folded + p->served_count * sizeof *p->served;
+           2 * p->folded_cap * sizeof *p->folded + p->shown_cap * sizeof *p->shown;
 }

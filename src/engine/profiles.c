@@ -310,6 +310,9 @@ enum pal_status profiles_read(struct profiles *p, const char *user_id, int64_t n
         s->hits++;
         st = profile_read(&u->profile, (size_t)p->limits.events, tmp, &out->history, &out->seen,
                           &out->seen_count, err);
+        if (st == PAL_OK)
+            st = profile_ignored(&u->profile, now_ms, &p->limits.ignoring, tmp, &out->ignored,
+                                 &out->ignored_times, &out->ignored_count, err);
         profiles_touch(p, s, u);
     } else {
         s->misses++;
@@ -319,14 +322,14 @@ enum pal_status profiles_read(struct profiles *p, const char *user_id, int64_t n
 }
 
 size_t profiles_serve(struct profiles *p, const char *user_id, const uint32_t *items, size_t n,
-                      uint32_t *ignored)
+                      int64_t now_ms, uint32_t *ignored, float *amount)
 {
     uint64_t hash;
     struct shard *s = profiles_lock(p, user_id, &hash);
     struct user *u = profiles_find(s, hash, user_id);
     size_t count = 0;
     if (u && (u->state == LOADED || u->state == PARTIAL)) {
-        count = profile_serve(&u->profile, items, n, ignored);
+        count = profile_serve(&u->profile, items, n, now_ms, &p->limits.ignoring, ignored, amount);
         profiles_touch(p, s, u);
     }
     pthread_mutex_unlock(&s->lock);

@@ -6,7 +6,8 @@
  * while a profile is being loaded new events are kept with it; the drain says before each
  * transaction up to which number it reaches, and afterwards that it is done. If any event of the
  * user lies in between, it can't be told whether what was read has it: it is read once more, with
- * the drain held for that moment.
+ * the drain held for that moment. What was shown and ignored comes from the lists that the store
+ * keeps; those not drained yet are missed.
  *
  * Any thread may call anything, but events, erasures and clearing come from one at a time, in
  * order, and so do the drain's calls. */
@@ -22,6 +23,7 @@ struct profile_limits {
     int64_t bytes;  /* of cached profiles in all */
     int64_t events; /* of a user's latest events that count */
     int64_t seen;   /* items remembered as seen, of a user */
+    struct ignoring ignoring;
 };
 
 /* position: up to where the store has everything. */
@@ -51,6 +53,9 @@ struct profile_view { /* lives in the arena it was read into */
     struct history history;
     const uint32_t *seen; /* (seen_count) */
     size_t seen_count;
+    const uint32_t *ignored;    /* (ignored_count) what was shown and left */
+    const float *ignored_times; /* (ignored_count) how often, as of now */
+    size_t ignored_count;
 };
 
 /* *ready false: profiles_load it, then ask again. */
@@ -58,12 +63,20 @@ MUST_USE enum pal_status profiles_read(struct profiles *p, const char *user_id, 
                                        struct arena *tmp, struct profile_view *out, bool *ready,
                                        struct pal_error *err);
 
+/* A list that was shown to a user, as ids. */
+typedef enum pal_status profile_list_fn(void *ctx, int64_t time_ms, const char *const *ids,
+                                        size_t count, struct pal_error *err);
+
 /* Where profiles are loaded from. */
 struct profile_source {
     void *ctx;
     /* As store_user_events, newest first. */
     enum pal_status (*load)(void *ctx, const char *user_id, size_t most, store_event_fn *fn,
                             void *fn_ctx, struct pal_error *err);
+    /* The lists shown to a user, newest first; NULL: none are kept. What fails here costs only the
+       memory of what was ignored. */
+    enum pal_status (*lists)(void *ctx, const char *user_id, profile_list_fn *fn, void *fn_ctx,
+                             struct pal_error *err);
     /* Holds item numbers still and the writer's clearing off, until release. */
     void (*hold)(void *ctx);
     void (*release)(void *ctx);
@@ -78,7 +91,7 @@ MUST_USE enum pal_status profiles_load(struct profiles *p, const char *user_id, 
 
 /* See profile_serve; nothing for a profile that has gone meanwhile. */
 size_t profiles_serve(struct profiles *p, const char *user_id, const uint32_t *items, size_t n,
-                      uint32_t *ignored);
+                      int64_t now_ms, uint32_t *ignored, float *amount);
 
 struct profiles_status {
     uint64_t cached, bytes; /* loaded ones */

@@ -46,6 +46,16 @@ struct read {
         struct profile_event event;
     } * row;
     size_t count, cap;
+    struct read_list {
+        int64_t time_ms;
+        size_t first, count; /* in shown */
+    } * list;                /* (lists) newest first */
+    size_t lists, list_cap;
+    struct read_shown {
+        size_t id;       /* in ids */
+        uint32_t number; /* INTERN_NONE if there is no such item */
+    } * shown;
+    size_t shown_count, shown_cap;
     uint64_t before; /* up to where the store had everything when reading began */
 };
 
@@ -66,6 +76,48 @@ static enum pal_status take_row(void *ctx, const struct stored_event *e, struct 
     return PAL_OK;
 }
 
+/* A profile_list_fn. */
+static enum pal_status take_list(void *ctx, int64_t time_ms, const char *const *ids, size_t count,
+                                 struct pal_error *err)
+{
+    struct read *r = ctx;
+    count = count < SERVED_MOST ? count : SERVED_MOST;
+    if (mem_grow(&r->list, &r->list_cap, r->lists + 1, sizeof *r->list) ||
+        mem_grow(&r->shown, &r->shown_cap, r->shown_count + count, sizeof *r->shown))
+        return pal_no_memory(err);
+    r->list[r->lists++] = (struct read_list){time_ms, r->shown_count, count};
+    for (size_t i = 0; i < count; i++) {
+        r->shown[r->shown_count++] = (struct read_shown){r->ids.len, INTERN_NONE};
+        str_add(&r->ids, ids[i], strlen(ids[i]) + 1);
+    }
+    return str_ok(&r->ids) ? PAL_OK : pal_no_memory(err);
+}
+
+/* The lists and what was done meanwhile, once more: out has the events already. */
+static void show_again(const struct profiles *p, const struct read *r, struct profile *out)
+{
+    uint32_t number[SERVED_MOST], ignored[SERVED_MOST];
+    size_t at = 0;
+    float amount;
+    if (!r->lists)
+        return;
+    while (at < out->count && out->event[at].time_ms < r->list[r->lists - 1].time_ms)
+        at++;
+    for (size_t i = r->lists; i-- > 0;) {
+        const struct read_list *list = &r->list[i];
+        size_t n = 0;
+        for (; at < out->count && out->event[at].time_ms < list->time_ms; at++)
+            profile_act(out, out->event[at].item);
+        for (size_t j = 0; j < list->count; j++) {
+            number[n] = r->shown[list->first + j].number;
+            n += number[n] != INTERN_NONE;
+        }
+        profile_serve(out, number, n, list->time_ms, &p->limits.ignoring, ignored, &amount);
+    }
+    for (; at < out->count; at++)
+        profile_act(out, out->event[at].item);
+}
+
 /* Whether it can be told for everything that is in memory of u whether the store had it when it was
  * read: nothing may lie between the last transaction that was done before and the last that had
  * begun after. */
@@ -79,7 +131,8 @@ static bool is_exact(const struct user *u, uint64_t cleared, uint64_t before, ui
     return true;
 }
 
-/* *out = what the store said and then what u has that it did not. */
+/* *out = what the store said (rows of it: all or, if that is gone, none) and then what u has that
+ * it did not. */
 static enum pal_status merge(const struct profiles *p, const struct user *u, const struct read *r,
                              size_t rows, struct profile *out, struct pal_error *err)
 {
@@ -103,6 +156,8 @@ static enum pal_status merge(const struct profiles *p, const struct user *u, con
         if (st == PAL_OK && e.marks)
             st = profile_see(out, e.item, seen, err);
     }
+    if (rows == r->count)
+        show_again(p, r, out);
     return st;
 }
 
@@ -115,6 +170,8 @@ static enum pal_status resolve(struct read *r, struct pal_error *err)
     uint32_t *slot = mem_zero(size, sizeof *slot); /* number + 1 */
     if (!slot)
         return pal_no_memory(err);
+    for (size_t i = 0; i < r->shown_count; i++)
+        r->shown[i].number = r->source->item(r->source->ctx, r->ids.text + r->shown[i].id);
     for (size_t i = 0; i < r->count; i++) {
         struct profile_event *e = &r->row[i].event;
         e->item = r->source->item(r->source->ctx, r->ids.text + r->row[i].id);
@@ -174,6 +231,15 @@ static void settle_partial(struct profiles *p, struct shard *s, struct user *u, 
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Want of memory alone is in the way. */
+static enum pal_status load_lists(const struct user *u, struct read *r, struct pal_error *err)
+{
+    const struct profile_source *source = r->source;
+    enum pal_status st =
+        source->lists ? source->lists(source->ctx, u->id, take_list, r, err) : PAL_OK;
+    return st == PAL_ENOMEM ? st : PAL_OK;
+}
+
 /* Reads and installs, once or, if the drain came across, once more with the drain held. */
 static enum pal_status load(struct profiles *p, struct shard *s, struct user *u,
                             const struct profile_source *source, struct pal_error *err)
@@ -184,9 +250,11 @@ static enum pal_status load(struct profiles *p, struct shard *s, struct user *u,
     enum pal_status st = PAL_OK;
     while (st == PAL_OK && !exact) {
         r.before = atomic_load(&p->done);
-        r.count = 0;
+        r.count = r.lists = r.shown_count = 0;
         str_clear(&r.ids);
         st = source->load(source->ctx, u->id, most, take_row, &r, err);
+        if (st == PAL_OK)
+            st = load_lists(u, &r, err);
         if (st == PAL_OK)
             st = install(p, s, u, &r, &exact, err);
         if (st == PAL_OK && !exact) {
@@ -199,6 +267,8 @@ static enum pal_status load(struct profiles *p, struct shard *s, struct user *u,
     }
     if (held)
         release_drain(p);
+    mem_free(r.list);
+    mem_free(r.shown);
     mem_free(r.row);
     str_done(&r.ids);
     return st;

@@ -20,6 +20,10 @@ static const struct opt rows[] = {
      OPT_LINEAR, NULL, "items of a list that may share a category; 0 = no cap"},
     {"again", OPT_BOOL, offsetof(struct pipeline_options, again), "no", 0, 0, OPT_LINEAR, NULL,
      "recommend what was seen already, too"},
+    {"ignored", OPT_REAL, offsetof(struct pipeline_options, ignored), "0.5", 0, 1, OPT_LINEAR, NULL,
+     "what is left of an item's score each time its user was shown it and left it; 1 = all"},
+    {"ignored_days", OPT_REAL, offsetof(struct pipeline_options, ignored_days), "30", 0, 1e5,
+     OPT_LINEAR, NULL, "half-life of that; 0 = for good"},
 };
 
 const struct opt_table pipeline_option_table = {rows, sizeof rows / sizeof rows[0]};

@@ -412,10 +412,58 @@ static void what_is_ignored_sinks(void **state)
         arena_reset(&w->tmp);
     }
     for (int i = 0; i < 100; i++) {
-        struct live_answer a = world_ask(w, "new", 1);
+        char user[16];
+        snprintf(user, sizeof user, "new%d", i);
+        struct live_answer a = world_ask(w, user, 1);
         first += strcmp(a.items[0].row.item_id, "item-1") == 0;
     }
     assert_true(first > 60);
+}
+
+/* Of 40 items the ten best are shown and ignored; with the clock a day further the next list has
+ * none of them, and so after a restart. */
+static void what_a_user_ignored_rests(void **state)
+{
+    enum { LIST = 10 };
+    static const int64_t day_ms = 86400000;
+    struct world *w = *state;
+    char shown[LIST][32];
+    int64_t now_ms = 1750000000000;
+    struct live_request q = request_for("ann", LIST);
+    struct live_answer a;
+    struct pal_error err;
+    q.explore = 0;
+    w->config.seed = 1;
+    w->config.engine.newcomers = "popular:40";
+    world_open(w);
+    live_set_clock(w->l, now_ms);
+    world_items(w, 40);
+    for (int i = 0; i < 40; i++) {
+        char item[32];
+        snprintf(item, sizeof item, "item-%d", i);
+        for (int j = 0; j < 40 - i; j++)
+            world_event(w, "others", item, "view");
+    }
+    live_keep(w->l);
+    assert_ok(live_recommend(w->l, &q, &w->tmp, &a, &err), &err);
+    assert_int_equal(a.count, LIST);
+    assert_string_equal(a.items[0].row.item_id, "item-0");
+    for (size_t i = 0; i < LIST; i++)
+        snprintf(shown[i], sizeof shown[i], "%s", a.items[i].row.item_id);
+    world_drain(w);
+    for (int times = 0; times < 2; times++) {
+        live_set_clock(w->l, now_ms + day_ms);
+        q.user_id = times ? "ann" : "bob"; /* bob has ignored nothing */
+        assert_ok(live_recommend(w->l, &q, &w->tmp, &a, &err), &err);
+        assert_int_equal(a.count, LIST);
+        for (size_t i = 0; i < LIST; i++)
+            assert_int_equal(answer_has(&a, shown[i]), !times);
+        world_close(w, 10000);
+        world_open(w);
+        pthread_join(w->l->counter, NULL);
+        w->l->counting = false;
+        live_keep(w->l);
+    }
 }
 
 static void what_was_ignored_is_remembered(void **state)
@@ -423,13 +471,13 @@ static void what_was_ignored_is_remembered(void **state)
     struct world *w = *state;
     struct pal_error err;
     double alpha, beta, before;
-    w->config.bandit.ignored = 0.5;
+    w->config.bandit.ignored = 1;
     w->config.bandit.half_life_days = 0;
     w->config.engine.sources = w->config.engine.newcomers = "popular:50";
     world_open(w);
     world_items(w, 3);
     world_event(w, "ann", "item-1", "view");
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 41; i++)
         world_ask(w, "ann", 3);
     bandit_posterior(w->l->bandit, 2, live_now_ms(w->l), &alpha, &before);
     world_drain(w);
@@ -442,7 +490,7 @@ static void what_was_ignored_is_remembered(void **state)
         } while (beta + 0.01 < before);
         assert_true(beta < before + 0.01);
     }
-    assert_true(before > w->config.bandit.prior_beta + 1.99); /* four lists of five */
+    assert_true(before > w->config.bandit.prior_beta + 1.99); /* 40 lists, a 20th each */
     struct record clear = {.kind = RECORD_CLEAR};
     assert_ok(live_write_wait(w->l, &clear, 1, &err), &err);
     world_items(w, 3);
@@ -473,6 +521,7 @@ int main(void)
         TEST(what_is_served_is_kept),
         TEST(what_waits_is_forgotten_with_its_user),
         TEST(what_is_ignored_sinks),
+        TEST(what_a_user_ignored_rests),
         TEST(what_was_ignored_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,15 @@ static void lists_are_allowed_and_full(void **state)
         w->in.n = 1 + rng_below(&w->rng, 2 * WORLD);
         w->in.explain = seed % 2;
         random_request(w, &q, seed % 3 == 0);
+        uint32_t ignored[20];
+        float times[20];
+        for (size_t i = 0; i < 20; i++) {
+            ignored[i] = (uint32_t)rng_below(&w->rng, WORLD + 5);
+            times[i] = (float)(rng_real(&w->rng) * 3);
+        }
+        w->in.ignored = ignored;
+        w->in.ignored_times = times;
+        w->in.ignored_count = rng_below(&w->rng, 21);
         world_run(w);
         size_t want = count_allowed(w, &q);
         assert_int_equal(w->count, want < w->in.n ? want : w->in.n);
@@ -399,6 +408,67 @@ static void caps_hold_while_there_are_others(void **state)
     }
 }
 
+/* ---- What was ignored ---- */
+
+struct expected {
+    uint32_t item;
+    double sum;
+};
+
+static int by_sum(const void *a, const void *b)
+{
+    const struct expected *x = a, *y = b;
+    return x->sum > y->sum ? -1 : x->sum < y->sum;
+}
+
+/* One source. Items that were ignored half a time or more rest, a quarter of all at most, the most
+ * ignored; they come last, the least ignored first. Of the others the one at place i has the sum
+ * 1 / (60 + i) times what ignoring leaves. */
+static void what_was_ignored_sinks_or_rests(void **state)
+{
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        enum { ITEMS = 80, IGNORED = 30 };
+        struct world *w = world_new(ITEMS, seed);
+        struct expected all[ITEMS];
+        uint32_t ignored[IGNORED], order[ITEMS];
+        float times[IGNORED];
+        for (uint32_t i = 0; i < ITEMS; i++)
+            order[i] = i;
+        rng_shuffle(&w->rng, order, ITEMS);
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            w->bandit.count[order[i]] = (float)(1000 - i);
+            all[i] = (struct expected){order[i], 1};
+        }
+        w->options.newcomers = "popular:100";
+        w->options.ignored = 0.7;
+        size_t heavy = seed % 2 ? 5 : IGNORED; /* in the second case they are too many */
+        for (uint32_t i = 0; i < IGNORED; i++) {
+            float share = (float)(i + 1) / IGNORED;
+            times[i] = i < heavy ? 0.5f + share : 0.49f * share;
+            ignored[i] = order[i * 7 % ITEMS];
+            bool rests = i < heavy && (heavy <= ITEMS / 4 || i >= heavy - ITEMS / 4);
+            all[i * 7 % ITEMS].sum = rests ? -(double)times[i] : pow(0.7, (double)times[i]);
+        }
+        for (uint32_t i = 0, rank = 1; i < ITEMS; i++)
+            if (all[i].sum > 0)
+                all[i].sum /= 60 + rank++;
+        qsort(all, ITEMS, sizeof *all, by_sum);
+        w->in.ignored = ignored;
+        w->in.ignored_times = times;
+        w->in.ignored_count = IGNORED;
+        w->in.n = ITEMS;
+        world_run(w);
+        assert_int_equal(w->count, ITEMS);
+        for (size_t i = 0; i < ITEMS; i++)
+            assert_int_equal(w->out[i].item, all[i].item);
+        w->in.model = "popular"; /* what is asked for by name is as it is */
+        world_run(w);
+        for (size_t i = 0; i < ITEMS; i++)
+            assert_int_equal(w->out[i].item, order[i]);
+        world_free(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +478,7 @@ int main(void)
         cmocka_unit_test(a_loose_filter_leaves_the_best),
         cmocka_unit_test(one_source_may_be_no_model),
         cmocka_unit_test(the_blend_is_reciprocal_rank),
+        cmocka_unit_test(what_was_ignored_sinks_or_rests),
         cmocka_unit_test(diversity_is_maximal_marginal_relevance),
         cmocka_unit_test(caps_hold_while_there_are_others),
     };

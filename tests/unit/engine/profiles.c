@@ -11,7 +11,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { USERS = 6, EVENTS = 40000, ERASE_EVERY = 150, LONG = EVENTS + 1 };
+enum { USERS = 6, EVENTS = 40000, ERASE_EVERY = 150, LONG = EVENTS + 1, IGNORED_MOST = 120 };
 
 struct happened {
     uint64_t seq;
@@ -95,7 +95,7 @@ static void fake_worth(void *ctx, const struct event *e, struct profile_event *o
 
 static struct profile_source source_of(struct fake *f)
 {
-    return (struct profile_source){f, fake_load, no_lock, no_lock, fake_item, fake_worth};
+    return (struct profile_source){f, fake_load, NULL, no_lock, no_lock, fake_item, fake_worth};
 }
 
 static void fake_init(struct fake *f)
@@ -115,7 +115,7 @@ static struct profiles *new_profiles(int64_t bytes, int64_t events)
 {
     struct profiles *p = NULL;
     struct pal_error err;
-    const struct profile_limits limits = {bytes, events, LONG};
+    const struct profile_limits limits = {bytes, events, LONG, {IGNORED_MOST, 10 * 86400e3}};
     assert_ok(profiles_new(&limits, 0, &p, &err), &err);
     return p;
 }
@@ -454,26 +454,93 @@ static void the_latest_events_count(void **state)
     fake_done(&f);
 }
 
+/* ---- What was shown ---- */
+
+static const int64_t DAY_MS = 86400000;
+
+/* How often the user ignored the item, as a request at now_ms would read it. */
+static double ignored_times(struct profiles *p, const char *user, uint32_t item, int64_t now_ms)
+{
+    struct profile_view v;
+    struct pal_error err;
+    struct arena tmp;
+    bool ready;
+    double times = 0;
+    arena_init(&tmp);
+    assert_ok(profiles_read(p, user, now_ms, &tmp, &v, &ready, &err), &err);
+    for (size_t i = 0; ready && i < v.ignored_count; i++)
+        if (v.ignored[i] == item)
+            times += (double)v.ignored_times[i];
+    arena_done(&tmp);
+    return times;
+}
+
+/* Serves and returns how many were ignored. */
+static size_t serve(struct profiles *p, const uint32_t *list, size_t n, int64_t now_ms,
+                    uint32_t *ignored, float *amount)
+{
+    *amount = 0;
+    return profiles_serve(p, "user-0", list, n, now_ms, ignored, amount);
+}
+
 static void what_is_ignored_counts_once(void **state)
 {
     const uint32_t list[] = {5, 6, 7}, other[] = {8};
     uint32_t ignored[SERVED_MOST];
+    float amount;
     struct fake f;
     struct arena tmp;
     fake_init(&f);
     arena_init(&tmp);
     struct profiles *p = new_profiles(1 << 20, 10);
-    assert_int_equal(profiles_serve(p, "user-0", list, 3, ignored), 0); /* not in memory */
+    assert_int_equal(serve(p, list, 3, DAY_MS, ignored, &amount), 0); /* not in memory */
     see(p, &f, "user-0", 0, &tmp);
-    assert_int_equal(profiles_serve(p, "user-0", list, 3, ignored), 0);
+    assert_int_equal(serve(p, list, 3, DAY_MS, ignored, &amount), 0);
     like(p, "user-0", 1, 6);
-    assert_int_equal(profiles_serve(p, "user-0", other, 1, ignored), 2);
+    assert_int_equal(serve(p, other, 1, DAY_MS, ignored, &amount), 2);
     assert_int_equal(ignored[0], 5);
     assert_int_equal(ignored[1], 7);
-    assert_int_equal(profiles_serve(p, "user-0", list, 3, ignored), 1);
+    assert_float_equal(amount, 1 - 0.95 * 2 / 3, 1e-6); /* one of three was acted upon */
+    assert_int_equal(serve(p, list, 3, 2 * DAY_MS, ignored, &amount), 1);
     assert_int_equal(ignored[0], 8);
+    assert_float_equal(amount, 1, 1e-6);
+    assert_int_equal(serve(p, other, 1, 2 * DAY_MS, ignored, &amount), 3);
+    assert_float_equal(amount, 0.05, 1e-6); /* asked again at once */
     profiles_erase(p, "user-0", 2);
-    assert_int_equal(profiles_serve(p, "user-0", list, 3, ignored), 0);
+    assert_int_equal(serve(p, list, 3, 3 * DAY_MS, ignored, &amount), 0);
+    assert_true(ignored_times(p, "user-0", 8, 4 * DAY_MS) == 0);
+    profiles_free(p);
+    arena_done(&tmp);
+    fake_done(&f);
+}
+
+static void ignoring_adds_up_and_fades(void **state)
+{
+    const uint32_t list[] = {5, 6}, other[] = {7};
+    uint32_t ignored[SERVED_MOST];
+    float amount;
+    struct fake f;
+    struct arena tmp;
+    fake_init(&f);
+    arena_init(&tmp);
+    struct profiles *p = new_profiles(1 << 20, 10); /* with a half-life of ten days */
+    see(p, &f, "user-0", 0, &tmp);
+    serve(p, list, 2, 0, ignored, &amount);
+    assert_float_equal(ignored_times(p, "user-0", 5, 0), 0.05, 1e-6); /* the list before counts */
+    assert_float_equal(ignored_times(p, "user-0", 5, DAY_MS), 1, 1e-6);
+    serve(p, list, 2, DAY_MS, ignored, &amount);
+    serve(p, other, 1, 11 * DAY_MS, ignored, &amount); /* 1 faded to 1/2, and 1 more */
+    assert_float_equal(ignored_times(p, "user-0", 5, 11 * DAY_MS), 1.5, 1e-5);
+    assert_float_equal(ignored_times(p, "user-0", 5, 31 * DAY_MS), 1.5 / 4, 1e-5);
+    like(p, "user-0", 1, 6);
+    assert_true(ignored_times(p, "user-0", 6, 11 * DAY_MS) == 0); /* it is not ignored any more */
+    assert_true(ignored_times(p, "user-0", 5, 11 * DAY_MS) > 0);
+    for (uint32_t i = 0; i < IGNORED_MOST; i++) { /* no more are remembered */
+        const uint32_t next[] = {100 + i};
+        serve(p, next, 1, (11 + (int64_t)i) * DAY_MS, ignored, &amount);
+    }
+    assert_true(ignored_times(p, "user-0", 5, 12 * DAY_MS) == 0);
+    assert_true(ignored_times(p, "user-0", 200, (11 + IGNORED_MOST) * DAY_MS) > 0);
     profiles_free(p);
     arena_done(&tmp);
     fake_done(&f);
@@ -489,6 +556,7 @@ int main(void)
         cmocka_unit_test(an_erased_user_stays_erased),
         cmocka_unit_test(the_latest_events_count),
         cmocka_unit_test(what_is_ignored_counts_once),
+        cmocka_unit_test(ignoring_adds_up_and_fades),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
