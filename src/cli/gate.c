@@ -1,7 +1,6 @@
 /* See gate.h. */
 #include "cli/gate.h"
 
-#include "base/file.h"
 #include "cli/manifest.h"
 #include "registry/registry.h"
 
@@ -144,50 +143,6 @@ static enum pal_status retrain(struct job *job, const struct trials *t, const st
     return st;
 }
 
-/* Whether the live version has seen nothing of what is held out: both from the same data, and the
- * newest event that it learned from is older than all of the test part. */
-static bool is_older(const struct job *job, const struct trials *t, const struct live *live)
-{
-    const struct interactions *x = &t->split.test;
-    int64_t newest = manifest_int(live->manifest, "newest_event_s");
-    const json_t *source = json_object_get(live->manifest, "source");
-    json_t *path = manifest_place(job->set.data);
-    bool same = path && json_equal(path, json_object_get(source, "path"));
-    json_decref(path);
-    if (!same || newest <= 0 || strncmp(t->split.spec, "time:", 5) != 0 || !x->time_s)
-        return false;
-    for (uint64_t i = 0; i < interactions_count(x); i++)
-        if (x->time_s[i] <= newest)
-            return false;
-    return true;
-}
-
-static enum pal_status score_files(struct job *job, const struct trials *t, const struct live *live,
-                                   struct gate *g, struct pal_error *err)
-{
-    enum pal_status st = PAL_OK;
-    g->how = "scored";
-    for (size_t i = 0; i < live->plan.count && !st; i++) {
-        char name[64], path[PATH_MAX];
-        struct model *m = NULL;
-        struct eval_result result;
-        snprintf(name, sizeof name, "%s.safetensors", live->plan.variants[i].ops->name);
-        progress_label(&job->progress, live->plan.variants[i].ops->name);
-        st = file_join(path, sizeof path, live->version.path, name, err);
-        if (!st)
-            st = model_load(path, &m, err);
-        if (!st)
-            st = trials_score(job, t, m, &result, err);
-        if (!st) {
-            take(t, result.value[0], &g->live_value);
-            eval_result_done(&result);
-        }
-        model_free(m);
-    }
-    progress_label(&job->progress, "");
-    return st;
-}
-
 /* Worse by more than the margin. What can't be measured any more is worse than what can. */
 static bool is_worse(const struct trials *t, const struct gate *g)
 {
@@ -202,9 +157,8 @@ static void decide(const struct trials *t, struct gate *g)
     g->held_back = is_worse(t, g);
     snprintf(g->message, sizeof g->message, "%s %.4f against %.4f of version %u, %s: %s", g->metric,
              g->value, g->live_value, g->live,
-             strcmp(g->how, "same") == 0     ? "which has the same models"
-             : strcmp(g->how, "scored") == 0 ? "which has seen nothing of what is held out"
-                                             : "trained anew on the same part",
+             strcmp(g->how, "same") == 0 ? "which has the same models"
+                                         : "trained anew on the same part",
              g->held_back                                ? "held back"
              : trials_better(t, g->live_value, g->value) ? "within the margin"
                                                          : "not worse");
@@ -224,8 +178,7 @@ static enum pal_status compare(struct job *job, const struct trials *t,
     struct live live = {.version = *version};
     enum pal_status st = read_live(job, t, &live, err);
     if (!st)
-        st = is_older(job, t, &live) ? score_files(job, t, &live, g, err)
-                                     : retrain(job, t, &live, memory, g, err);
+        st = retrain(job, t, &live, memory, g, err);
     json_decref(live.manifest);
     return st;
 }

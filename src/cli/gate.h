@@ -1,12 +1,14 @@
 /* The gate: whether a newly trained version may take the live one's place.
  *
  * Both are judged on the same held-out events, of which neither may have seen any. The new models
- * are trained on the training part of the split for that; the live version's files are not, since
- * they were made from everything there was then. So its models are trained anew, with the options
- * and the weights that its manifest records, on the same training part: that compares what was
- * chosen, not how old it is. Where the split is by time and the live version's newest event is
- * older than all that is held out, its files are judged as they are: what really answers now. A
- * model that both have with the same options and weights is trained only once.
+ * are trained on the training part of the split for that, and the live version's once more, with
+ * the options and the weights that its manifest records: that compares what was chosen, not how old
+ * it is. A model that both have with the same options and weights is trained only once, so a loop
+ * whose options stay compares nothing and costs nothing.
+ *
+ * The live version's files are never judged as they are, even where they have seen nothing of what
+ * is held out: what people did since then was chosen from what that very version showed them, which
+ * makes it look better than any other that would have shown something else.
  *
  * A version counts by its best model in the first metric. */
 #ifndef CLI_GATE_H
@@ -18,9 +20,9 @@
 
 struct gate {
     bool held_back;
-    const char *how; /* a constant: "first" (no version is live), "same", "retrained", "scored" (the
-                        live files as they are), "unmeasured" */
-    double margin;   /* how much worse it may be, as a share of live_value */
+    const char
+        *how;      /* a constant: "first" (no version is live), "same", "retrained", "unmeasured" */
+    double margin; /* how much worse it may be, as a share of live_value */
     char metric[32];
     double value, live_value; /* NAN where not measured */
     uint32_t live;            /* the live version; 0 = none */

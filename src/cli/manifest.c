@@ -38,6 +38,11 @@ enum pal_status manifest_read(const char *dir, json_t **out, struct pal_error *e
     return PAL_OK;
 }
 
+bool manifest_held_back(const json_t *manifest)
+{
+    return json_is_false(json_object_get(json_object_get(manifest, "gate"), "published"));
+}
+
 const char *manifest_text(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));

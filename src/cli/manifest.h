@@ -33,6 +33,9 @@ MUST_USE enum pal_status manifest_use_source(const json_t *manifest, struct job 
 /* The data's path as it is found from any folder, as "source" has it; NULL when memory is out. */
 json_t *manifest_place(const char *path);
 
+/* Whether the gate kept the version from going live when it was made. */
+bool manifest_held_back(const json_t *manifest);
+
 /* Members of an object, or "" and 0. */
 const char *manifest_text(const json_t *object, const char *key);
 int64_t manifest_int(const json_t *object, const char *key);

@@ -57,7 +57,11 @@ static void put_version(struct table *t, const struct registry_version *v, const
     table_close(t);
     put_models(table_open(t, PLAIN), manifest);
     table_close(t);
-    put_metric(table_open(t, PLAIN), manifest);
+    struct str *measured = table_open(t, PLAIN);
+    size_t empty = measured->len;
+    put_metric(measured, manifest);
+    if (manifest_held_back(manifest))
+        str_put(measured, measured->len > empty ? ", held back" : "held back");
     table_close(t);
 }
 
@@ -89,17 +93,19 @@ static void list_text(struct job *job, const struct registry_version *versions, 
         say_text(c, "* live\n");
 }
 
-/* The manifest as it is, as the member of an object. */
+/* The manifest as it is, as the member of an object, and whether it tells of being held back. */
 static enum pal_status emit_manifest(struct emit *e, const char *dir, struct pal_error *err)
 {
     json_t *manifest = NULL;
     enum pal_status st = manifest_read(dir, &manifest, err);
     if (st == PAL_ECORRUPT) {
+        emit_boolean(e, "held_back", false);
         emit_string(e, "manifest", NULL);
         return PAL_OK;
     }
     if (st)
         return st;
+    emit_boolean(e, "held_back", manifest_held_back(manifest));
     char *text = json_dumps(manifest, JSON_COMPACT | JSON_REAL_PRECISION(10));
     json_decref(manifest);
     if (!text)
@@ -179,7 +185,8 @@ static void show_text(struct job *job, const struct registry_version *v, const j
     struct table t = {.indent = 2};
     struct console *c = &job->out;
     size_t i;
-    say(c, "version %u%s\n", v->number, live_number(job->set.models) == v->number ? ", live" : "");
+    say(c, "version %u%s%s\n", v->number, live_number(job->set.models) == v->number ? ", live" : "",
+        manifest_held_back(manifest) ? ", held back by the gate when it was made" : "");
     table_column(&t, NULL, LEFT, false);
     table_column(&t, NULL, LEFT, true);
     put_line(&t, "folder", v->path);
@@ -195,6 +202,7 @@ static void show_text(struct job *job, const struct registry_version *v, const j
     table_close(&t);
     put_line(&t, "weights", manifest_text(manifest, "weights"));
     put_line(&t, "measured by", manifest_text(source, "split"));
+    put_line(&t, "gate", manifest_text(json_object_get(manifest, "gate"), "message"));
     table_print(&t, c);
     table_done(&t);
     json_array_foreach(json_object_get(manifest, "models"), i, model) say_model(c, model);

@@ -30,6 +30,8 @@ static void emit_manifest(struct emit *e, const json_t *m, struct arena *tmp)
     emit_json(e, "items", json_object_get(m, "items"), tmp);
     emit_json(e, "split", json_object_get(json_object_get(m, "source"), "split"), tmp);
     emit_json(e, "gate", json_object_get(m, "gate"), tmp);
+    emit_boolean(e, "held_back",
+                 json_is_false(json_object_get(json_object_get(m, "gate"), "published")));
     emit_open(e, "models", '[');
     json_array_foreach(json_object_get(m, "models"), i, model)
     {
