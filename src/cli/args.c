@@ -218,6 +218,7 @@ enum pal_status args_read(struct job *job, int argc, char **argv, bool *help, st
         return st;
     const char *named = r.config ? r.config : getenv("PALATE_CONFIG");
     bool must_exist = named && *named;
+    job->config = must_exist ? named : NULL;
     st = config_read(job, must_exist ? named : "palate.ini", must_exist, err);
     if (!st)
         st = read_environment(job, err);

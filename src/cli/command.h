@@ -27,8 +27,9 @@ struct job {
     struct arena arena; /* lives as long as the job */
     struct console out;
     struct progress progress;
-    struct run run;    /* pool NULL until job_threads */
-    uint64_t position; /* of the store's journal, that the data are as of; 0 = not from a store */
+    struct run run;     /* pool NULL until job_threads */
+    const char *config; /* the file that was asked for; NULL = the usual one, if there is any */
+    uint64_t position;  /* of the store's journal, that the data are as of; 0 = not from a store */
 };
 
 struct command {

@@ -105,6 +105,7 @@ enum pal_status serving_make(struct job *job, struct serving *out, struct pal_er
     s.config.live.journal = set->journal;
     s.config.live.models = set->models;
     s.config.live.weights = set->weights;
+    s.loop.config = job->config;
     s.loop.models = set->model ? set->model : s.loop.models;
     s.http.listen = set->listen;
     s.http.keys = set->keys;
@@ -123,6 +124,7 @@ enum pal_status serving_make(struct job *job, struct serving *out, struct pal_er
     if (set->no_training) {
         s.loop.every_hours = 0;
         s.loop.events = 0;
+        s.loop.growth = 0;
     }
     enum pal_status st = pipeline_check(&s.config.engine, err);
     if (!st)

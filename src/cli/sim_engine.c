@@ -215,10 +215,8 @@ enum pal_status sim_engine_new(const struct sim_world *w, const char *name, cons
     s->options.config.seed = run->seed + 1; /* 0 would be one of chance */
     s->options.loop.every_hours = 0;
     s->options.loop.events = 0;
-    /* What is held out was chosen from what the live version showed, so that as it is it wins
-     * against better ones, and the first would stay for good: nothing is held back here. */
-    s->options.loop.margin = 1;
-    s->options.loop.nice = 0; /* nothing else is waited for */
+    s->options.loop.growth = 0; /* learning is called for */
+    s->options.loop.nice = 0;   /* nothing else is waited for */
     if (!st)
         st = live_open(&s->options.config, silent, NULL, &s->live, err);
     if (!st && trains)

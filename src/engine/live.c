@@ -414,6 +414,7 @@ void live_status(struct live *l, struct live_status *out)
         out->served[i].items = atomic_load(&l->sources[i].items);
         out->served_sources++;
     }
+    out->trained_ms = out->model_version ? atomic_load(&l->trained_ms) : 0;
     out->events_since_training = atomic_load(&l->events_new);
     out->events_repeated = atomic_load(&l->repeated);
     out->served_lost = atomic_load(&l->served.lost);

@@ -220,6 +220,7 @@ struct live_status {
     uint32_t items, items_available;
     uint32_t model_version; /* 0 = none */
     int64_t model_created_ms, model_loaded_ms;
+    int64_t trained_ms; /* when the newest version was made, live or not; 0 = none is live */
     uint32_t model_items;
     uint64_t catalog_bytes, model_bytes;
     uint64_t events_by_type[EVENT_TYPES]; /* since start */
@@ -229,8 +230,7 @@ struct live_status {
         uint64_t items;
     } served[SOURCES_MOST + 4]; /* items by source */
     size_t served_sources;
-    uint64_t events_since_training; /* for the learning loop: durable ones since the live version
-                                       was made, or in all */
+    uint64_t events_since_training; /* for the learning loop: durable ones since then, or in all */
     uint64_t profile_failures;      /* profiles that the store could not be asked for */
     uint64_t events_repeated;       /* event ids that had come before */
     uint64_t served_lost;           /* served lists that the journal did not take */

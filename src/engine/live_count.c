@@ -48,7 +48,7 @@ struct count {
     struct live *l;
     uint64_t last, epoch;
     uint64_t events, fresh;
-    int64_t created_ms;
+    int64_t trained_ms;
 };
 
 /* A store_event_fn. */
@@ -74,7 +74,7 @@ static enum pal_status count_one(void *ctx, const struct stored_event *s, struct
         st = bandit_count(l->bandit, number, weight, l->kinds.teaches[type], e->time_ms, err);
     live_unlock(l);
     c->events++;
-    c->fresh += e->time_ms > c->created_ms;
+    c->fresh += e->time_ms > c->trained_ms;
     return st;
 }
 
@@ -103,7 +103,7 @@ enum pal_status live_count(struct live *l, struct pal_error *err)
         return pal_no_memory(err);
     c->l = l;
     c->epoch = l->epoch;
-    c->created_ms = l->snapshot->base ? l->snapshot->base->created_ms : 0;
+    c->trained_ms = l->snapshot->base ? atomic_load(&l->trained_ms) : 0;
     enum pal_status st = last_place(l, &c->last, err);
     if (st != PAL_OK) {
         mem_free(c);

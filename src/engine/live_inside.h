@@ -101,9 +101,10 @@ struct live {
 
     atomic_ullong requests; /* seeds each one's random numbers */
     uint64_t seed;
-    _Atomic int64_t clock_ms;  /* with config.seed: what time it is */
-    atomic_ullong events_seen; /* since start, what the journal held then included */
-    atomic_ullong events_new;  /* since the version was trained, as far as is known */
+    _Atomic int64_t clock_ms;   /* with config.seed: what time it is */
+    atomic_ullong events_seen;  /* since start, what the journal held then included */
+    atomic_ullong events_new;   /* since the last training, as far as is known */
+    _Atomic int64_t trained_ms; /* that training: of the newest version, which need not be live */
     atomic_ullong repeated;
     atomic_bool store_away; /* a profile could not be loaded; said once */
     struct {

@@ -4,6 +4,7 @@
 #include "base/emit.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "engine/version.h"
 #include "registry/registry.h"
 
 #include <inttypes.h>
@@ -226,6 +227,23 @@ void live_fit_content(struct live *l)
 
 /* ---- Versions ---- */
 
+/* An earlier version may be live, or the newest have been held back: what was trained last is the
+ * newest there is, and at least as new as this one. */
+static void note_training(struct live *l, const struct model_set *live)
+{
+    struct registry_version *all = NULL;
+    struct version_names newest;
+    struct pal_error err;
+    size_t count = 0;
+    int64_t trained_ms = live->created_ms;
+    if (registry_list(l->config.live.models, &all, &count, &err) == PAL_OK && count &&
+        version_models(all[count - 1].path, &newest, &err) == PAL_OK &&
+        newest.created_s * 1000 > trained_ms)
+        trained_ms = newest.created_s * 1000;
+    mem_free(all);
+    atomic_store(&l->trained_ms, trained_ms);
+}
+
 /* Loads the version and swaps it in. */
 static enum pal_status load(struct live *l, const struct registry_version *v, struct pal_error *err)
 {
@@ -239,6 +257,7 @@ static enum pal_status load(struct live *l, const struct registry_version *v, st
     while (st == PAL_OK && !swapped) /* again if everything was forgotten while joining */
         st = swap(l, fresh, content_of(fresh) ? NULL : content, &swapped, err);
     if (st == PAL_OK) {
+        note_training(l, fresh);
         if (!base || base->version != fresh->version)
             atomic_store(&l->events_new, 0);
         if (content_of(fresh))

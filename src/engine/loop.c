@@ -1,9 +1,9 @@
 /* See loop.h: when to train. What becomes of a run is loop_child.c's affair.
  *
  * Times are those of a clock that only goes forward, so that a clock that is set does not start or
- * put off anything; only how old the live version is, is asked of the calendar, once. After a run
- * that was not published the count of new events begins anew, or it would start the next one at
- * once; and the next one that nobody asked for begins no sooner than the last one took. */
+ * put off anything; only how long ago the last training was, is asked of the calendar, once. After
+ * a run that was not published the count of new events begins anew, or it would start the next one
+ * at once; and the next one that nobody asked for begins no sooner than the last one took. */
 #include "engine/loop_inside.h"
 
 #include "base/mem.h"
@@ -35,6 +35,8 @@ static const struct opt rows[] = {
         "train so often; 0 = not by the clock"),
     ROW(events, OPT_INT, "10000", 0, 1e15, OPT_LINEAR, NULL,
         "train after so many new events; 0 = not by their number"),
+    ROW(growth, OPT_REAL, "2", 0, 1e6, OPT_LINEAR, NULL,
+        "train when there are so many times the events of the last training; 0 = not by growth"),
     ROW(least_events, OPT_INT, "100", 1, 1e15, OPT_LINEAR, NULL,
         "not before there are so many events in all"),
     ROW(margin, OPT_REAL, "0.05", 0, 1, OPT_LINEAR, NULL,
@@ -153,6 +155,7 @@ static void run_child(struct loop *l, struct loop_run *run)
     n = put(args, n, "--metrics", l->o.metric);
     n = put(args, n, "--gate", margin);
     n = put(args, n, "--keep", keep);
+    n = put(args, n, "--config", l->o.config);
     struct child_job job = {
         .program = l->program,
         .args = args,
@@ -232,7 +235,7 @@ static const char *reason(struct loop *l, int64_t clock_due_ms, bool *too_few)
     int64_t now = ms_of(CLOCK_MONOTONIC);
     const char *cause = NULL;
     uint64_t events = events_since(l);
-    bool automatic = l->o.events > 0 || l->o.every_hours > 0;
+    bool automatic = l->o.events > 0 || l->o.every_hours > 0 || l->o.growth > 0;
     *too_few = false;
     if (now < l->not_before_ms || !automatic)
         return NULL;
@@ -240,9 +243,12 @@ static const char *reason(struct loop *l, int64_t clock_due_ms, bool *too_few)
         cause = "clock";
     if (l->o.events > 0 && events >= (uint64_t)l->o.events)
         cause = "events";
-    if (l->world.created_ms(l->world.ctx) == 0 && events >= (uint64_t)l->o.least_events)
+    if (l->world.trained_ms(l->world.ctx) == 0 && events >= (uint64_t)l->o.least_events)
         cause = "events"; /* the first one: anything is better than nothing */
-    if (cause && l->world.all_events(l->world.ctx) < (uint64_t)l->o.least_events) {
+    uint64_t all = l->world.all_events(l->world.ctx), then = all > events ? all - events : 0;
+    if (!cause && l->o.growth > 0 && (double)all >= l->o.growth * (double)then && then > 0)
+        cause = "growth";
+    if (cause && all < (uint64_t)l->o.least_events) {
         *too_few = true;
         cause = NULL;
     }
@@ -309,6 +315,7 @@ static enum pal_status copy_texts(struct loop *l, const struct loop_options *o,
         {o->models, &l->o.models},   {o->set, &l->o.set},           {o->metric, &l->o.metric},
         {o->split, &l->o.split},     {paths->store, &l->store},     {paths->journal, &l->journal},
         {paths->models, &l->models}, {paths->weights, &l->weights}, {program, &l->program},
+        {o->config, &l->o.config},
     };
     size_t n = sizeof texts / sizeof *texts;
     bool whole = true;
@@ -326,7 +333,7 @@ static enum pal_status copy_texts(struct loop *l, const struct loop_options *o,
 static void release(struct loop *l)
 {
     const char *texts[] = {l->o.models, l->o.set,  l->o.metric, l->o.split, l->store,
-                           l->journal,  l->models, l->weights,  l->program};
+                           l->journal,  l->models, l->weights,  l->program, l->o.config};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         mem_free((void *)texts[i]);
     if (l->stop_fd >= 0)
@@ -336,15 +343,15 @@ static void release(struct loop *l)
     mem_free(l);
 }
 
-/* By the live version's age, which a clock that was set may have made anything. */
+/* By the last training's age, which a clock that was set may have made anything. */
 static int64_t first_due(const struct loop *l)
 {
     int64_t every = (int64_t)(l->o.every_hours * 3600e3);
-    int64_t created = l->world.created_ms(l->world.ctx), age = 0;
+    int64_t trained = l->world.trained_ms(l->world.ctx), age = 0;
     if (every <= 0)
         return 0;
-    if (created > 0)
-        age = ms_of(CLOCK_REALTIME) - created;
+    if (trained > 0)
+        age = ms_of(CLOCK_REALTIME) - trained;
     age = age < 0 ? 0 : age > every ? every : age;
     return ms_of(CLOCK_MONOTONIC) + every - age + 1;
 }

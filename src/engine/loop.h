@@ -1,10 +1,10 @@
 /* The learning loop: when to train, and what becomes of it.
  *
  * Training runs in a child process (the same binary's `palate train --store …`), so that a crash or
- * a full memory there never touches serving. It begins by the clock, after so many new events, or
- * by call; one at a time. The child reads the store and what the journal still holds, measures on a
- * holdout, publishes if the gate lets it, and writes its progress as JSON lines to a pipe; when it
- * has published, the live recommender reloads.
+ * a full memory there never touches serving. It begins by the clock, after so many new events, when
+ * there are twice as many as the last time, or by call; one at a time. The child reads the store
+ * and what the journal still holds, measures on a holdout, publishes if the gate lets it, and
+ * writes its progress as JSON lines to a pipe; when it has published, the live recommender reloads.
  *
  * Every function may be called from any thread. */
 #ifndef ENGINE_LOOP_H
@@ -15,6 +15,8 @@
 struct loop_options {
     double every_hours;   /* train so often; 0 = not by the clock */
     int64_t events;       /* train after so many new events; 0 = not by number */
+    double growth;        /* train once there are so many times the events of the last training; 0 =
+                             not by growth */
     int64_t least_events; /* not below so many in all */
     double margin;        /* the gate: publish unless worse than the live model by more than this
                              share of its metric */
@@ -24,7 +26,8 @@ struct loop_options {
     const char *split;    /* "time:90/10" */
     int64_t keep;         /* versions kept, the live one and what it replaced included */
     int64_t timeout_minutes;
-    int64_t nice; /* of the child: 0 to 19 */
+    int64_t nice;       /* of the child: 0 to 19 */
+    const char *config; /* no option: the server's config file, for the child; NULL = the usual */
 };
 extern const struct opt_table loop_option_table; /* loop.every_hours=… */
 
@@ -48,7 +51,7 @@ enum loop_outcome { LOOP_NEVER, LOOP_PUBLISHED, LOOP_HELD_BACK, LOOP_FAILED, LOO
 
 struct loop_run {
     uint64_t run;               /* from 1, since the server began */
-    const char *cause;          /* "clock", "events", "call": a constant */
+    const char *cause;          /* "clock", "events", "growth", "call": a constant */
     int64_t began_ms, ended_ms; /* ended 0 = it runs */
     char stage[32], model[32];  /* while it runs: "loading", "training", "evaluating", … */
     double share;               /* 0 to 1 of the stage; below 0 = unknown */

@@ -11,9 +11,9 @@
 #include <sys/types.h>
 
 struct loop_world {
-    uint64_t (*new_events)(void *ctx); /* since the live version was made, or in all */
+    uint64_t (*new_events)(void *ctx); /* since the last training, or in all */
     uint64_t (*all_events)(void *ctx);
-    int64_t (*created_ms)(void *ctx); /* of the live version; 0 = there is none */
+    int64_t (*trained_ms)(void *ctx); /* when a version was made last; 0 = none is live */
     enum pal_status (*reload)(void *ctx, uint32_t *version, struct pal_error *err);
     void *ctx;
 };

@@ -8,11 +8,11 @@ static uint64_t new_events(void *ctx)
     return s.events_since_training;
 }
 
-static int64_t created_ms(void *ctx)
+static int64_t trained_ms(void *ctx)
 {
     struct live_status s;
     live_status(ctx, &s);
-    return s.model_version ? s.model_created_ms : 0;
+    return s.model_version ? s.trained_ms : 0;
 }
 
 /* What the store has and what is still on its way there. */
@@ -36,7 +36,7 @@ enum pal_status loop_start(struct live *live, const struct loop_options *o,
                            const struct live_options *paths, const char *program, live_log_fn *log,
                            void *log_ctx, struct loop **out, struct pal_error *err)
 {
-    struct loop_world world = {new_events, all_events, created_ms, reload, live};
+    struct loop_world world = {new_events, all_events, trained_ms, reload, live};
     struct loop_timing timing = {
         .look_ms = 2000,
         .timeout_ms = o->timeout_minutes * 60000,

@@ -3,9 +3,11 @@
  * passed over; models that were trained elsewhere bring their items. */
 #include "live_world.h"
 
+#include "engine/live_inside.h"
 #include "engine/version.h"
 #include "registry/registry.h"
 
+#include <jansson.h>
 #include <stdatomic.h>
 
 enum { HALF = 12, PEOPLE = 30 };
@@ -141,6 +143,46 @@ static void no_answer_is_of_two_versions(void **state)
     uint32_t version = 0;
     assert_ok(live_reload(w->l, &version, &err), &err);
     assert_int_equal(version, 2);
+}
+
+/* The second of two versions is from 2030. With the first live again, trained last is still the
+ * second, also after a restart: only what came since would be reason to train. */
+static void an_earlier_version_is_not_the_last_training(void **state)
+{
+    struct world *w = *state;
+    struct pal_error err;
+    struct live_status s;
+    struct registry_version second;
+    char path[PATH_MAX + 32];
+    const int64_t in_2030_s = 1893456000;
+    publish(w, 'a');
+    publish(w, 'b');
+    assert_ok(registry_find(w->models, 2, &second, &err), &err);
+    snprintf(path, sizeof path, "%s/manifest.json", second.path);
+    json_t *manifest = json_load_file(path, 0, NULL);
+    json_object_set_new(manifest, "created_s", json_integer(in_2030_s));
+    assert_int_equal(json_dump_file(manifest, path, 0), 0);
+    json_decref(manifest);
+    world_open(w);
+    world_event(w, "ann", "h", "like");
+    live_status(w->l, &s);
+    assert_int_equal(s.events_since_training, 1);
+    for (int times = 0; times < 2; times++) {
+        assert_ok(live_activate(w->l, 1, &err), &err);
+        live_status(w->l, &s);
+        assert_int_equal(s.model_version, 1);
+        assert_int_equal(s.trained_ms, in_2030_s * 1000);
+        assert_int_equal(s.events_since_training, 0);
+        world_drain(w);
+        world_close(w, 10000);
+        world_open(w);
+        pthread_join(w->l->counter, NULL);
+        w->l->counting = false;
+        live_status(w->l, &s);
+        assert_int_equal(s.model_version, 1);
+        assert_int_equal(s.trained_ms, in_2030_s * 1000);
+        assert_int_equal(s.events_since_training, 0);
+    }
 }
 
 /* ---- Starting ---- */
@@ -305,9 +347,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_make, world_drop)
     const struct CMUnitTest tests[] = {
-        TEST(no_answer_is_of_two_versions),     TEST(models_bring_their_items),
-        TEST(what_was_deleted_stays_so),        TEST(a_store_with_items_keeps_to_them),
-        TEST(a_damaged_version_is_passed_over), TEST(what_was_cleared_does_not_come_back),
+        TEST(no_answer_is_of_two_versions),
+        TEST(an_earlier_version_is_not_the_last_training),
+        TEST(models_bring_their_items),
+        TEST(what_was_deleted_stays_so),
+        TEST(a_store_with_items_keeps_to_them),
+        TEST(a_damaged_version_is_passed_over),
+        TEST(what_was_cleared_does_not_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

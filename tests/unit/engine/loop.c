@@ -25,7 +25,7 @@ static uint64_t all_events(void *ctx)
     (void)ctx;
     return world.all;
 }
-static int64_t created_ms(void *ctx)
+static int64_t trained_ms(void *ctx)
 {
     (void)ctx;
     return world.created;
@@ -56,16 +56,17 @@ static void take_note(void *ctx, enum live_level level, const char *message)
                                 : &world.errors);
 }
 
-static const struct loop_world table = {new_events, all_events, created_ms, reload, &world};
+static const struct loop_world table = {new_events, all_events, trained_ms, reload, &world};
 static const struct live_options paths = {
     .store = "sqlite:x.db", .journal = "j.d", .models = "m", .weights = "like:1"};
 
 static struct loop_options options(void)
 {
-    struct loop_options o;
+    struct loop_options o = {0};
     opt_defaults(&loop_option_table, &o);
     o.every_hours = 0;
     o.events = 0;
+    o.growth = 0;
     return o;
 }
 
@@ -188,6 +189,36 @@ static void new_events_train(void **state)
     wait_until(loop_state(l) == LOOP_IDLE);
     loop_stop(l);
     assert_int_equal(times_begun(), 2);
+}
+
+/* 300 events at the last training: at 600 it is time again, be the new ones few or many. */
+static void growth_trains(void **state)
+{
+    (void)state;
+    struct loop_options o = options();
+    o.growth = 2;
+    o.config = "a site.ini";
+    world.all = 599;
+    world.fresh = 299;
+    struct loop *l =
+        start(&o, "for i; do echo \"<$i>\"; done | tail -n 2 >$PLACE/last\n" COUNT "exit 1");
+    world.all = 600;
+    world.fresh = 300;
+    wait_until(times_begun() == 1 && loop_state(l) == LOOP_IDLE);
+    assert_string_equal(last(l).cause, "growth");
+    assert_string_equal(content("last"), "<--config>\n<a site.ini>\n");
+    world.all = 1199; /* it failed, and counts from there all the same */
+    world.fresh = 899;
+    uint64_t number;
+    struct pal_error err;
+    assert_ok(loop_train(l, &number, &err), &err);
+    assert_int_equal(number, 2);
+    wait_until(loop_state(l) == LOOP_IDLE);
+    world.all = 2398;
+    world.fresh = 2098;
+    wait_until(times_begun() == 3);
+    loop_stop(l);
+    assert_int_equal(times_begun(), 3);
 }
 
 /* What was not published is not tried again before there are as many events once more. */
@@ -385,6 +416,7 @@ int main(void)
         CASE(nothing_happens_by_itself_without_a_reason),
         CASE(a_call_trains),
         CASE(new_events_train),
+        CASE(growth_trains),
         CASE(a_failure_is_not_repeated_at_once),
         CASE(the_first_one_comes_early),
         CASE(the_clock_trains),
