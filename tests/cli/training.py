@@ -103,8 +103,8 @@ def test_the_gate(folder):
 
     listed = palate("models", "--models", models, "--json").json["versions"]
     same([v["held_back"] for v in listed], [False, True])
-    same([line.endswith(", held back") for line in palate("models", "--models", models).out.split("\n")
-          if "ndcg" in line], [False, True])
+    lines = palate("models", "--models", models).out.split("\n")
+    same([line.endswith(", held back") for line in lines if "ndcg" in line], [False, True])
     same("held back" in palate("models", "show", "2", "--models", models).out, True)
 
     again = palate(*base, "--model", "als", "--gate", "0.05", "--json").json["gate"]
