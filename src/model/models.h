@@ -10,6 +10,7 @@ extern const struct model_ops model_trending;
 extern const struct model_ops model_knn;
 extern const struct model_ops model_ease;
 extern const struct model_ops model_slim;
+extern const struct model_ops model_graph;
 extern const struct model_ops model_als;
 extern const struct model_ops model_bpr;
 extern const struct model_ops model_item2vec;

@@ -1,0 +1,224 @@
+/* The graph filter against its definition on dense matrices in double precision: powers of P by
+ * multiplication, the ideal low-pass from LAPACK's eigenvectors. With all links, and with few: then
+ * the largest of what the lowest frequencies leave. */
+#include "test.h"
+#include "world.h"
+
+#include "math/dense.h"
+
+#include <math.h>
+
+enum { USERS = 80, ITEMS = 45 };
+
+struct filter {
+    double ideal, sharpen, user_power, item_power;
+    size_t factors, neighbors;
+};
+
+static struct dataset *random_world(void)
+{
+    struct rng rng;
+    struct event events[USERS * ITEMS];
+    const float values[] = {1, 1, 2, 0.5f, -1};
+    size_t n = 0;
+    rng_init(&rng, 21, 0);
+    for (uint32_t u = 0; u < USERS; u++)
+        for (uint32_t i = 0; i < ITEMS; i++)
+            if (rng_real(&rng) < (u % 3 == i % 3 ? 0.5 / (1 + i % 3) : 0.05))
+                events[n++] = (struct event){u, i, values[rng_below(&rng, 5)], 1};
+    return world_of(events, n, USERS, ITEMS);
+}
+
+typedef double matrix[ITEMS][ITEMS];
+
+static void product(matrix x, matrix y, matrix out)
+{
+    for (int i = 0; i < ITEMS; i++)
+        for (int j = 0; j < ITEMS; j++) {
+            out[i][j] = 0;
+            for (int k = 0; k < ITEMS; k++)
+                out[i][j] += x[i][k] * y[k][j];
+        }
+}
+
+/* P, and n^-item_power. */
+static void normalized(const struct csr *X, const struct filter *f, matrix P, double *item)
+{
+    double d[USERS] = {0}, n[ITEMS] = {0};
+    for (uint32_t u = 0; u < USERS; u++)
+        for (uint64_t e = X->start[u]; e < X->start[u + 1]; e++) {
+            d[u] += fabs(X->val[e]);
+            n[X->col[e]] += fabs(X->val[e]);
+        }
+    for (int i = 0; i < ITEMS; i++)
+        item[i] = pow(n[i], -f->item_power);
+    memset(P, 0, sizeof(matrix));
+    for (uint32_t u = 0; u < USERS; u++)
+        for (uint64_t a = X->start[u]; a < X->start[u + 1]; a++)
+            for (uint64_t b = X->start[u]; b < X->start[u + 1]; b++)
+                P[X->col[a]][X->col[b]] += (double)X->val[a] * X->val[b] *
+                                           pow(d[u], -2 * f->user_power) * item[X->col[a]] *
+                                           item[X->col[b]];
+}
+
+/* S = P (1 - t P + t²/2 P² - t³/6 P³ + t⁴/24 P⁴) */
+static void sharpened(matrix P, double t, matrix S)
+{
+    static matrix power, next;
+    double factor = 1;
+    memcpy(power, P, sizeof(matrix));
+    memcpy(S, P, sizeof(matrix));
+    for (int o = 1; o <= 4; o++) {
+        product(power, P, next);
+        memcpy(power, next, sizeof(matrix));
+        factor *= -t / o;
+        for (int i = 0; i < ITEMS * ITEMS; i++)
+            (&S[0][0])[i] += factor * (&power[0][0])[i];
+    }
+}
+
+static double dot(const float *x, matrix S, const float *y)
+{
+    double sum = 0;
+    for (int i = 0; i < ITEMS; i++)
+        for (int j = 0; j < ITEMS; j++)
+            sum += x[i] * S[i][j] * y[j];
+    return sum;
+}
+
+/* Of each row all but the k largest by size become 0. Rows whose k-th and next are too near to tell
+ * apart are named unsure. */
+static void keep_largest(matrix R, size_t k, bool *unsure)
+{
+    for (int i = 0; i < ITEMS; i++) {
+        double size[ITEMS];
+        unsure[i] = false;
+        for (int j = 0; j < ITEMS; j++)
+            size[j] = fabs(R[i][j]);
+        for (int j = 0; j < ITEMS; j++) {
+            size_t larger = 0;
+            for (int x = 0; x < ITEMS; x++) {
+                larger += size[x] > size[j];
+                unsure[i] |=
+                    x != j && k < ITEMS && fabs(size[x] - size[j]) < 1e-6 && size[x] > 1e-6;
+            }
+            if (larger >= k)
+                R[i][j] = 0;
+        }
+    }
+}
+
+/* F[j][i]: what j in a history gives to i. */
+static void by_the_book(const struct csr *X, const struct filter *f, matrix F, bool *unsure)
+{
+    static matrix P, S, R;
+    static float V[ITEMS * ITEMS], value[ITEMS];
+    struct pal_error err;
+    double item[ITEMS];
+    normalized(X, f, P, item);
+    sharpened(P, f->sharpen, S);
+    for (int i = 0; i < ITEMS * ITEMS; i++)
+        V[i] = (float)(&P[0][0])[i];
+    assert_ok(dense_eigen(V, ITEMS, value, &err), &err);
+    assert_true(f->factors == ITEMS || /* the border lies in a gap */
+                value[ITEMS - f->factors] > 1.02f * value[ITEMS - f->factors - 1]);
+    memcpy(R, S, sizeof R);
+    memset(F, 0, sizeof(matrix));
+    for (size_t k = ITEMS - f->factors; k < ITEMS; k++) {
+        const float *v = V + k * ITEMS;
+        double low = dot(v, S, v);
+        for (int j = 0; j < ITEMS; j++)
+            for (int i = 0; i < ITEMS; i++) {
+                double both = (double)v[j] * v[i];
+                R[j][i] -= low * both;
+                F[j][i] += low * both + f->ideal * item[j] * both / item[i];
+            }
+    }
+    keep_largest(R, f->neighbors, unsure);
+    for (int j = 0; j < ITEMS; j++)
+        for (int i = 0; i < ITEMS; i++)
+            F[j][i] += R[i][j];
+}
+
+static struct model *fit(const struct filter *f, const struct training *t)
+{
+    struct pal_error err;
+    const struct model_ops *ops = model_find("graph");
+    struct model *m;
+    const char *const names[] = {"ideal",      "sharpen", "user_power",
+                                 "item_power", "factors", "neighbors"};
+    double values[] = {f->ideal,      f->sharpen,         f->user_power,
+                       f->item_power, (double)f->factors, (double)f->neighbors};
+    void *options = calloc(1, ops->options_size);
+    opt_defaults(&ops->options, options);
+    for (int i = 0; i < 6; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%g", values[i]);
+        assert_ok(model_set(ops, options, names[i], text, &err), &err);
+    }
+    assert_ok(model_fit(ops, options, t, 0, NULL, &m, &err), &err);
+    free(options);
+    return m;
+}
+
+static void check(struct filter f)
+{
+    static matrix F;
+    struct pal_error err;
+    struct weights w = world_weights();
+    struct dataset *d = random_world();
+    struct training t;
+    struct arena tmp = {0};
+    bool unsure[ITEMS];
+    int sure = 0;
+    assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
+    struct model *m = fit(&f, &t);
+    by_the_book(&t.by_user, &f, F, unsure);
+    for (uint32_t u = 0; u < USERS; u++) {
+        uint64_t begin = t.by_user.start[u];
+        struct history h = {.n = t.by_user.start[u + 1] - begin,
+                            .item = t.by_user.col + begin,
+                            .weight = t.by_user.val + begin};
+        float scores[ITEMS], part[USERS];
+        assert_ok(model_score(m, &h, 1, scores, &tmp, &err), &err);
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            double want = 0;
+            for (size_t j = 0; j < h.n; j++)
+                want += h.weight[j] * F[h.item[j]][i];
+            assert_true(unsure[i] || fabs(scores[i] - want) < 1e-4 * (1 + fabs(want)));
+            assert_ok(model_explain(m, &h, i, part, &tmp, &err), &err);
+            for (size_t j = 0; j < h.n && !unsure[i]; j++, sure++)
+                assert_true(fabs(part[j] - h.weight[j] * F[h.item[j]][i]) < 1e-4);
+        }
+    }
+    assert_true(sure > USERS * ITEMS);
+    model_free(m);
+    training_done(&t);
+    dataset_free(d);
+    arena_done(&tmp);
+}
+
+static void is_what_it_says(void **state)
+{
+    (void)state;
+    check((struct filter){0.3, 0, 0.5, 0.5, 3, ITEMS});
+    check((struct filter){0.1, 2.5, 0.5, 0.5, 3, ITEMS});
+    check((struct filter){0, 1, 0.25, 0.4, 1, ITEMS});
+    check((struct filter){1, 1.5, 0.5, 0.5, ITEMS, ITEMS});
+}
+
+static void keeps_the_largest_of_the_rest(void **state)
+{
+    (void)state;
+    check((struct filter){0.3, 0, 0.5, 0.5, 3, 6});
+    check((struct filter){0.1, 2, 0.5, 0.5, 3, 10});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(is_what_it_says),
+        cmocka_unit_test(keeps_the_largest_of_the_rest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
