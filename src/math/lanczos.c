@@ -9,8 +9,8 @@
  *
  * A block of b finds eigenvalues that occur up to b times and lets a sparse product read each entry
  * of A once for b vectors. The basis grows to twice what is asked for and eight blocks more; where
- * cols is no more than that it is complete and everything exact. Else the largest values converge to
- * all digits; in a spectrum that falls slowly the last of those wanted are blends of their
+ * cols is no more than that it is complete and everything exact. Else the largest values converge
+ * to all digits; in a spectrum that falls slowly the last of those wanted are blends of their
  * neighbours, which a low-pass filter, whose border is a guess anyway, does not mind.
  *
  * Vectors are rows of Q, W and V; for the sparse products a block is transposed, so that an entry
