@@ -4,12 +4,38 @@
 
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #define TAG 0xffffffff00000000u
+
+/* Ids come from outside: with a hash that everybody knows, a client could choose some that all fall
+ * into one place. So each process hashes with a number of its own. Texts are numbered by when they
+ * came, so nothing that is computed depends on it. */
+static uint64_t seed_of_process(void)
+{
+    static atomic_uint_fast64_t seed; /* 0 = not chosen yet */
+    uint64_t now = atomic_load_explicit(&seed, memory_order_relaxed), none = 0;
+    if (now)
+        return now;
+    if (getrandom(&now, sizeof now, GRND_NONBLOCK) != sizeof now) {
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        now = (uint64_t)t.tv_sec * 1000000007 + (uint64_t)t.tv_nsec;
+    }
+    now |= 1;
+    return atomic_compare_exchange_strong(&seed, &none, now) ? now : none;
+}
+
+static uint64_t hash_of(const char *s, size_t len)
+{
+    return XXH3_64bits_withSeed(s, len, seed_of_process());
+}
 
 void intern_done(struct intern *t)
 {
@@ -40,7 +66,7 @@ static int grow_slots(struct intern *t)
     if (!slot)
         return -1;
     for (uint32_t n = 0; n < t->count; n++) {
-        uint64_t hash = XXH3_64bits(intern_text(t, n), intern_len(t, n));
+        uint64_t hash = hash_of(intern_text(t, n), intern_len(t, n));
         uint64_t i = hash & (size - 1);
         while (slot[i])
             i = (i + 1) & (size - 1);
@@ -57,7 +83,7 @@ enum pal_status intern_add(struct intern *t, const char *s, size_t len, uint32_t
 {
     if ((!t->slot || t->count >= (t->mask + 1) / 2) && grow_slots(t))
         return pal_no_memory(err);
-    uint64_t hash = XXH3_64bits(s, len);
+    uint64_t hash = hash_of(s, len);
     uint64_t *slot = probe(t, hash, s, len);
     if (*slot) {
         *number = (uint32_t)*slot - 1;
@@ -82,7 +108,7 @@ uint32_t intern_find(const struct intern *t, const char *s, size_t len)
 {
     if (!t->slot)
         return INTERN_NONE;
-    uint64_t v = *probe(t, XXH3_64bits(s, len), s, len);
+    uint64_t v = *probe(t, hash_of(s, len), s, len);
     return v ? (uint32_t)v - 1 : INTERN_NONE;
 }
 

@@ -5,6 +5,9 @@
 #include "base/intern.h"
 #include "base/rng.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 static uint32_t add(struct intern *t, const char *s, size_t len)
 {
     struct pal_error err;
@@ -155,6 +158,29 @@ static void out_of_memory_changes_nothing(void **state)
     }
 }
 
+/* Texts chosen to fall into one place of a table by the plain hash are spread as any others: the
+ * longest row of taken slots stays short. */
+static void chosen_texts_are_spread(void **state)
+{
+    enum { TEXTS = 1000, SLOTS = 2048, ROOM = 256 };
+    struct intern t = {0};
+    char s[ROOM];
+    uint32_t count = 0;
+    for (uint32_t i = 0; count < TEXTS; i++) {
+        size_t len = (size_t)snprintf(s, sizeof s, "item-%u", i);
+        if ((XXH3_64bits(s, len) & (SLOTS - 1)) < 2)
+            assert_int_equal(add(&t, s, len), count++);
+    }
+    assert_int_equal(t.mask, SLOTS - 1);
+    size_t longest = 0, run = 0;
+    for (size_t i = 0; i < 2 * SLOTS; i++) {
+        run = t.slot[i % SLOTS] ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    assert_in_range(longest, 1, TEXTS / 4);
+    intern_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +188,7 @@ int main(void)
         cmocka_unit_test(a_million_against_a_sorted_array),
         cmocka_unit_test(a_copy_stands_alone),
         cmocka_unit_test(out_of_memory_changes_nothing),
+        cmocka_unit_test(chosen_texts_are_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
