@@ -483,6 +483,52 @@ async function emptyCatalog() {
     await leave(page);
 }
 
+/* Titles, ids, categories and attributes that would be markup stay texts, wherever they are shown. */
+async function markupIsText() {
+    const title = `<img src=x onerror="window.hacked=1"> "q" 'a' & </script><script>hacked</script> 🎬`;
+    const category = '<svg onload=window.hacked=1>';
+    const ids = [0, 1, 2].map(i => `"><script>window.hacked=1</script>'🎬 a/b?c=%2F#${i}`);
+    const page = await visit({}, emptyBase);
+    const post = (path, data) => page.request.post(emptyBase + path, {data});
+    await post(
+        '/v1/items',
+        ids.map(id => ({
+            item_id: id,
+            title,
+            categories: [category],
+            attributes: {note: title, '<b>': '<i>'}
+        }))
+    );
+    await post('/v1/events', {user_id: '<u>"\'</u>', item_id: ids[0], type: 'view'});
+    for (const view of ['you', 'browse']) {
+        await page.reload();
+        await goTo(page, view);
+        await waitForWall(page);
+        const titles = await page.$$eval('.wall .card-title', each => each.map(e => e.textContent));
+        assert.deepEqual([...new Set(titles)], [title]);
+        assert.deepEqual((await wallIds(page)).sort(), [...ids].sort());
+    }
+    await tabTo(page, '.wall .card-open', 80);
+    const id = await page.evaluate(() => document.activeElement.closest('.card').dataset.id);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.item h1');
+    assert.ok(ids.includes(id) && page.url().endsWith(encodeURIComponent(id)), page.url());
+    assert.ok((await page.textContent('.item')).includes(title));
+    assert.ok((await page.textContent('.item')).includes(category));
+    await tabTo(page, '.item-acts .like');
+    const sent = answerTo(page, 'POST', /\/v1\/events$/);
+    await page.keyboard.press('Enter');
+    assert.equal((await sent).request().postDataJSON().item_id, id);
+    for (const view of ['data', 'models', 'traffic']) {
+        await goTo(page, view);
+        await page.waitForSelector(view === 'models' ? '.loop' : '.tiles');
+    }
+    assert.equal(await page.evaluate(() => window.hacked), undefined);
+    const made = await page.$$('[onerror], [onload], body script:not([src]), main b > i');
+    assert.equal(made.length, 0);
+    await leave(page);
+}
+
 /* Every view in three looks: nothing for axe-core to find, no sideways scrolling, a picture. */
 async function looksAndAccess() {
     for (const [look, options] of Object.entries(looks)) {
@@ -547,5 +593,6 @@ await run([
     serverAway,
     asksForAKey,
     emptyCatalog,
+    markupIsText,
     looksAndAccess
 ]);
