@@ -119,7 +119,7 @@ static const struct command commands[] = {
             "time:90/10): then they are judged as they are. A version counts by its best model. "
             "Where too little can be held out to judge by, the new version goes live.\n" USUAL,
         .options = DATA " store journal model set weights split metrics relevant gate keep models "
-                        "memory " WORK " json progress-json",
+                        "track memory " WORK " json progress-json",
         .examples = "palate train --data ml-1m\tthe usual models\n"
                     "palate train --store sqlite:palate.db --gate 0.05 --keep 5\tfrom a server's "
                     "store, if it is no worse\n"
@@ -139,7 +139,7 @@ static const struct command commands[] = {
             "Memory is the largest that the process held while that model was trained and "
             "evaluated, the data included.\n" USUAL,
         .options = DATA " model set split tune metrics part protocol weights relevant bootstrap "
-                        "confidence compare save memory " WORK " json",
+                        "confidence compare save models track memory " WORK " json",
         .examples =
             "palate eval --data ml-1m --model als,ease,popular\tthe usual metrics\n"
             "palate eval --data ml-1m --split random:60/20/20 --part valid --model als,als+epochs=8"
@@ -166,7 +166,7 @@ static const struct command commands[] = {
             "goes on; with more --trials or --time it goes further. The same seed gives the same "
             "trials with any number of threads; they run side by side, one on a thread.",
         .options = DATA " store journal model set space search trials time halving split tune "
-                        "metrics weights relevant save output memory " WORK " json",
+                        "metrics weights relevant save output models track memory " WORK " json",
         .examples = "palate tune --data ml-1m --model als --trials 60\t\n"
                     "palate train --config tune-als.ini\ttrain with what was found\n"
                     "palate tune --data ml-1m --model als --space factors=64,alpha0=0.01..1 --time "
@@ -243,14 +243,17 @@ static const struct command commands[] = {
     {
         .name = "models",
         .brief = "list published versions, look at one, or switch to another",
-        .operands = "[show N]",
+        .operands = "[show N | runs]",
         .operands_most = 2,
-        .help = "Without arguments lists the versions in the folder of models; the live one is "
-                "marked. 'show N' prints what is known of version N: data, options, metrics. "
-                "--activate N makes version N the live one.",
-        .options = "models activate json",
+        .help =
+            "Without arguments lists the versions in the folder of models; the live one is "
+            "marked. 'show N' prints what is known of version N: data, options, metrics. "
+            "--activate N makes version N the live one. 'runs' lists what was trained, tuned and "
+            "evaluated last (-n 10), with --json also each model and trial by itself.",
+        .options = "models activate count json",
         .examples = "palate models\twhat there is\n"
                     "palate models show 3\tversion 3\n"
+                    "palate models runs\twhat was done last\n"
                     "palate models --activate 2\tgo back to version 2\n",
         .run = models_run,
     },

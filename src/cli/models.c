@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/manifest.h"
+#include "cli/runs.h"
 #include "cli/table.h"
 #include "registry/registry.h"
 
@@ -258,9 +259,12 @@ enum pal_status models_run(struct job *job, struct pal_error *err)
     }
     if (!job->operand_count)
         return list(job, err);
+    if (job->operand_count == 1 && strcmp(job->operands[0], "runs") == 0)
+        return runs_list(job, err);
     const char *text = job->operand_count > 1 ? job->operands[1] : "";
     if (strcmp(job->operands[0], "show") != 0)
-        return pal_fail(err, PAL_EUSAGE, "palate models does not know '%s': palate models show N",
+        return pal_fail(err, PAL_EUSAGE,
+                        "palate models does not know '%s': palate models show N, or runs",
                         job->operands[0]);
     if (!text_u64(text, text + strlen(text), &number) || number > UINT32_MAX)
         return pal_fail(err, PAL_EUSAGE, "which version? palate models show N");

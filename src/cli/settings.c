@@ -85,6 +85,9 @@ const struct option options[] = {
     {{"halving", OPT_BOOL, AT(halving), "true", 0, 1, OPT_LINEAR, NULL,
       "try with few epochs first, and go on with the best third; --no-halving tries each in full"},
      0, LAST, false},
+    TEXT("track", 0, track, "URL",
+         "also tell an MLflow server of this run: mlflow:http://HOST:5000; 'none' = no record, "
+         "not in the folder of models either"),
     REAL("gate", gate, "0", 0, 1,
          "make the new version live only if it isn't worse than the live one by more than this "
          "share of the first metric (0.05); what both are measured on is held out by --split"),

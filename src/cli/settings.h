@@ -28,6 +28,7 @@ struct settings {
     int64_t trials;
     double time;
     bool halving;
+    const char *track;
     int64_t keep;
 
     /* answers */

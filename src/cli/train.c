@@ -3,6 +3,7 @@
 #include "cli/progress_json.h"
 #include "cli/publish.h"
 #include "cli/source.h"
+#include "cli/tracking.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct session {
     bool gated; /* gate is filled */
     struct published published;
     size_t removed; /* versions */
+    struct tracking tracking;
 };
 
 static void say_json(struct console *c, const struct session *s)
@@ -160,6 +162,34 @@ static enum pal_status train(struct job *job, struct session *s, uint64_t memory
     return st;
 }
 
+/* A run for each model of the version, measured or not, and the version's manifest. */
+static void record(struct session *s)
+{
+    struct tracking *t = &s->tracking;
+    const struct published *p = &s->published;
+    char path[PATH_MAX + 16];
+    if (s->judged)
+        tracking_best(t, &s->trials);
+    for (size_t i = 0; i < s->plan.count; i++) {
+        char name[96];
+        snprintf(name, sizeof name, "%.60s, version %u", s->plan.variants[i].ops->name,
+                 p->version.number);
+        struct track_run *r = tracking_model(t, &s->plan.variants[i], name, p->train_s[i]);
+        track_metric(r, "train_seconds", p->train_s[i], 0);
+        track_metric(r, "bytes", (double)p->bytes[i], 0);
+        if (s->judged)
+            tracking_metrics(r, s->trials.metrics, s->trials.metric_count,
+                             s->trials.trials[i].result.value, 0);
+        track_end(r, TRACK_FINISHED, NULL);
+    }
+    track_metric(t->run, "peak_rss_bytes", (double)peak_of(s), 0);
+    track_metric(t->run, "version", p->version.number, 0);
+    if (s->gated)
+        track_tag(t->run, "palate.gate", s->gate.message);
+    snprintf(path, sizeof path, "%s/manifest.json", p->version.path);
+    tracking_file(t->run, "model-card.json", path);
+}
+
 enum pal_status train_run(struct job *job, struct pal_error *err)
 {
     struct session s = {0};
@@ -171,6 +201,8 @@ enum pal_status train_run(struct job *job, struct pal_error *err)
     if (!st)
         st = trials_check(job, err);
     if (!st)
+        st = tracking_open(job, &s.tracking, err);
+    if (!st)
         st = job_threads(job, err);
     if (!st && job->set.progress_json) {
         progress_json_begin(job);
@@ -181,9 +213,14 @@ enum pal_status train_run(struct job *job, struct pal_error *err)
         st = source_load(job, NULL, &d, err);
     s.d = d;
     if (!st)
+        tracking_begin(&s.tracking, job, d);
+    if (!st)
         st = train(job, &s, memory, err);
+    if (!st)
+        record(&s);
     if (job->set.progress_json)
         tell_outcome(job, &s, st, err);
+    tracking_close(&s.tracking, job, st, err);
     trials_done(&s.trials);
     dataset_free(d);
     return st;

@@ -219,6 +219,22 @@ static enum pal_status finish(struct tune *t, enum pal_status st, struct pal_err
     return PAL_OK;
 }
 
+/* What the search as a whole found, however it ended. */
+static void record(struct tune *t)
+{
+    struct track_run *run = t->tracking.run;
+    const struct tune_record *best = tune_best(t);
+    if (!best)
+        return;
+    char name[32];
+    snprintf(name, sizeof name, "trial %u", best->trial);
+    track_tag(run, "palate.best", name);
+    tracking_metrics(run, t->judged.metrics, t->judged.metric_count, best->value, 0);
+    track_metric(run, "trials", (double)t->count, 0);
+    tracking_file(run, "best.ini", t->job->set.output);
+    tracking_file(run, "trials.jsonl", t->job->set.save);
+}
+
 static enum pal_status search(struct tune *t, struct pal_error *err)
 {
     struct settings *set = &t->job->set;
@@ -231,8 +247,10 @@ static enum pal_status search(struct tune *t, struct pal_error *err)
         return st;
     t->began = now_seconds();
     tune_say_begin(t);
-    st = tune_rounds(t, err);
-    return finish(t, st, err);
+    tracking_judge(&t->tracking, &t->judged);
+    st = finish(t, tune_rounds(t, err), err);
+    record(t);
+    return st;
 }
 
 enum pal_status tune_run(struct job *job, struct pal_error *err)
@@ -251,15 +269,20 @@ enum pal_status tune_run(struct job *job, struct pal_error *err)
     if (!st)
         st = choose_model(t, err);
     if (!st)
+        st = tracking_open(job, &t->tracking, err);
+    if (!st)
         st = job_threads(job, err);
     if (!st)
         st = source_load(job, NULL, &d, err);
+    if (!st)
+        tracking_begin(&t->tracking, job, d);
     if (!st)
         st = cut(t, d, err);
     if (!st && !t->memory)
         t->memory = memory_available();
     if (!st)
         st = search(t, err);
+    tracking_close(&t->tracking, job, st, err);
     tune_file_close(t->file);
     mem_free(t->records);
     training_done(&t->training);

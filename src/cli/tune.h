@@ -2,7 +2,7 @@
 #ifndef CLI_TUNE_H
 #define CLI_TUNE_H
 
-#include "cli/trials.h"
+#include "cli/tracking.h"
 #include "eval/search.h"
 #include "eval/space.h"
 
@@ -39,6 +39,7 @@ struct tune {
     size_t count, cap;
     size_t found; /* of them were there when this run began */
     struct tune_file *file;
+    struct tracking tracking;
     pthread_mutex_t lock; /* guards what is below, the records and the screen while a round runs */
     atomic_int stop;      /* non-zero: what runs should end */
     atomic_bool late;     /* stopped since time is up */

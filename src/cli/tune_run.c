@@ -99,6 +99,21 @@ static enum pal_status try_one(struct tune *t, struct tune_record *r, const stru
     return st;
 }
 
+/* A run inside that of the search; with rungs its metrics have the epochs as their step. */
+static void record(struct tune *t, const struct tune_record *r)
+{
+    char name[64];
+    struct variant v = {t->start.ops, r->options, t->start.label};
+    int64_t step = t->epochs ? *(int64_t *)((char *)r->options + t->epochs->offset) : 0;
+    snprintf(name, sizeof name, "%.30s trial %u rung %u", v.ops->name, r->trial, r->rung);
+    struct track_run *run = tracking_model(&t->tracking, &v, name, r->train_s + r->eval_s);
+    tracking_metrics(run, t->judged.metrics, t->judged.metric_count, r->value, step);
+    track_metric(run, "train_seconds", r->train_s, 0);
+    track_metric(run, "eval_seconds", r->eval_s, 0);
+    track_metric(run, "memory_bytes", (double)r->memory_bytes, 0);
+    track_end(run, *r->reason ? TRACK_FAILED : TRACK_FINISHED, *r->reason ? r->reason : NULL);
+}
+
 /* One of a round, from whatever thread. */
 static void try_task(struct round *round, size_t i, struct pool *pool)
 {
@@ -124,6 +139,7 @@ static void try_task(struct round *round, size_t i, struct pool *pool)
         st = tune_file_add(t->file, t, r, &err);
     if (!st) {
         t->records[t->count++] = *r;
+        record(t, r);
         tune_say_record(t, r);
     } else {
         t->stop = 1;

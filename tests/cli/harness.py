@@ -51,9 +51,10 @@ def fail(message):
 
 
 def clean_environment(**extra):
-    """The environment without what would change palate's mind."""
+    """The environment without what would change palate's mind. No record is kept of runs, which
+    would lie wherever a test happens to run; who wants one gives PALATE_TRACK=""."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("PALATE_") and k != "NO_COLOR"}
-    env.update({"LC_ALL": "C.UTF-8", "TERM": "xterm"})
+    env.update({"LC_ALL": "C.UTF-8", "TERM": "xterm", "PALATE_TRACK": "none"})
     env.update(extra)
     return env
 

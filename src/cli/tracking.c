@@ -1,0 +1,119 @@
+/* See tracking.h. */
+#include "cli/tracking.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum pal_status tracking_open(const struct job *job, struct tracking *out, struct pal_error *err)
+{
+    const char *url = job->set.track;
+    struct track_options o = {.root = job->set.models, .url = url && *url ? url : NULL};
+    *out = (struct tracking){.began_ms = track_now_ms()};
+    if (url && strcmp(url, "none") == 0)
+        return PAL_OK;
+    return track_open(&o, &out->track, err);
+}
+
+static void param_uint(struct track_run *r, const char *name, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    track_param(r, name, text);
+}
+
+void tracking_begin(struct tracking *t, const struct job *job, const struct dataset *d)
+{
+    char name[200], print[32];
+    snprintf(name, sizeof name, "%s %.150s", job->command->name, d->name);
+    snprintf(print, sizeof print, "%016llx", (unsigned long long)dataset_fingerprint(d));
+    t->run = track_begin(t->track, NULL, job->command->name, name);
+    track_began(t->run, t->began_ms);
+    track_param(t->run, "data", d->name);
+    track_param(t->run, "fingerprint", print);
+    param_uint(t->run, "users", d->users.ids.count);
+    param_uint(t->run, "items", d->items.ids.count);
+    param_uint(t->run, "interactions", interactions_count(&d->all));
+    param_uint(t->run, "seed", (uint64_t)job->set.seed);
+}
+
+void tracking_judge(struct tracking *t, const struct trials *judged)
+{
+    track_param(t->run, "split", judged->split.spec);
+    track_param(t->run, "part", judged->options.part == EVAL_VALID ? "valid" : "test");
+    track_param(t->run, "weights", judged->weights_text);
+    track_tag(t->run, "palate.metric", judged->metrics[0].name);
+}
+
+struct track_run *tracking_model(struct tracking *t, const struct variant *v, const char *name,
+                                 double seconds)
+{
+    struct track_run *r = t->run ? track_begin(t->track, t->run, "model", name) : NULL;
+    struct str value = {0};
+    track_began(r, track_now_ms() - (int64_t)(seconds * 1000));
+    track_param(r, "model", v->ops->name);
+    for (size_t i = 0; r && i < v->ops->options.count; i++) {
+        str_clear(&value);
+        opt_show(&v->ops->options.rows[i], v->options, &value);
+        track_param(r, v->ops->options.rows[i].name, str_text(&value));
+    }
+    str_done(&value);
+    return r;
+}
+
+void tracking_metrics(struct track_run *r, const struct metric *metrics, size_t count,
+                      const double *value, int64_t step)
+{
+    for (size_t m = 0; m < count; m++)
+        track_metric(r, metrics[m].name, value[m], step);
+}
+
+void tracking_trials(struct tracking *t, const struct trials *trials)
+{
+    for (size_t i = 0; i < trials->count; i++) {
+        const struct trial *trial = &trials->trials[i];
+        struct track_run *r = tracking_model(t, trial->variant, trial->variant->label,
+                                             trial->train_s + trial->eval_s);
+        tracking_metrics(r, trials->metrics, trials->metric_count, trial->result.value, 0);
+        track_metric(r, "train_seconds", trial->train_s, 0);
+        track_metric(r, "eval_seconds", trial->eval_s, 0);
+        track_metric(r, "peak_rss_bytes", (double)trial->peak_bytes, 0);
+        track_end(r, TRACK_FINISHED, NULL);
+    }
+    tracking_best(t, trials);
+}
+
+void tracking_best(struct tracking *t, const struct trials *trials)
+{
+    const struct trial *best = &trials->trials[trials->best];
+    tracking_judge(t, trials);
+    track_tag(t->run, "palate.best", best->variant->label);
+    tracking_metrics(t->run, trials->metrics, trials->metric_count, best->result.value, 0);
+}
+
+void tracking_file(struct track_run *r, const char *name, const char *path)
+{
+    struct file_map text;
+    if (!r || file_map(path, &text, NULL))
+        return;
+    track_artifact(r, name, text.data, text.size);
+    file_unmap(&text);
+}
+
+void tracking_close(struct tracking *t, struct job *job, enum pal_status st,
+                    const struct pal_error *err)
+{
+    char note[600] = "";
+    track_metric(t->run, "seconds", (double)(track_now_ms() - t->began_ms) / 1000, 0);
+    track_end(t->run,
+              st == PAL_EINTERRUPTED ? TRACK_KILLED
+              : st                   ? TRACK_FAILED
+                                     : TRACK_FINISHED,
+              st ? err->message : NULL);
+    progress_clear(&job->progress);
+    track_close(t->track, note, sizeof note);
+    if (*note && (job->set.track || !job->set.quiet))
+        fprintf(stderr, "palate: %s\n", note);
+    *t = (struct tracking){0};
+}
