@@ -1,20 +1,24 @@
 /* See file.h. A new file is written beside its place as NAME.tmp-PID-ADDRESS, which no two writers
- * share. Then it is synced, renamed, and its folder synced: a power cut leaves one of the two. */
+ * share. Then it is synced, renamed, and its folder synced: a power cut leaves one of the two. What
+ * a process that was killed left beside its place goes when the file is next written. */
 #include "base/file.h"
 
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { BUFFER = 1 << 18 };
+enum { BUFFER = 1 << 18, LEFT_S = 600 };
 
 struct file_out {
     int fd;
@@ -149,6 +153,38 @@ static void sync_folder(const char *path)
     }
 }
 
+/* Whether NAME.tmp-PID-… in the folder was left by a process that is no more. One of that number
+ * may live in another container, so it must not have been written to for some time either. */
+static bool is_left(int dir, const char *entry, const char *name)
+{
+    struct stat info;
+    size_t len = strlen(name);
+    if (strncmp(entry, name, len) != 0 || strncmp(entry + len, ".tmp-", 5) != 0)
+        return false;
+    char *end;
+    long pid = strtol(entry + len + 5, &end, 10);
+    return pid > 0 && *end == '-' && kill((pid_t)pid, 0) && errno == ESRCH &&
+           fstatat(dir, entry, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+           time(NULL) - info.st_mtime > LEFT_S;
+}
+
+static void sweep(const char *path)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    const char *name = slash ? path + (slash - folder) + 1 : path;
+    if (slash)
+        slash[slash == folder] = 0;
+    DIR *dir = opendir(slash ? folder : ".");
+    if (!dir)
+        return;
+    for (const struct dirent *e; (e = readdir(dir));)
+        if (is_left(dirfd(dir), e->d_name, name))
+            unlinkat(dirfd(dir), e->d_name, 0);
+    closedir(dir);
+}
+
 enum pal_status file_commit(struct file_out *f, struct pal_error *err)
 {
     enum pal_status st = f->failed
@@ -161,9 +197,10 @@ enum pal_status file_commit(struct file_out *f, struct pal_error *err)
     f->fd = -1;
     if (st == PAL_OK && rename(f->temp, f->path))
         st = fail_errno(err, "write", f->path);
-    if (st == PAL_OK)
+    if (st == PAL_OK) {
+        sweep(f->path);
         sync_folder(f->path);
-    else
+    } else
         unlink(f->temp);
     mem_free(f);
     return st;

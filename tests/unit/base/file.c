@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char folder[64]; /* each test has its own, empty */
@@ -333,6 +335,41 @@ static void out_of_memory(void **state)
     assert_int_equal(mem_live(), live);
 }
 
+/* An empty file NAME.tmp-PID-1 that was last written so long ago. */
+static void leave(const char *name, pid_t pid, time_t ago)
+{
+    char file[64];
+    snprintf(file, sizeof file, "%s.tmp-%d-1", name, (int)pid);
+    const char *path = in_folder(file);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    const struct timespec then[2] = {{time(NULL) - ago, 0}, {time(NULL) - ago, 0}};
+    assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+}
+
+/* Of what lies beside a file only that goes which nobody can be writing to any more. */
+static void what_the_dead_left_is_swept(void **state)
+{
+    struct file_out *f;
+    struct pal_error err;
+    pid_t dead = fork();
+    if (dead == 0)
+        _exit(0);
+    assert_int_equal(waitpid(dead, NULL, 0), dead);
+    leave("f", dead, 3600);
+    leave("f", getpid(), 3600); /* alive */
+    leave("g", dead, 3600);     /* of another file */
+    assert_ok(file_create(in_folder("f"), &f, &err), &err);
+    assert_int_equal(entries(folder), 4);
+    assert_ok(file_commit(f, &err), &err);
+    assert_int_equal(entries(folder), 3);
+    leave("f", dead, 10); /* of a moment ago: that number may live in another container */
+    assert_ok(file_create(in_folder("f"), &f, &err), &err);
+    assert_ok(file_commit(f, &err), &err);
+    assert_int_equal(entries(folder), 4);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
 int main(void)
@@ -351,6 +388,7 @@ int main(void)
         TEST(a_full_disk_leaves_the_old_file),
         TEST(a_full_disk_is_noticed_by_the_commit),
         TEST(out_of_memory),
+        TEST(what_the_dead_left_is_swept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
