@@ -110,25 +110,6 @@ static enum pal_status read_items(struct api *a, const json_t *body, struct aren
     return st;
 }
 
-void api_add_items_classic(void *ctx, struct http_request *r)
-{
-    struct pal_error err;
-    struct record *records = NULL;
-    size_t count = 0;
-    json_t *body = NULL;
-    struct api_query q = {.r = r, .err = &err};
-    enum pal_status st = query_end(&q);
-    if (!st)
-        st = api_body(r, &body, &err);
-    if (!st)
-        st = read_items(ctx, body, http_arena(r), &records, &count, &err);
-    if (st)
-        http_error(r, st, &err);
-    else
-        api_write(ctx, r, records, count, api_accepted(r, count));
-    json_decref(body);
-}
-
 /* Seconds (a fraction, too) or milliseconds since 1970, or a time as text; 0 = not given. */
 static int64_t classic_time(struct json_object *o)
 {
@@ -187,7 +168,12 @@ static enum pal_status read_actions(struct api *a, const json_t *body, struct ar
     return st;
 }
 
-void api_interact(void *ctx, struct http_request *r)
+/* Both calls: what `read` makes of the body is written, and answered by how many item_ids it had.
+ */
+static void write_body(struct api *a, struct http_request *r,
+                       enum pal_status (*read)(struct api *a, const json_t *body, struct arena *tmp,
+                                               struct record **out, size_t *count,
+                                               struct pal_error *err))
 {
     struct pal_error err;
     struct record *records = NULL;
@@ -198,13 +184,23 @@ void api_interact(void *ctx, struct http_request *r)
     if (!st)
         st = api_body(r, &body, &err);
     if (!st)
-        st = read_actions(ctx, body, http_arena(r), &records, &count, &err);
+        st = read(a, body, http_arena(r), &records, &count, &err);
     if (st)
         http_error(r, st, &err);
     else
-        api_write(ctx, r, records, count,
+        api_write(a, r, records, count,
                   api_accepted(r, json_array_size(json_object_get(body, "item_ids"))));
     json_decref(body);
+}
+
+void api_add_items_classic(void *ctx, struct http_request *r)
+{
+    write_body(ctx, r, read_items);
+}
+
+void api_interact(void *ctx, struct http_request *r)
+{
+    write_body(ctx, r, read_actions);
 }
 
 void api_recs(void *ctx, struct http_request *r)
