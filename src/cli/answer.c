@@ -57,15 +57,18 @@ enum pal_status answer_history(const struct recommender *r, const struct dataset
         return st;
     uint32_t *item = arena_alloc(tmp, h.n, sizeof *item);
     float *weight = arena_alloc(tmp, h.n, sizeof *weight);
-    if (!item || !weight)
+    float *rating = h.rating ? arena_alloc(tmp, h.n, sizeof *rating) : NULL;
+    if (!item || !weight || (h.rating && !rating))
         return pal_no_memory(err);
-    *out = (struct history){0, item, weight, h.now_s};
+    *out = (struct history){0, item, weight, h.now_s, rating};
     for (size_t i = 0; i < h.n; i++) {
         uint32_t there =
             intern_find(catalog, intern_text(ids, h.item[i]), intern_len(ids, h.item[i]));
         if (there == INTERN_NONE)
             continue;
         item[out->n] = there;
+        if (rating)
+            rating[out->n] = h.rating[i];
         weight[out->n++] = h.weight[i];
     }
     return PAL_OK;

@@ -156,15 +156,17 @@ static void say_model(struct console *c, const struct model_ops *ops)
     static const struct {
         unsigned bit;
         const char *text;
-    } abilities[] = {
-        {MODEL_PERSONAL, "personal"}, {MODEL_SIMILAR, "similar items"}, {MODEL_EXPLAIN, "reasons"}};
+    } abilities[] = {{MODEL_PERSONAL, "personal"},
+                     {MODEL_SIMILAR, "similar items"},
+                     {MODEL_EXPLAIN, "reasons"},
+                     {MODEL_RATES, "stars"}};
     say_text(c, "\n");
     say_styled(c, BOLD, ops->name);
     say(c, "  %s\n", ops->title);
     if (ops->paper && *ops->paper)
         say_paragraph(c, 2, ops->paper);
     struct str can = {0};
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof abilities / sizeof abilities[0]; i++)
         if (ops->can & abilities[i].bit)
             str_fmt(&can, "%s%s", can.len ? ", " : "Gives: ", abilities[i].text);
     if (can.len)

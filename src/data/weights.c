@@ -95,3 +95,11 @@ enum pal_status event_type_add(struct event_types *t, const char *name, size_t l
     *number = (uint8_t)t->count++;
     return PAL_OK;
 }
+
+int event_type_rating(const struct event_types *t)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->name[i], "rating") == 0)
+            return (int)i;
+    return -1;
+}

@@ -45,4 +45,7 @@ float weights_of(const struct weights *w, const char *type, float value);
 MUST_USE enum pal_status event_type_add(struct event_types *t, const char *name, size_t len,
                                         uint8_t *number, struct pal_error *err);
 
+/* The number of the type "rating", whose values are stars; -1: there is none. */
+int event_type_rating(const struct event_types *t);
+
 #endif

@@ -282,7 +282,7 @@ enum pal_status collect_catalog(const struct palate *p, const struct items *othe
 /* One event of a history. */
 struct moment {
     uint32_t item, time_s, order;
-    float weight;
+    float weight, rating; /* NAN: it is none */
 };
 
 static int by_time(const void *a, const void *b)
@@ -308,21 +308,25 @@ static enum pal_status gather(const struct palate *p, uint32_t user, struct aren
     uint64_t end = x->start && user < x->users ? x->start[user + 1] : 0;
     size_t n = (size_t)(end - begin), place;
     uint32_t first = user < p->last_count ? p->last[user] : 0;
+    int stars = event_type_rating(&p->d->types);
     for (uint32_t i = first; i; i = p->added[i - 1].before)
         n++;
     struct moment *m = arena_alloc(tmp, n, sizeof *m);
     if (!m)
         return pal_no_memory(err);
     for (uint64_t i = begin; i < end; i++)
-        m[i - begin] =
-            (struct moment){.item = x->item[i],
-                            .time_s = interactions_time(x, i),
-                            .weight = worth(p, interactions_type(x, i), interactions_value(x, i))};
+        m[i - begin] = (struct moment){
+            .item = x->item[i],
+            .time_s = interactions_time(x, i),
+            .weight = worth(p, interactions_type(x, i), interactions_value(x, i)),
+            .rating = interactions_type(x, i) == stars ? interactions_value(x, i) : NAN};
     place = n;
     for (uint32_t i = first; i; i = p->added[i - 1].before) {
         const struct added *a = &p->added[i - 1];
-        m[--place] = (struct moment){
-            .item = a->item, .time_s = a->time_s, .weight = worth(p, a->type, a->value)};
+        m[--place] = (struct moment){.item = a->item,
+                                     .time_s = a->time_s,
+                                     .weight = worth(p, a->type, a->value),
+                                     .rating = a->type == stars ? a->value : NAN};
     }
     bool sorted = true;
     for (size_t i = 0; i < n; i++) {
@@ -341,25 +345,27 @@ enum pal_status collect_history(const struct palate *p, const char *user_id, str
                                 struct pal_error *err)
 {
     struct moment *m = NULL;
-    size_t n = 0, folded = 0;
+    size_t n = 0;
     uint32_t user = intern_find(&p->d->users.ids, user_id, strlen(user_id));
     enum pal_status st = PAL_OK;
     if (user != INTERN_NONE)
         st = gather(p, user, tmp, &m, &n, err);
     if (st != PAL_OK)
         return st;
-    uint32_t *all = arena_alloc(tmp, n, sizeof *all), *item = arena_alloc(tmp, n, sizeof *item);
-    float *each = arena_alloc(tmp, n, sizeof *each), *weight = arena_alloc(tmp, n, sizeof *weight);
-    if (!all || !item || !each || !weight)
+    uint32_t *all = arena_alloc(tmp, n, sizeof *all);
+    float *each = arena_alloc(tmp, n, sizeof *each), *rating = arena_alloc(tmp, n, sizeof *rating);
+    if (!all || !each || !rating)
         return pal_no_memory(err);
     for (size_t i = 0; i < n; i++) {
         all[i] = m[i].item;
         each[i] = m[i].weight;
+        rating[i] = m[i].rating;
     }
-    st = history_fold(all, each, n, tmp, item, weight, &folded, err);
+    struct history_events events = {all, each, rating, n};
+    st = history_make(&events, tmp, out, err);
     if (st != PAL_OK)
         return st;
-    *out = (struct history){.n = folded, .item = item, .weight = weight, .now_s = p->latest_s};
+    out->now_s = p->latest_s;
     *seen = all;
     *seen_count = n;
     return PAL_OK;

@@ -140,8 +140,9 @@ enum pal_status ask_history(const struct ask *a, const struct source *s, struct 
     const struct history *h = &a->in->history;
     uint32_t *item = arena_alloc(a->tmp, h->n, sizeof *item);
     float *weight = arena_alloc(a->tmp, h->n, sizeof *weight);
+    float *rating = h->rating ? arena_alloc(a->tmp, h->n, sizeof *rating) : NULL;
     size_t n = 0;
-    if (!item || !weight)
+    if (!item || !weight || (h->rating && !rating))
         return pal_no_memory(err);
     *liked = false;
     for (size_t i = 0; i < h->n; i++) {
@@ -149,10 +150,12 @@ enum pal_status ask_history(const struct ask *a, const struct source *s, struct 
         if (number == INTERN_NONE)
             continue;
         item[n] = number;
+        if (rating)
+            rating[n] = h->rating[i];
         weight[n++] = h->weight[i];
         *liked |= h->weight[i] > 0;
     }
-    *out = (struct history){.n = n, .item = item, .weight = weight, .now_s = h->now_s};
+    *out = (struct history){n, item, weight, h->now_s, rating};
     return PAL_OK;
 }
 

@@ -75,8 +75,9 @@ static enum pal_status translate(const struct list *l, const struct joined *j, s
     const struct history *h = &l->q->history;
     uint32_t *item = arena_alloc(l->tmp, h->n, sizeof *item);
     float *weight = arena_alloc(l->tmp, h->n, sizeof *weight);
+    float *rating = h->rating ? arena_alloc(l->tmp, h->n, sizeof *rating) : NULL;
     size_t n = 0;
-    if (!item || !weight)
+    if (!item || !weight || (h->rating && !rating))
         return pal_no_memory(err);
     *liked = false;
     for (size_t i = 0; i < h->n; i++) {
@@ -84,10 +85,12 @@ static enum pal_status translate(const struct list *l, const struct joined *j, s
         if (number == INTERN_NONE)
             continue;
         item[n] = number;
+        if (rating)
+            rating[n] = h->rating[i];
         weight[n++] = h->weight[i];
         *liked |= h->weight[i] > 0;
     }
-    *out = (struct history){.n = n, .item = item, .weight = weight, .now_s = h->now_s};
+    *out = (struct history){n, item, weight, h->now_s, rating};
     return PAL_OK;
 }
 

@@ -32,6 +32,7 @@ struct judge {
     uint32_t *audience; /* data.audience, ours */
     struct ratings ratings;
     bool rates;              /* a rating metric is asked for, and there are ratings */
+    bool direct;             /* which the model predicts by itself */
     size_t longest;          /* list that any metric looks at; 0: none does */
     uint32_t **shown;        /* (metrics) (items) for metrics of the whole, else NULL */
     struct scratch *scratch; /* (threads) */
@@ -205,8 +206,9 @@ static enum pal_status user_history(void *ctx, size_t i, struct arena *tmp, stru
     return history_of(heldout_history(j->split, u), &j->d->types, j->weights, u, tmp, out, err);
 }
 
-/* Mean loss of each rating metric over the user's held-out ratings. */
-static void judge_ratings(struct judge *j, size_t row, const float *scores)
+/* Mean loss of each rating metric over the user's held-out ratings. stars: what the model said of
+ * them; NULL = it has scores alone. */
+static void judge_ratings(struct judge *j, size_t row, const float *scores, const float *stars)
 {
     const struct heldout *h = &j->held;
     uint64_t begin = h->rated[row], end = h->rated[row + 1];
@@ -214,7 +216,7 @@ static void judge_ratings(struct judge *j, size_t row, const float *scores)
         return;
     uint32_t u = h->user[row];
     double user = ratings_user(&j->ratings, heldout_history(j->split, u), u, UINT64_MAX);
-    struct standard z = ratings_standard(scores, j->data.items);
+    struct standard z = stars ? (struct standard){0} : ratings_standard(scores, j->data.items);
     j->r.ratings[row] = (uint32_t)(end - begin);
     for (size_t m = 0; m < j->r.metric_count; m++) {
         const struct metric_ops *ops = j->r.metrics[m].ops;
@@ -224,10 +226,34 @@ static void judge_ratings(struct judge *j, size_t row, const float *scores)
         for (uint64_t i = begin; i < end; i++) {
             uint32_t item = h->part->item[h->rating[i]];
             double said = interactions_value(h->part, h->rating[i]);
-            sum += ops->loss(ratings_predict(&j->ratings, user, item, z, scores[item]) - said);
+            float score = stars ? -INFINITY : scores[item];
+            double rating = stars && !isnan(stars[i - begin])
+                                ? fmin(fmax(stars[i - begin], j->ratings.low), j->ratings.high)
+                                : ratings_predict(&j->ratings, user, item, z, score);
+            sum += ops->loss(rating - said);
         }
         j->r.per_user[m * j->r.users + row] = sum / (double)(end - begin);
     }
+}
+
+static enum pal_status wanted_ratings(void *ctx, size_t row, struct arena *tmp,
+                                      const uint32_t **items, size_t *n, struct pal_error *err)
+{
+    const struct judge *j = ctx;
+    const struct heldout *h = &j->held;
+    *n = (size_t)(h->rated[row + 1] - h->rated[row]);
+    uint32_t *item = arena_alloc(tmp, *n, sizeof *item);
+    if (!item)
+        return pal_no_memory(err);
+    for (size_t i = 0; i < *n; i++)
+        item[i] = h->part->item[h->rating[h->rated[row] + i]];
+    *items = item;
+    return PAL_OK;
+}
+
+static void judge_stars(void *ctx, size_t row, const float *stars)
+{
+    judge_ratings(ctx, row, NULL, stars);
 }
 
 static bool is_relevant(const struct heldout *h, size_t row, uint32_t item)
@@ -300,8 +326,8 @@ static void judge_user(void *ctx, size_t row, float *scores, unsigned worker)
     struct judge *j = ctx;
     struct scratch *s = &j->scratch[worker];
     bool full = j->o->protocol == EVAL_FULL;
-    if (j->rates)
-        judge_ratings(j, row, scores);
+    if (j->rates && !j->direct)
+        judge_ratings(j, row, scores, NULL);
     uint32_t relevant = (uint32_t)(j->held.start[row + 1] - j->held.start[row]);
     if (relevant == 0 || j->longest == 0)
         return;
@@ -323,11 +349,19 @@ static enum pal_status score_all(struct judge *j, const struct model *m, const s
                                  struct pal_error *err)
 {
     struct scoring *scoring = NULL;
-    struct scoring_calls calls = {user_history, judge_user, j};
+    struct scoring_calls calls = {.history = user_history, .visit = judge_user, .ctx = j};
     enum pal_status st = scoring_new(m, &j->d->items, run, &scoring, err);
+    j->direct = m->ops->can & MODEL_RATES;
     if (st == PAL_OK && j->held.rated)
-        st = ratings_fit(j->d, j->split, j->weights, j->o->seed, scoring, &j->ratings, err);
+        st = ratings_fit(j->d, j->split, j->weights, j->o->seed, j->direct ? NULL : scoring,
+                         &j->ratings, err);
     j->rates = j->ratings.count != NULL;
+    if (j->rates && j->direct) {
+        calls.wanted = wanted_ratings;
+        calls.rated = judge_stars;
+        if (j->longest == 0)
+            calls.visit = NULL;
+    }
     if (st == PAL_OK)
         st = scoring_run(scoring, j->held.users, "evaluating", &calls, err);
     scoring_free(scoring);

@@ -22,14 +22,6 @@ const struct interactions *heldout_history(const struct split *s, uint32_t user)
     return g->start && g->start[user + 1] > g->start[user] ? g : &s->train;
 }
 
-int heldout_rating_type(const struct dataset *d)
-{
-    for (size_t i = 0; i < d->types.count; i++)
-        if (strcmp(d->types.name[i], "rating") == 0)
-            return (int)i;
-    return -1;
-}
-
 void heldout_done(struct heldout *h)
 {
     mem_free(h->user);
@@ -101,7 +93,7 @@ enum pal_status heldout_make(const struct dataset *d, const struct split *s,
                         test ? "test" : "validation");
     find_had(s, o->part, &h);
     uint32_t users = h.part->users;
-    struct scan c = {d, w, o->relevant_from, ratings ? heldout_rating_type(d) : -1, NULL};
+    struct scan c = {d, w, o->relevant_from, ratings ? event_type_rating(&d->types) : -1, NULL};
     c.stamp = mem_zero(h.part->items, sizeof *c.stamp);
     h.user = mem_alloc(users, sizeof *h.user);
     h.start = mem_zero((size_t)users + 1, sizeof *h.start);

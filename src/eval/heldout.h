@@ -27,7 +27,4 @@ void heldout_done(struct heldout *h);
 /* Where user u's history is: the given part for users held out whole, else the training part. */
 const struct interactions *heldout_history(const struct split *s, uint32_t user);
 
-/* The number of the event type "rating", or -1. */
-int heldout_rating_type(const struct dataset *d);
-
 #endif

@@ -144,9 +144,7 @@ static enum pal_status history_without(void *ctx, size_t i, struct arena *tmp, s
             item[n] = out->item[j];
             weight[n++] = out->weight[j];
         }
-    out->item = item;
-    out->weight = weight;
-    out->n = n;
+    *out = (struct history){.n = n, .item = item, .weight = weight};
     return PAL_OK;
 }
 
@@ -185,17 +183,19 @@ enum pal_status ratings_fit(const struct dataset *d, const struct split *s, cons
                             uint64_t seed, struct scoring *sc, struct ratings *out,
                             struct pal_error *err)
 {
-    struct ratings r = {.type = heldout_rating_type(d)};
+    struct ratings r = {.type = event_type_rating(&d->types)};
     uint64_t count = 0;
     enum pal_status st = r.type < 0 ? PAL_OK : gather(&s->train, &r, &count, err);
     struct fitting f = {d, s, w, &r, NULL, count < RATINGS_SAMPLE ? count : RATINGS_SAMPLE};
+    if (!sc)
+        f.n = 0;
     if (st == PAL_OK && f.n) {
         f.sample = mem_alloc(f.n, sizeof *f.sample);
         if (!f.sample)
             st = pal_no_memory(err);
     }
     if (st == PAL_OK && f.n) {
-        struct scoring_calls calls = {history_without, measure, &f};
+        struct scoring_calls calls = {.history = history_without, .visit = measure, .ctx = &f};
         draw(&s->train, count, seed, &f);
         st = scoring_run(sc, f.n, "calibrating", &calls, err);
     }

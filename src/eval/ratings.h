@@ -1,7 +1,9 @@
 /* From scores to predicted ratings, so that RMSE and MAE can be told of any model.
  *
- * No model here predicts stars: scores are made to order items. What can be said honestly is how
- * much a score adds to what is known without it. The prediction for user u and item i is
+ * A model with MODEL_RATES says itself how many stars (model_rate), and that is what is judged, cut
+ * to the range of the training ratings. Of all others scores are made to order items. What can be
+ * said honestly is how much a score adds to what is known without it. The prediction for user u and
+ * item i is
  *
  *     r(u, i) = mu + b(i) + b(u) + c0 + c1 * z(u, i), cut to the range of the training ratings
  *
@@ -27,7 +29,8 @@ struct ratings {
 
 enum { RATINGS_SAMPLE = 4096 };
 
-/* Fits it for the model that sc scores with. type -1 or no training ratings: PAL_OK with count
+/* Fits it for the model that sc scores with; sc NULL: c0 = c1 = 0, the prediction for items that a
+ * model with MODEL_RATES does not know. type -1 or no training ratings: PAL_OK with count
  * NULL. */
 MUST_USE enum pal_status ratings_fit(const struct dataset *d, const struct split *s,
                                      const struct weights *w, uint64_t seed, struct scoring *sc,

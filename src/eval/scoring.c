@@ -102,17 +102,47 @@ static enum pal_status translate(const struct scoring *s, struct history *h, str
 {
     uint32_t *item = arena_alloc(tmp, h->n, sizeof *item);
     float *weight = arena_alloc(tmp, h->n, sizeof *weight);
-    if (!item || !weight)
+    float *rating = h->rating ? arena_alloc(tmp, h->n, sizeof *rating) : NULL;
+    if (!item || !weight || (h->rating && !rating))
         return pal_no_memory(err);
     size_t n = 0;
     for (size_t i = 0; i < h->n; i++)
         if (s->to_model[h->item[i]] != INTERN_NONE) {
             item[n] = s->to_model[h->item[i]];
+            if (rating)
+                rating[n] = h->rating[i];
             weight[n++] = h->weight[i];
         }
-    h->item = item;
-    h->weight = weight;
-    h->n = n;
+    *h = (struct history){n, item, weight, h->now_s, rating};
+    return PAL_OK;
+}
+
+/* The ratings that are wanted of one history, which is in the model's numbers. */
+static enum pal_status rate(const struct scoring *s, size_t at, const struct history *h,
+                            struct arena *tmp, struct pal_error *err)
+{
+    const uint32_t *items;
+    size_t n, known = 0;
+    enum pal_status st = s->calls->wanted(s->calls->ctx, at, tmp, &items, &n, err);
+    if (st != PAL_OK || n == 0)
+        return st;
+    uint32_t *number = arena_alloc(tmp, n, sizeof *number);
+    float *stars = arena_alloc(tmp, n, sizeof *stars);
+    if (!number || !stars)
+        return pal_no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t model = s->to_model ? s->to_model[items[i]] : items[i];
+        if (model != INTERN_NONE)
+            number[known++] = model;
+    }
+    st = model_rate(s->model, h, number, known, stars, tmp, err);
+    if (st != PAL_OK)
+        return st;
+    for (size_t i = n; i-- > 0;) { /* from the end: those that are known spread out */
+        bool knows = !s->to_model || s->to_model[items[i]] != INTERN_NONE;
+        stars[i] = knows ? stars[--known] : NAN;
+    }
+    s->calls->rated(s->calls->ctx, at, stars);
     return PAL_OK;
 }
 
@@ -127,9 +157,13 @@ static enum pal_status score_batch(struct scoring *s, size_t begin, size_t n, st
         enum pal_status st = s->calls->history(s->calls->ctx, begin + i, &lane->tmp, &h[i], err);
         if (st == PAL_OK && s->to_model)
             st = translate(s, &h[i], &lane->tmp, err);
+        if (st == PAL_OK && s->calls->wanted)
+            st = rate(s, begin + i, &h[i], &lane->tmp, err);
         if (st)
             return st;
     }
+    if (!s->calls->visit)
+        return PAL_OK;
     enum pal_status st = model_score(s->model, h, n, lane->scores, &lane->tmp, err);
     if (st)
         return st;

@@ -46,27 +46,39 @@ void worth_of_range(const struct worth *w, const struct interactions *x, uint64_
 /* What the fold knows of one item. */
 struct seen {
     uint32_t item, last; /* number of its last event */
-    float weight;
+    float weight, rating;
 };
 
-/* The entry of an item, made if it is new. slot (mask + 1) holds numbers of entries + 1. */
-static uint32_t entry_of(uint32_t item, uint32_t *slot, uint32_t mask, struct seen *seen,
-                         uint32_t *count)
+struct fold { /* (events' n) room for what remains */
+    uint32_t *item;
+    float *weight, *rating; /* rating NULL = not wanted */
+};
+
+/* Where an item's entry, or the place for it, is. slot (mask + 1) holds numbers of entries + 1. */
+static uint32_t slot_of(uint32_t item, const uint32_t *slot, uint32_t mask, const struct seen *seen)
 {
     uint32_t i = (item * 2654435769u) >> 7 & mask;
     while (slot[i] && seen[slot[i] - 1].item != item)
         i = (i + 1) & mask;
+    return i;
+}
+
+/* The entry of an item, made if it is new. */
+static uint32_t entry_of(uint32_t item, uint32_t *slot, uint32_t mask, struct seen *seen,
+                         uint32_t *count)
+{
+    uint32_t i = slot_of(item, slot, mask, seen);
     if (!slot[i]) {
-        seen[*count] = (struct seen){.item = item};
+        seen[*count] = (struct seen){.item = item, .rating = NAN};
         slot[i] = ++*count;
     }
     return slot[i] - 1;
 }
 
-enum pal_status history_fold(const uint32_t *items, const float *weights, size_t n,
-                             struct arena *tmp, uint32_t *item, float *weight, size_t *count,
-                             struct pal_error *err)
+static enum pal_status fold(const struct history_events *in, struct arena *tmp,
+                            const struct fold *out, size_t *count, struct pal_error *err)
 {
+    size_t n = in->n;
     if (n >= INT32_MAX)
         return pal_fail(err, PAL_EUNSUPPORTED,
                         "a history of %zu events is too long: leave out the oldest, %d are allowed",
@@ -80,22 +92,68 @@ enum pal_status history_fold(const uint32_t *items, const float *weights, size_t
     if (!slot || !entry || !seen)
         return pal_no_memory(err);
     for (size_t i = 0; i < n; i++) {
-        if (weights[i] == 0)
+        if (in->weight[i] == 0)
             continue;
-        entry[i] = entry_of(items[i], slot, size - 1, seen, &entries);
+        entry[i] = entry_of(in->item[i], slot, size - 1, seen, &entries);
         struct seen *s = &seen[entry[i]];
-        bool same_sign = (s->weight > 0) == (weights[i] > 0);
-        s->weight = same_sign ? s->weight + weights[i] : weights[i];
+        bool same_sign = (s->weight > 0) == (in->weight[i] > 0);
+        s->weight = same_sign ? s->weight + in->weight[i] : in->weight[i];
         s->last = (uint32_t)i;
+    }
+    for (size_t i = 0; in->rating && i < n; i++) {
+        uint32_t at = slot[slot_of(in->item[i], slot, size - 1, seen)];
+        if (at && !isnan(in->rating[i]))
+            seen[at - 1].rating = in->rating[i];
     }
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
-        if (weights[i] != 0 && seen[entry[i]].last == i) {
-            item[kept] = items[i];
-            weight[kept++] = seen[entry[i]].weight;
+        if (in->weight[i] != 0 && seen[entry[i]].last == i) {
+            out->item[kept] = in->item[i];
+            if (out->rating)
+                out->rating[kept] = seen[entry[i]].rating;
+            out->weight[kept++] = seen[entry[i]].weight;
         }
     *count = kept;
     return PAL_OK;
+}
+
+enum pal_status history_fold(const uint32_t *items, const float *weights, size_t n,
+                             struct arena *tmp, uint32_t *item, float *weight, size_t *count,
+                             struct pal_error *err)
+{
+    struct history_events in = {items, weights, NULL, n};
+    struct fold out = {item, weight, NULL};
+    return fold(&in, tmp, &out, count, err);
+}
+
+/* The values of those events that are ratings, NAN for others; NULL without the type. *failed when
+ * memory is out. */
+static const float *ratings_among(const struct interactions *x, const struct event_types *types,
+                                  uint64_t begin, size_t n, struct arena *tmp, bool *failed)
+{
+    int type = event_type_rating(types);
+    float *rating = type < 0 ? NULL : arena_alloc(tmp, n, sizeof *rating);
+    *failed = type >= 0 && !rating;
+    for (size_t i = 0; rating && i < n; i++)
+        rating[i] =
+            interactions_type(x, begin + i) == type ? interactions_value(x, begin + i) : NAN;
+    return rating;
+}
+
+enum pal_status history_make(const struct history_events *in, struct arena *tmp,
+                             struct history *out, struct pal_error *err)
+{
+    struct fold to = {.item = arena_alloc(tmp, in->n, sizeof *to.item),
+                      .weight = arena_alloc(tmp, in->n, sizeof *to.weight),
+                      .rating = in->rating ? arena_alloc(tmp, in->n, sizeof *to.rating) : NULL};
+    size_t count;
+    if (!to.item || !to.weight || (in->rating && !to.rating))
+        return pal_no_memory(err);
+    enum pal_status st = fold(in, tmp, &to, &count, err);
+    if (st == PAL_OK)
+        *out =
+            (struct history){.n = count, .item = to.item, .weight = to.weight, .rating = to.rating};
+    return st;
 }
 
 enum pal_status history_of(const struct interactions *x, const struct event_types *types,
@@ -103,16 +161,15 @@ enum pal_status history_of(const struct interactions *x, const struct event_type
                            struct history *out, struct pal_error *err)
 {
     uint64_t begin = x->start[user];
-    size_t n = (size_t)(x->start[user + 1] - begin), count;
+    size_t n = (size_t)(x->start[user + 1] - begin);
+    bool failed;
     struct worth *worth = arena_alloc(tmp, 1, sizeof *worth);
-    float *each = arena_alloc(tmp, n, sizeof *each), *weight = arena_alloc(tmp, n, sizeof *weight);
-    uint32_t *item = arena_alloc(tmp, n, sizeof *item);
-    if (!worth || !each || !weight || !item)
+    float *each = arena_alloc(tmp, n, sizeof *each);
+    const float *rating = ratings_among(x, types, begin, n, tmp, &failed);
+    if (!worth || !each || failed)
         return pal_no_memory(err);
     worth_init(worth, w, types);
     worth_of_range(worth, x, begin, n, each);
-    enum pal_status st = history_fold(x->item + begin, each, n, tmp, item, weight, &count, err);
-    if (st == PAL_OK)
-        *out = (struct history){.n = count, .item = item, .weight = weight};
-    return st;
+    struct history_events in = {x->item + begin, each, rating, n};
+    return history_make(&in, tmp, out, err);
 }

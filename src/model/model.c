@@ -12,8 +12,9 @@
 
 /* In the order of help and of tables of results. */
 static const struct model_ops *const table[] = {
-    &model_random, &model_popular, &model_trending, &model_knn,      &model_ease,    &model_slim,
-    &model_graph,  &model_als,     &model_bpr,      &model_item2vec, &model_content,
+    &model_random, &model_popular, &model_trending, &model_knn, &model_ease,
+    &model_slim,   &model_graph,   &model_als,      &model_bpr, &model_item2vec,
+    &model_svd,    &model_svdpp,   &model_content,
 };
 
 const struct model_ops *model_at(size_t i)
@@ -71,7 +72,9 @@ static enum pal_status check_memory(const struct model_ops *ops, const void *opt
                                     : ops->memory(options, X->rows, X->cols, csr_entries(X));
     if (need <= have)
         return PAL_OK;
-    const char *other = strcmp(ops->name, "als") == 0 ? "take fewer factors" : "use als";
+    const char *other = strcmp(ops->name, "als") == 0 ? "take fewer factors"
+                        : ops->can & MODEL_RATES      ? "take fewer samples or factors"
+                                                      : "use als";
     return pal_fail(err, PAL_ENOMEM, "%s would take %s for %s items, %s are %s: %s%s", ops->name,
                     memory_text(need_text, need), memory_count(items, t->by_user.cols),
                     memory_text(have_text, have), limit ? "allowed" : "available", other,
@@ -186,6 +189,14 @@ enum pal_status model_similar(const struct model *m, uint32_t item, size_t k, st
     scores[item] = -INFINITY;
     *count = topk(scores, n, k, out);
     return PAL_OK;
+}
+
+enum pal_status model_rate(const struct model *m, const struct history *h, const uint32_t *item,
+                           size_t n, float *stars, struct arena *tmp, struct pal_error *err)
+{
+    if (!(m->ops->can & MODEL_RATES))
+        return pal_fail(err, PAL_EUNSUPPORTED, "%s does not predict ratings", m->ops->name);
+    return m->ops->rate(m, h, item, n, stars, tmp, err);
 }
 
 enum pal_status model_explain(const struct model *m, const struct history *h, uint32_t item,

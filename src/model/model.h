@@ -21,6 +21,8 @@ struct history {
     const uint32_t *item; /* (n) */
     const float *weight;  /* (n) never 0 */
     uint32_t now_s;       /* the time of asking; 0 = unknown */
+    const float *rating;  /* (n) the stars last given, NAN where none were; NULL: weights alone are
+                             known */
 };
 
 /* What a model learns from. Borrowed by fit for the time of the call. */
@@ -41,7 +43,21 @@ MUST_USE enum pal_status history_fold(const uint32_t *items, const float *weight
                                       struct arena *tmp, uint32_t *item, float *weight,
                                       size_t *count, struct pal_error *err);
 
-/* User u's history out of x by the rules w; its arrays live in tmp. */
+/* What one user did, event by event, oldest first. */
+struct history_events {
+    const uint32_t *item; /* (n) */
+    const float *weight;  /* (n) */
+    const float *rating;  /* (n) NAN where an event is no rating; NULL = none is */
+    size_t n;
+};
+
+/* The history that they fold into; its arrays live in tmp. A rating counts wherever the item
+ * remains, the last one of each item. */
+MUST_USE enum pal_status history_make(const struct history_events *in, struct arena *tmp,
+                                      struct history *out, struct pal_error *err);
+
+/* User u's history out of x by the rules w, with ratings where there are events of that type; its
+ * arrays live in tmp. */
 MUST_USE enum pal_status history_of(const struct interactions *x, const struct event_types *types,
                                     const struct weights *w, uint32_t user, struct arena *tmp,
                                     struct history *out, struct pal_error *err);
@@ -59,6 +75,7 @@ enum { /* struct model_ops can */
        MODEL_PERSONAL = 4, /* scores depend on the history */
        MODEL_COARSE = 8,   /* gives many items one and the same score: its best few are a choice
                               among equals, which is the asker's to make */
+       MODEL_RATES = 16,   /* predicts ratings: struct model_ops rate */
 };
 
 struct model {
@@ -106,6 +123,12 @@ struct model_ops {
      * common. NULL without MODEL_SIMILAR. */
     enum pal_status (*similar)(const struct model *m, uint32_t item, float *scores,
                                struct arena *tmp, struct pal_error *err);
+
+    /* stars (n): the ratings that the history's user would give these items, within the range of
+     * ratings learned from; NAN from a model that learned from weights. NULL without MODEL_RATES.
+     */
+    enum pal_status (*rate)(const struct model *m, const struct history *h, const uint32_t *item,
+                            size_t n, float *stars, struct arena *tmp, struct pal_error *err);
 
     /* To similar what retrieve is to score; item itself is left out. NULL = always by similar. */
     enum pal_status (*nearest)(const struct model *m, uint32_t item, size_t k, struct arena *tmp,
@@ -160,6 +183,12 @@ MUST_USE enum pal_status model_score(const struct model *m, const struct history
 MUST_USE enum pal_status model_top(const struct model *m, const struct history *h,
                                    const uint8_t *skip, size_t k, struct arena *tmp,
                                    struct scored *out, size_t *count, struct pal_error *err);
+
+/* stars (n), see ops->rate; items are below model_items(m). PAL_EUNSUPPORTED without MODEL_RATES.
+ */
+MUST_USE enum pal_status model_rate(const struct model *m, const struct history *h,
+                                    const uint32_t *item, size_t n, float *stars, struct arena *tmp,
+                                    struct pal_error *err);
 
 /* The k items nearest to this one, itself and those with nothing in common left out.
  * PAL_EUNSUPPORTED without MODEL_SIMILAR. */

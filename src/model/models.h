@@ -14,6 +14,8 @@ extern const struct model_ops model_graph;
 extern const struct model_ops model_als;
 extern const struct model_ops model_bpr;
 extern const struct model_ops model_item2vec;
+extern const struct model_ops model_svd;
+extern const struct model_ops model_svdpp;
 extern const struct model_ops model_content;
 
 /* An empty model with a copy of the options (NULL = defaults); NULL when memory is out. */

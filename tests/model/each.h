@@ -33,7 +33,45 @@ static inline void *small_options(const struct model_ops *ops)
         assert_ok(model_set(ops, options, "l1", "0.1", &err), &err);
         assert_ok(model_set(ops, options, "l2", "10", &err), &err);
     }
+    if (ops->can & MODEL_RATES) {
+        assert_ok(model_set(ops, options, "factors", "6", &err), &err);
+        assert_ok(model_set(ops, options, "samples", "8", &err), &err);
+        assert_ok(model_set(ops, options, "burn", "20", &err), &err);
+        assert_ok(model_set(ops, options, "every", "2", &err), &err);
+    }
     return options;
+}
+
+/* The world of blocks for a model: one that predicts ratings has nothing to learn where all are
+ * alike, so half of the items of other blocks that a user did not like got a -1 there. */
+static inline struct dataset *blocks_for(const struct model_ops *ops, uint32_t users,
+                                         uint32_t items, uint32_t blocks, double noise,
+                                         uint64_t seed)
+{
+    if (!(ops->can & MODEL_RATES))
+        return world_of_blocks(users, items, blocks, noise, seed);
+    struct pal_error err;
+    struct dataset *d = world_of_blocks(users, items, blocks, noise, seed);
+    struct interactions *x = &d->all;
+    struct rows *rows;
+    struct rng rng;
+    rng_init(&rng, seed, 1);
+    assert_ok(rows_new(&rows, &err), &err);
+    for (uint32_t u = 0; u < users; u++) {
+        for (uint64_t i = x->start[u]; i < x->start[u + 1]; i++)
+            assert_ok(rows_add(rows, (struct row){u, x->item[i], 1, 1000}, 0, &err), &err);
+        for (uint32_t i = 0; i < items; i++) {
+            bool had = i % blocks == u % blocks || rng_next(&rng) & 1;
+            for (uint64_t e = x->start[u]; e < x->start[u + 1]; e++)
+                had |= x->item[e] == i;
+            if (!had)
+                assert_ok(rows_add(rows, (struct row){u, i, -1, 1000}, 0, &err), &err);
+        }
+    }
+    interactions_done(x);
+    assert_ok(rows_finish(rows, users, items, true, x, &err), &err);
+    rows_free(rows);
+    return d;
 }
 
 /* Fits on what `d`, which it takes over, holds. */
@@ -56,7 +94,7 @@ static inline struct fitted fit_on(const struct model_ops *ops, struct dataset *
 
 static inline struct fitted fit_blocks(const struct model_ops *ops, unsigned threads)
 {
-    return fit_on(ops, world_of_blocks(USERS, ITEMS, BLOCKS, 0.03, 3), threads, 11);
+    return fit_on(ops, blocks_for(ops, USERS, ITEMS, BLOCKS, 0.03, 3), threads, 11);
 }
 
 static inline void fitted_done(struct fitted *f)

@@ -3,8 +3,8 @@
 #include "each.h"
 
 /* Everything that a model can do, one after the other; the first failure ends it. */
-static enum pal_status whole_life(const struct model_ops *ops, const struct training *t,
-                                  struct pal_error *err)
+static enum pal_status whole_life(const struct model_ops *ops, const void *options,
+                                  const struct training *t, struct pal_error *err)
 {
     struct arena tmp = {0};
     struct model *m = NULL, *n = NULL;
@@ -13,7 +13,7 @@ static enum pal_status whole_life(const struct model_ops *ops, const struct trai
     uint32_t items[] = {1, 5, 9};
     float weights[] = {1, -1, 1}, part[3];
     struct history h = {.n = 3, .item = items, .weight = weights};
-    enum pal_status st = model_fit(ops, NULL, t, (uint64_t)1 << 40, NULL, &m, err);
+    enum pal_status st = model_fit(ops, options, t, (uint64_t)1 << 40, NULL, &m, err);
     if (st == PAL_OK)
         st = model_top(m, &h, NULL, 5, &tmp, best, &count, err);
     if (st == PAL_OK && ops->can & MODEL_SIMILAR)
@@ -32,34 +32,40 @@ static enum pal_status whole_life(const struct model_ops *ops, const struct trai
     return st;
 }
 
+static void fail_each_allocation(const struct model_ops *ops)
+{
+    struct pal_error err;
+    struct weights w = world_weights();
+    struct dataset *d = blocks_for(ops, 30, 20, 2, 0.1, 1);
+    struct training t;
+    void *options = small_options(ops);
+    assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
+    long live = mem_live(), at = 1;
+    for (;; at++) {
+        err.message[0] = 0;
+        mem_fail_at(at);
+        enum pal_status st = whole_life(ops, options, &t, &err);
+        mem_fail_at(0);
+        if (mem_live() != live)
+            fail_msg("%s: allocation %ld failed and something leaked", ops->name, at);
+        if (st == PAL_OK)
+            break;
+        if (st != PAL_ENOMEM || err.message[0] == 0)
+            fail_msg("%s: allocation %ld failed: %s: %s", ops->name, at, pal_status_name(st),
+                     err.message);
+        assert_true(at < 100000);
+    }
+    assert_true(at > 10);
+    free(options);
+    training_done(&t);
+    dataset_free(d);
+}
+
 static void each_allocation_may_fail(void **state)
 {
     (void)state;
-    struct pal_error err;
-    struct weights w = world_weights();
-    struct dataset *d = world_of_blocks(30, 20, 2, 0.1, 1);
-    struct training t;
-    assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
-    for (size_t i = 0; model_at(i); i++) {
-        long live = mem_live(), at = 1;
-        for (;; at++) {
-            err.message[0] = 0;
-            mem_fail_at(at);
-            enum pal_status st = whole_life(model_at(i), &t, &err);
-            mem_fail_at(0);
-            if (mem_live() != live)
-                fail_msg("%s: allocation %ld failed and something leaked", model_at(i)->name, at);
-            if (st == PAL_OK)
-                break;
-            if (st != PAL_ENOMEM || err.message[0] == 0)
-                fail_msg("%s: allocation %ld failed: %s: %s", model_at(i)->name, at,
-                         pal_status_name(st), err.message);
-            assert_true(at < 100000);
-        }
-        assert_true(at > 10);
-    }
-    training_done(&t);
-    dataset_free(d);
+    for (size_t i = 0; model_at(i); i++)
+        fail_each_allocation(model_at(i));
     unlink(temp_path(0));
 }
 
@@ -77,32 +83,39 @@ static void count_calls(void *ctx, const char *stage, uint64_t done, uint64_t to
 }
 
 /* Told to stop at its n-th report of progress, for each n: it stops. */
+static void stop_at_each_report(const struct model_ops *ops)
+{
+    struct pal_error err;
+    struct weights w = world_weights();
+    struct dataset *d = blocks_for(ops, USERS, ITEMS, BLOCKS, 0.03, 3);
+    struct training t;
+    void *options = small_options(ops);
+    assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
+    for (int after = 0;; after++) {
+        struct stopper s = {.after = after};
+        struct run run = {.progress = count_calls, .progress_ctx = &s, .stop = &s.stop};
+        struct model *m;
+        long live = mem_live();
+        enum pal_status st = model_fit(ops, options, &t, 0, &run, &m, &err);
+        if (st == PAL_OK) { /* it had fewer reports to make */
+            assert_true(s.calls <= after && after > 0);
+            model_free(m);
+            break;
+        }
+        assert_int_equal(st, PAL_EINTERRUPTED);
+        assert_int_equal(s.calls, after + 1);
+        assert_int_equal(mem_live(), live);
+    }
+    free(options);
+    training_done(&t);
+    dataset_free(d);
+}
+
 static void stops_when_told(void **state)
 {
     (void)state;
-    struct pal_error err;
-    struct weights w = world_weights();
-    struct dataset *d = world_of_blocks(USERS, ITEMS, BLOCKS, 0.03, 3);
-    struct training t;
-    assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
     for (size_t i = 0; model_at(i); i++)
-        for (int after = 0;; after++) {
-            struct stopper s = {.after = after};
-            struct run run = {.progress = count_calls, .progress_ctx = &s, .stop = &s.stop};
-            struct model *m;
-            long live = mem_live();
-            enum pal_status st = model_fit(model_at(i), NULL, &t, 0, &run, &m, &err);
-            if (st == PAL_OK) { /* it had fewer reports to make */
-                assert_true(s.calls <= after && after > 0);
-                model_free(m);
-                break;
-            }
-            assert_int_equal(st, PAL_EINTERRUPTED);
-            assert_int_equal(s.calls, after + 1);
-            assert_int_equal(mem_live(), live);
-        }
-    training_done(&t);
-    dataset_free(d);
+        stop_at_each_report(model_at(i));
 }
 
 int main(void)

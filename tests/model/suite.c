@@ -224,7 +224,8 @@ static void lists_are_those_of_the_scores(void **state)
     static uint8_t skip[MANY];
     struct pal_error err;
     for (size_t i = 0; model_at(i); i++) {
-        struct fitted f = fit_on(model_at(i), world_of_blocks(150, MANY, BLOCKS, 0.05, 7), 2, 5);
+        struct fitted f =
+            fit_on(model_at(i), blocks_for(model_at(i), 150, MANY, BLOCKS, 0.05, 7), 2, 5);
         for (uint32_t turn = 0; turn < 12; turn++) {
             static const size_t ks[] = {1, 7, K};
             struct history h = history_in(&f.tmp, turn % BLOCKS, turn, turn % 7, turn % 5 ? 1 : -2);

@@ -26,7 +26,7 @@ static enum pal_status two_items(void *ctx, size_t i, struct arena *tmp, struct 
         return pal_no_memory(err);
     item[0] = (uint32_t)(i % ITEMS);
     item[1] = (uint32_t)((7 * i + 1) % ITEMS);
-    *out = (struct history){2, item, weight, 0};
+    *out = (struct history){.n = 2, .item = item, .weight = weight};
     return PAL_OK;
 }
 
@@ -55,7 +55,7 @@ static void each_once(void **state)
         struct run run = {0};
         struct scoring *s;
         v = (struct visits){.fail_from = MANY, .fake = f};
-        struct scoring_calls calls = {two_items, visit, &v};
+        struct scoring_calls calls = {.history = two_items, .visit = visit, .ctx = &v};
         assert_ok(pool_new(threads, &run.pool, &err), &err);
         assert_ok(scoring_new(&f->model, &d->items, &run, &s, &err), &err);
         assert_ok(scoring_run(s, MANY, "testing", &calls, &err), &err);

@@ -183,6 +183,39 @@ static void too_long_is_refused(void **state)
     arena_done(&tmp);
 }
 
+/* Ratings go with the items that remain: the last of each, whatever it weighs; NAN where there is
+ * none; NULL without such a type. */
+static void ratings_come_along(void **state)
+{
+    (void)state;
+    struct pal_error err;
+    struct arena tmp = {0};
+    const struct event events[] = {{0, 3, 2, 10}, {0, 1, 1, 11},  {0, 3, 0, 12},
+                                   {0, 2, 0, 13}, {0, 1, -1, 14}, {0, 0, 3, 15}};
+    struct dataset *d = world_of(events, 6, 1, 5);
+    struct weights w = world_weights();
+    struct history h;
+    const uint32_t item[] = {3, 1, 0};
+    const float rating[] = {0, -1, 3};
+    assert_ok(history_of(&d->all, &d->types, &w, 0, &tmp, &h, &err), &err);
+    assert_int_equal(h.n, 3);
+    assert_memory_equal(h.item, item, sizeof item);
+    assert_memory_equal(h.rating, rating, sizeof rating);
+    assert_true(h.weight[0] == 2); /* a rating of 0 weighs nothing here, and changes nothing */
+
+    const float weights[] = {1, 1, 1}, some[] = {NAN, 4, NAN};
+    const uint32_t items[] = {7, 8, 8};
+    struct history_events in = {items, weights, some, 3};
+    assert_ok(history_make(&in, &tmp, &h, &err), &err);
+    assert_true(h.n == 2 && isnan(h.rating[0]) && h.rating[1] == 4 && h.weight[1] == 2);
+
+    snprintf(d->types.name[0], EVENT_NAME, "thumb");
+    assert_ok(history_of(&d->all, &d->types, &w, 0, &tmp, &h, &err), &err);
+    assert_null(h.rating);
+    arena_done(&tmp);
+    dataset_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +224,7 @@ int main(void)
         cmocka_unit_test(training_is_every_users_history),
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(too_long_is_refused),
+        cmocka_unit_test(ratings_come_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ static void the_table_names_its_models(void **state)
         assert_non_null(ops->paper);
         assert_true(!(ops->can & MODEL_SIMILAR) == !ops->similar);
         assert_true(!(ops->can & MODEL_EXPLAIN) == !ops->explain);
+        assert_true(!(ops->can & MODEL_RATES) == !ops->rate);
     }
     assert_null(model_find("alz"));
     assert_int_equal(model_named("alz", &ops, &err), PAL_EUSAGE);
@@ -61,7 +62,7 @@ static void memory_is_asked_for_first(void **state)
     char text[MEMORY_TEXT];
     assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
     assert_int_equal(model_fit(model_find("popular"), NULL, &t, 1000, NULL, &m, &err), PAL_ENOMEM);
-    assert_string_equal(err.message, "popular would take 24 kB for 2,000 items, 1.0 kB are "
+    assert_string_equal(err.message, "popular would take 40 kB for 2,000 items, 1.0 kB are "
                                      "allowed: use als, or raise --memory");
     training_done(&t);
     dataset_free(d);
