@@ -132,7 +132,8 @@ double beta_logit_above(double a, double b, double y, double p, struct rng *rng)
     double top = log_density(a, b, y);
     for (;;) {
         double step = -log(above_zero(rng)) / slope, u = log(above_zero(rng));
-        /* the curve leaves its tangent by no more than its greatest curvature, (a + b) / 4, allows */
+        /* the curve leaves its tangent by no more than its greatest curvature, (a + b) / 4, allows
+         */
         if (step > 0 && u <= -0.125 * (a + b) * step * step)
             return y + step;
         if (step > 0 && u <= log_density(a, b, y + step) - top + slope * step)

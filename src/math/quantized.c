@@ -317,22 +317,32 @@ static float find_least(struct asking *a, float threshold)
     return least - 2 * TINY;
 }
 
-/* The k best of the n exact products, in order. */
+/* The k best of the n exact products, in order: those that reach a threshold which few more than k
+ * do are compared each with each. */
 static size_t sort_exact(struct asking *a, size_t n, size_t k, struct arena *tmp,
                          struct scored *out)
 {
-    uint32_t *rank = n <= SORTED ? arena_alloc(tmp, n, sizeof *rank) : NULL;
-    if (!rank) {
+    float least = n > k ? find_threshold(a->exact, n, k) : -INFINITY;
+    struct scored *some = arena_alloc(tmp, n, sizeof *some);
+    float *score = arena_alloc(tmp, n, sizeof *score);
+    uint32_t *rank = arena_alloc(tmp, n, sizeof *rank);
+    size_t kept = 0;
+    for (size_t i = 0; some && score && rank && i < n; i++)
+        if (a->exact[i] >= least) {
+            some[kept] = (struct scored){a->row[i], a->exact[i]};
+            score[kept++] = a->exact[i];
+        }
+    if (kept == 0 || kept > SORTED) {
         size_t count = topk(a->exact, n, k, out);
         for (size_t i = 0; i < count; i++)
             out[i].index = a->row[out[i].index];
         return count;
     }
-    kernels()->ranks(a->exact, n, rank);
-    for (size_t i = 0; i < n; i++)
+    kernels()->ranks(score, kept, rank);
+    for (size_t i = 0; i < kept; i++)
         if (rank[i] < k)
-            out[rank[i]] = (struct scored){a->row[i], a->exact[i]};
-    return n < k ? n : k;
+            out[rank[i]] = some[i];
+    return kept < k ? kept : k;
 }
 
 static int by_row(const void *a, const void *b)
