@@ -28,6 +28,8 @@ static const struct opt rows[] = {
      "refused"},
     {"profile_bytes", OPT_INT, FIELD(profile_bytes), "268435456", 1 << 16, 1e13, OPT_LOG2, NULL,
      "memory for users' profiles"},
+    {"store_cache_bytes", OPT_INT, FIELD(store_cache_bytes), "67108864", 1 << 16, 1e13, OPT_LOG2,
+     NULL, "memory for pages of the store"},
     {"profile_events", OPT_INT, FIELD(profile_events), "500", 1, 1e6, OPT_LOG2, NULL,
      "a user's latest events that count"},
     {"profile_seen", OPT_INT, FIELD(profile_seen), "5000", 0, 1e6, OPT_LOG2, NULL,
@@ -169,6 +171,8 @@ static enum pal_status read_store(struct live *l, uint64_t *position, struct pal
         {(size_t)l->config.live.profile_ignored, l->config.engine.ignored_days * 86400e3},
     };
     enum pal_status st = store_open(l->config.live.store, false, &l->store, err);
+    if (st == PAL_OK)
+        st = store_cache(l->store, l->config.live.store_cache_bytes, err);
     if (st == PAL_OK)
         st = store_position(l->store, position, err);
     if (st == PAL_OK)

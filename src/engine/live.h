@@ -28,13 +28,14 @@ struct live_options {
                             "" = none */
     const char *rewards; /* types that the bandit learns from: "like,dislike,purchase,rating" */
     int64_t new_types;   /* event types that none of the three names and that may come up */
-    int64_t profile_bytes;   /* of cached profiles, at most */
-    int64_t profile_events;  /* of a user's latest events that count, at most */
-    int64_t profile_seen;    /* items that a user is remembered to have seen, at most */
-    int64_t profile_ignored; /* items that a user is remembered to have ignored, at most */
-    int64_t drain_most;      /* records in one transaction of the drain */
-    int64_t served_days;     /* how long served lists are kept; 0 = they are not */
-    bool served;             /* keep lists that were served at all */
+    int64_t profile_bytes;     /* of cached profiles, at most */
+    int64_t store_cache_bytes; /* of the store's pages, about */
+    int64_t profile_events;    /* of a user's latest events that count, at most */
+    int64_t profile_seen;      /* items that a user is remembered to have seen, at most */
+    int64_t profile_ignored;   /* items that a user is remembered to have ignored, at most */
+    int64_t drain_most;        /* records in one transaction of the drain */
+    int64_t served_days;       /* how long served lists are kept; 0 = they are not */
+    bool served;               /* keep lists that were served at all */
 };
 extern const struct opt_table live_option_table; /* live.profile_bytes=…; not store, models */
 

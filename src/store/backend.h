@@ -13,6 +13,7 @@ struct store_ops {
     enum pal_status (*open)(const char *place, bool read_only, struct store **out,
                             struct pal_error *err);
     void (*close)(struct store *s);
+    enum pal_status (*cache)(struct store *s, int64_t bytes, struct pal_error *err);
     const char *(*path)(const struct store *s); /* NULL = there never is one */
     /* note NULL = none */
     enum pal_status (*apply)(struct store *s, const struct store_change *changes, size_t count,

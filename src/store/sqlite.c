@@ -31,17 +31,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { IDLE_READERS = 8, BUSY_MS = 2000, ERASE_MS = 50 };
+enum { IDLE_READERS = 8, BUSY_MS = 2000, ERASE_MS = 50, CACHE_BYTES = 64 << 20 };
 
 /* cell_size_check: a damaged page is noticed when it is read rather than later. */
 static const char writer_settings[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-    "PRAGMA cache_size = -131072; PRAGMA wal_autocheckpoint = 16384;"
+    "PRAGMA wal_autocheckpoint = 16384;"
     "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;"
     "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;";
-static const char reader_settings[] =
-    "PRAGMA query_only = ON; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;"
-    "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;";
+static const char reader_settings[] = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;"
+                                      "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;";
 
 enum pal_status conn_open(const char *path, int flags, struct conn **out, struct pal_error *err)
 {
@@ -89,6 +88,14 @@ static char *immutable_uri(const char *path)
     return s.text;
 }
 
+/* How many pages a connection keeps; it frees those past that as it goes on. */
+static enum pal_status set_cache(struct conn *c, int64_t bytes, struct pal_error *err)
+{
+    char pragma[64];
+    snprintf(pragma, sizeof pragma, "PRAGMA cache_size = -%lld", (long long)(bytes / 1024 + 1));
+    return sql_script(c, pragma, err);
+}
+
 static enum pal_status open_reader(const struct sqlite_store *s, struct conn **out,
                                    struct pal_error *err)
 {
@@ -103,6 +110,8 @@ static enum pal_status open_reader(const struct sqlite_store *s, struct conn **o
         return st;
     c->path = s->path;
     st = sql_script(c, reader_settings, err);
+    if (st == PAL_OK)
+        st = set_cache(c, s->cache_bytes / 2 / IDLE_READERS, err);
     if (st == PAL_OK)
         *out = c;
     else
@@ -221,6 +230,8 @@ static enum pal_status open_writer(struct sqlite_store *s, struct pal_error *err
     if (st == PAL_OK)
         st = sql_script(s->writer, writer_settings, err);
     if (st == PAL_OK)
+        st = set_cache(s->writer, s->cache_bytes / 2, err);
+    if (st == PAL_OK)
         st = schema_migrate(s->writer, err);
     if (st == PAL_OK)
         st = state_read(s->writer, &s->state, err);
@@ -319,6 +330,7 @@ static enum pal_status sqlite_open(const char *place, bool read_only, struct sto
     s->read_only = read_only;
     s->lock_fd = -1;
     s->limits = ids_limits_usual;
+    s->cache_bytes = CACHE_BYTES;
     pthread_mutex_init(&s->write_mutex, NULL);
     pthread_mutex_init(&s->read_mutex, NULL);
     enum pal_status st = take_paths(s, place, err);
@@ -328,6 +340,28 @@ static enum pal_status sqlite_open(const char *place, bool read_only, struct sto
         *out = &s->base;
     else
         sqlite_close(&s->base);
+    return st;
+}
+
+/* Idle readers go, so that all that come have the new size. */
+static enum pal_status sqlite_cache(struct store *base, int64_t bytes, struct pal_error *err)
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    enum pal_status st = PAL_OK;
+    pthread_mutex_lock(&s->read_mutex);
+    struct conn *idle = s->idle;
+    s->idle = NULL;
+    s->cache_bytes = bytes;
+    pthread_mutex_unlock(&s->read_mutex);
+    while (idle) {
+        struct conn *c = idle;
+        idle = c->next;
+        conn_close(c);
+    }
+    pthread_mutex_lock(&s->write_mutex);
+    if (s->writer)
+        st = set_cache(s->writer, bytes / 2, err);
+    pthread_mutex_unlock(&s->write_mutex);
     return st;
 }
 
@@ -382,6 +416,7 @@ const struct store_ops store_sqlite = {
     .shape = "sqlite:FILE",
     .open = sqlite_open,
     .close = sqlite_close,
+    .cache = sqlite_cache,
     .path = sqlite_path,
     .apply = sqlite_apply,
     .position = sqlite_position,

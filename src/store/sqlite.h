@@ -132,6 +132,7 @@ struct sqlite_store {
     char *path, *lock_path;
     int lock_fd;                 /* -1 = none */
     pthread_mutex_t write_mutex; /* the writer's connection and all down to the blank line */
+    int64_t cache_bytes;         /* half of it the writer's, the rest the readers' */
     struct conn *writer;         /* NULL if read_only */
     struct state state;          /* as committed */
     bool stale;                  /* a transaction failed: all that is known must be read again */

@@ -47,6 +47,11 @@ void store_close(struct store *s)
         s->ops->close(s);
 }
 
+enum pal_status store_cache(struct store *s, int64_t bytes, struct pal_error *err)
+{
+    return s->ops->cache(s, bytes, err);
+}
+
 const char *store_path(const struct store *s)
 {
     return s->ops->path ? s->ops->path(s) : NULL;

@@ -24,6 +24,10 @@ MUST_USE enum pal_status store_open(const char *url, bool read_only, struct stor
                                     struct pal_error *err);
 void store_close(struct store *s); /* NULL is fine */
 
+/* How much memory it may take for what it has read and is about to write; right after opening.
+ * Without this call 64 MB. PAL_EIO, PAL_ENOMEM. */
+MUST_USE enum pal_status store_cache(struct store *s, int64_t bytes, struct pal_error *err);
+
 /* The file that a sqlite: URL names, borrowed; NULL for other stores. */
 const char *store_path(const struct store *s);
 

@@ -9,6 +9,8 @@
 
 #include "world.h"
 
+#include "store/sqlite.h"
+
 static void script(const char *path, const char *sql)
 {
     sqlite3 *db;
@@ -206,6 +208,27 @@ static void an_older_schema_is_brought_up(void **state)
     store_close(s);
     script(w->path, "SELECT * FROM named_events");
     str_done(&text);
+}
+
+/* Half of the memory for pages is the writer's, the rest is shared out among eight readers; readers
+ * of before don't keep theirs. */
+static void pages_have_a_ceiling(void **state)
+{
+    struct scene *w = *state;
+    struct sqlite_store *s = (struct sqlite_store *)w->s;
+    struct pal_error err;
+    struct conn *c;
+    int64_t kib;
+    for (int64_t mib = 64; mib >= 1; mib /= 8) {
+        if (mib < 64)
+            assert_ok(store_cache(w->s, mib << 20, &err), &err);
+        assert_ok(sql_number(s->writer, "PRAGMA cache_size", &kib, &err), &err);
+        assert_int_equal(kib, -(mib * 512 + 1));
+        assert_ok(reader_take(s, &c, &err), &err);
+        assert_ok(sql_number(c, "PRAGMA cache_size", &kib, &err), &err);
+        assert_int_equal(kib, -(mib * 64 + 1));
+        reader_give(s, c);
+    }
 }
 
 static void a_later_schema_is_refused(void **state)
@@ -415,6 +438,7 @@ int main(void)
         IN_A_STORE(others_read_beside),
         IN_A_STORE(foreign_files_are_refused),
         IN_A_STORE(an_older_schema_is_brought_up),
+        IN_A_STORE(pages_have_a_ceiling),
         IN_A_STORE(a_later_schema_is_refused),
         IN_A_STORE(a_deleted_user_is_in_no_file),
         IN_A_STORE(what_a_reader_held_goes_with_it),
