@@ -60,7 +60,8 @@ enum pal_status answer_history(const struct recommender *r, const struct dataset
     float *rating = h.rating ? arena_alloc(tmp, h.n, sizeof *rating) : NULL;
     if (!item || !weight || (h.rating && !rating))
         return pal_no_memory(err);
-    *out = (struct history){0, item, weight, h.now_s, rating};
+    *out = (struct history){
+        .item = item, .weight = weight, .now_s = h.now_s, .rating = rating, .last_s = h.last_s};
     for (size_t i = 0; i < h.n; i++) {
         uint32_t there =
             intern_find(catalog, intern_text(ids, h.item[i]), intern_len(ids, h.item[i]));

@@ -124,6 +124,8 @@ static const struct command commands[] = {
                     "palate train --store sqlite:palate.db --gate 0.05 --keep 5\tfrom a server's "
                     "store, if it is no worse\n"
                     "palate train --data ml-1m --model als,ease --set als.factors=128\tyours\n"
+                    "palate train --data ml-1m --model als,ease,popular,trees\tand a ranker over "
+                    "them\n"
                     "palate train --data ml-1m --split random:80/20\tand say how good they are\n",
         .run = train_run,
     },

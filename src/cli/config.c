@@ -9,6 +9,7 @@
  *     users = 500
  *     [engine]                and for the parts of palate serve
  *     explore = 0.1 */
+#include "cli/plan.h"
 #include "cli/serving.h"
 
 #include "data/synth.h"
@@ -26,7 +27,7 @@ struct reading {
 
 static const struct opt_table *model_options(const char *section)
 {
-    const struct model_ops *ops = model_find(section);
+    const struct model_ops *ops = plan_find(section);
     if (ops)
         return &ops->options;
     return strcmp(section, "synth") == 0 ? &synth_table : serving_table(section);

@@ -54,7 +54,7 @@ static enum pal_status read_model(struct job *job, const json_t *m, struct plan 
                                   struct pal_error *err)
 {
     struct variant *v = &plan->variants[plan->count];
-    enum pal_status st = model_named(manifest_text(m, "name"), &v->ops, err);
+    enum pal_status st = plan_ops(manifest_text(m, "name"), &v->ops, err);
     if (st)
         return st;
     v->label = v->ops->name;
@@ -114,6 +114,27 @@ static void take(const struct trials *t, double value, double *best)
         *best = value;
 }
 
+/* The trial of the same variant, or t->count. */
+static size_t trial_of(const struct trials *t, const struct variant *v)
+{
+    size_t k = 0;
+    while (k < t->count && !same_variant(v, t->trials[k].variant))
+        k++;
+    return k;
+}
+
+/* A ranker is what it is together with its sources: unless all of the live version's models were
+ * measured, it has to be trained again, and they with it. */
+static bool ranks_others(const struct trials *t, const struct plan *live)
+{
+    bool ranks = false, other = live->count != t->count;
+    for (size_t i = 0; i < live->count; i++) {
+        ranks |= plan_ranks(&live->variants[i]);
+        other |= trial_of(t, &live->variants[i]) == t->count;
+    }
+    return ranks && other;
+}
+
 /* Models that were measured already count by that; the others are trained anew. */
 static enum pal_status retrain(struct job *job, const struct trials *t, const struct live *live,
                                uint64_t memory, struct gate *g, struct pal_error *err)
@@ -121,12 +142,11 @@ static enum pal_status retrain(struct job *job, const struct trials *t, const st
     struct variant other[PLAN_MOST];
     struct trial trial[PLAN_MOST];
     struct plan rest = {other, 0};
+    bool all = live->other_weights || ranks_others(t, &live->plan);
     for (size_t i = 0; i < live->plan.count; i++) {
         const struct variant *v = &live->plan.variants[i];
-        size_t k = 0;
-        while (k < t->count && !same_variant(v, t->trials[k].variant))
-            k++;
-        if (k < t->count && !live->other_weights)
+        size_t k = trial_of(t, v);
+        if (k < t->count && !all)
             take(t, t->trials[k].result.value[0], &g->live_value);
         else
             other[rest.count++] = *v;

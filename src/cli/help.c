@@ -2,12 +2,14 @@
 #include "cli/help.h"
 
 #include "base/mem.h"
+#include "cli/plan.h"
 #include "cli/serving.h"
 #include "cli/table.h"
 #include "data/load.h"
 #include "data/synth.h"
 #include "eval/evaluate.h"
 #include "model/model.h"
+#include "rank/rank.h"
 
 #include <string.h>
 
@@ -191,6 +193,13 @@ static void topic_models(struct console *c)
                   "als,als+factors=128+epochs=8. Below stands after each option its default.");
     for (size_t i = 0; (ops = model_at(i)); i++)
         say_model(c, ops);
+    say_text(c, "\n");
+    say_paragraph(c, 0,
+                  "A ranker orders what the models named before it put forward: --model "
+                  "als,popular,trees. It learns from the newest part of the data, for which these "
+                  "models are trained once more on the rest.");
+    for (size_t i = 0; (ops = ranker_at(i)); i++)
+        say_model(c, ops);
 }
 
 static void topic_metrics(struct console *c)
@@ -325,6 +334,11 @@ static enum pal_status nothing_named(const char *name, struct pal_error *err)
             best = opt_distance(name, ops->name);
             near = ops->name;
         }
+    for (size_t i = 0; (ops = ranker_at(i)); i++)
+        if (opt_distance(name, ops->name) < best) {
+            best = opt_distance(name, ops->name);
+            near = ops->name;
+        }
     if (near)
         return pal_fail(err, PAL_EUSAGE,
                         "there is no help about '%s': did you mean palate help %s?", name, near);
@@ -345,7 +359,7 @@ enum pal_status help_run(struct job *job, struct pal_error *err)
         return PAL_OK;
     }
     const struct command *command = command_find(name);
-    const struct model_ops *ops = model_find(name);
+    const struct model_ops *ops = plan_find(name);
     if (command)
         help_command(c, command);
     if (command && strcmp(name, "models") == 0) {

@@ -5,6 +5,7 @@
 #include "cli/manifest.h"
 #include "cli/runs.h"
 #include "cli/table.h"
+#include "rank/features.h"
 #include "registry/registry.h"
 
 #include <stdlib.h>
@@ -144,6 +145,35 @@ static enum pal_status list_json(struct job *job, const struct registry_version 
     return st;
 }
 
+enum { FEATURES_SHOWN = 10 };
+
+/* What a ranker learned, and from which features most. */
+static void say_ranker(struct console *c, const json_t *ranker)
+{
+    json_t *gain = json_object_get(ranker, "ndcg@10"), *share;
+    struct table t = {.indent = 2};
+    const char *name;
+    size_t shown = 0;
+    if (!ranker)
+        return;
+    say(c, "  %d trees lifted NDCG@10 of lists held out from %.4f to %.4f; what they go by:\n",
+        (int)manifest_int(ranker, "trees"), json_number_value(json_object_get(gain, "base")),
+        json_number_value(json_object_get(gain, "best")));
+    table_column(&t, NULL, RIGHT, false);
+    table_column(&t, NULL, LEFT, false);
+    table_column(&t, NULL, LEFT, true);
+    json_object_foreach(json_object_get(ranker, "importance"), name, share)
+    {
+        if (shown++ == FEATURES_SHOWN)
+            break;
+        table_cell(&t, "%.1f %%", 100 * json_number_value(share));
+        table_put(&t, PLAIN, name);
+        table_put(&t, DIM, features_help(name));
+    }
+    table_print(&t, c);
+    table_done(&t);
+}
+
 /* One model of a version: its options and metrics, one a line. */
 static void say_model(struct console *c, const json_t *model)
 {
@@ -170,6 +200,7 @@ static void say_model(struct console *c, const json_t *model)
     table_close(&t);
     table_print(&t, c);
     table_done(&t);
+    say_ranker(c, json_object_get(model, "ranker"));
 }
 
 static void put_line(struct table *t, const char *name, const char *value)

@@ -3,11 +3,29 @@
 
 #include "cli/serving.h"
 #include "cli/source.h"
+#include "rank/rank.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+const struct model_ops *plan_find(const char *name)
+{
+    const struct model_ops *ops = model_find(name);
+    return ops ? ops : ranker_find(name);
+}
+
+enum pal_status plan_ops(const char *name, const struct model_ops **out, struct pal_error *err)
+{
+    *out = ranker_find(name);
+    return *out ? PAL_OK : model_named(name, out, err);
+}
+
+bool plan_ranks(const struct variant *v)
+{
+    return ranker_find(v->ops->name) != NULL;
+}
 
 /* "factors=128" for a variant. */
 static enum pal_status set_option(const struct variant *v, const char *text, size_t len,
@@ -52,7 +70,7 @@ static enum pal_status add_variant(struct job *job, struct plan *p, const char *
     if (p->count == PLAN_MOST)
         return pal_fail(err, PAL_EUSAGE, "more than %d models at once", PLAN_MOST);
     struct variant *v = &p->variants[p->count];
-    enum pal_status st = model_named(name, &v->ops, err);
+    enum pal_status st = plan_ops(name, &v->ops, err);
     if (st)
         return st;
     v->label = arena_text(&job->arena, text, len);
@@ -132,7 +150,7 @@ static enum pal_status check_sets(const struct job *job, const struct plan *p,
         if (strcmp(name, "synth") == 0 || (from_file && serving_table(name)))
             continue;
         const struct model_ops *ops;
-        enum pal_status st = model_named(name, &ops, err);
+        enum pal_status st = plan_ops(name, &ops, err);
         if (st)
             return pal_within(err, st, "--set %s", text);
         while (at < p->count && p->variants[at].ops != ops)

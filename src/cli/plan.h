@@ -6,6 +6,8 @@
 #include "data/dataset.h"
 #include "model/model.h"
 
+#include <stdbool.h>
+
 struct variant {
     const struct model_ops *ops;
     void *options;     /* the struct that ops->options describes */
@@ -18,6 +20,15 @@ struct plan {
 };
 
 enum { PLAN_MOST = 64 };
+
+/* The algorithm of that name: a model's or a ranker's (rank/rank.h), which ranks what the models
+ * named before it put forward. NULL, or an error that lists the names, if there is none. */
+const struct model_ops *plan_find(const char *name);
+MUST_USE enum pal_status plan_ops(const char *name, const struct model_ops **out,
+                                  struct pal_error *err);
+
+/* Whether v ranks what others put forward. */
+bool plan_ranks(const struct variant *v);
 
 /* names: "als,als+factors=128,ease", NULL = what suits the data within the memory. Everything lives
  * in the job's arena. */

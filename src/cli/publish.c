@@ -38,15 +38,19 @@ static enum pal_status fit_all(struct job *job, const struct dataset *d, const s
     struct weights weights;
     const char *weights_text;
     struct training training;
+    const struct model *source[PLAN_MOST];
     enum pal_status st = source_weights(job, d, &weights, &weights_text, err);
     if (!st)
         st = training_make(d, &d->all, &weights, &job->run, &training, err);
     if (st)
         return st;
+    training.sources = source;
     for (size_t i = 0; i < plan->count && !st; i++) {
         double began = now_seconds();
         st = plan_fit(job, &plan->variants[i], &training, memory, &parts[i].model, err);
         out->train_s[i] = now_seconds() - began;
+        if (!plan_ranks(&plan->variants[i]))
+            source[training.source_count++] = parts[i].model;
         parts[i].card = (struct model_card){
             .data = d->name,
             .fingerprint = dataset_fingerprint(d),

@@ -1,6 +1,8 @@
 /* See serving.h. */
 #include "cli/serving.h"
 
+#include "cli/plan.h"
+
 #include "model/model.h"
 
 #include <stddef.h>
@@ -56,7 +58,7 @@ static enum pal_status set_model(struct job *job, struct serving *s, const char 
                                  const char *option, const char *value, const char *text,
                                  struct pal_error *err)
 {
-    const struct model_ops *ops = model_find(name);
+    const struct model_ops *ops = plan_find(name);
     struct str all = {0};
     if (!ops)
         return pal_fail(err, PAL_EUSAGE,

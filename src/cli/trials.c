@@ -20,10 +20,10 @@ void trials_done(struct trials *t)
     memset(t, 0, sizeof *t);
 }
 
-/* Trains one variant and judges it; the model is dropped. */
+/* Trains one variant and judges it. The model is the caller's. */
 static enum pal_status run_one(struct job *job, const struct trials *t,
                                const struct training *training, uint64_t memory,
-                               struct trial *trial, struct pal_error *err)
+                               struct trial *trial, struct model **out, struct pal_error *err)
 {
     struct model *m = NULL;
     peak_reset();
@@ -35,7 +35,10 @@ static enum pal_status run_one(struct job *job, const struct trials *t,
         st = trials_score(job, t, m, &trial->result, err);
     trial->eval_s = now_seconds() - began;
     trial->peak_bytes = peak_bytes();
-    model_free(m);
+    if (st)
+        model_free(m);
+    else
+        *out = m;
     return st;
 }
 
@@ -45,20 +48,38 @@ enum pal_status trials_score(struct job *job, const struct trials *t, const stru
     return evaluate(m, t->data, &t->split, &t->weights, &t->options, &job->run, out, err);
 }
 
+/* Whether the plan has a ranker behind its i-th variant, which will want it as a source. */
+static bool wanted_later(const struct plan *plan, size_t i)
+{
+    for (size_t j = i + 1; j < plan->count && !plan_ranks(&plan->variants[i]); j++)
+        if (plan_ranks(&plan->variants[j]))
+            return true;
+    return false;
+}
+
 enum pal_status trials_refit(struct job *job, const struct trials *t, const struct plan *plan,
                              const struct weights *weights, uint64_t memory, struct trial *out,
                              struct pal_error *err)
 {
     struct training training;
+    struct model *kept[PLAN_MOST] = {NULL};
     size_t done = 0;
     enum pal_status st = training_make(t->data, &t->split.train, weights ? weights : &t->weights,
                                        &job->run, &training, err);
     if (st)
         return st;
+    training.sources = (const struct model *const *)kept;
     for (; done < plan->count && !st; done += !st) {
+        struct model *m = NULL;
         out[done] = (struct trial){.variant = &plan->variants[done], .against_best.p = NAN};
-        st = run_one(job, t, &training, memory, &out[done], err);
+        st = run_one(job, t, &training, memory, &out[done], &m, err);
+        if (!st && wanted_later(plan, done))
+            kept[training.source_count++] = m;
+        else
+            model_free(m);
     }
+    for (size_t i = 0; i < training.source_count; i++)
+        model_free(kept[i]);
     training_done(&training);
     progress_label(&job->progress, "");
     for (size_t i = 0; i < done && st; i++)

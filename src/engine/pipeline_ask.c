@@ -155,7 +155,7 @@ enum pal_status ask_history(const struct ask *a, const struct source *s, struct 
         weight[n++] = h->weight[i];
         *liked |= h->weight[i] > 0;
     }
-    *out = (struct history){n, item, weight, h->now_s, rating};
+    *out = (struct history){n, item, weight, h->now_s, rating, h->last_s};
     return PAL_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "engine/joined.h"
 
 #include "base/mem.h"
+#include "rank/rank.h"
 
 #include <math.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static enum pal_status translate(const struct list *l, const struct joined *j, s
         weight[n++] = h->weight[i];
         *liked |= h->weight[i] > 0;
     }
-    *out = (struct history){n, item, weight, h->now_s, rating};
+    *out = (struct history){n, item, weight, h->now_s, rating, h->last_s};
     return PAL_OK;
 }
 
@@ -234,7 +235,7 @@ static enum pal_status lower(struct list *l, const struct joined *j, const struc
 
 static bool personal(const struct joined *j)
 {
-    return j->model->ops->can & MODEL_PERSONAL;
+    return j->model->ops->can & MODEL_PERSONAL && !model_ranks(j->model);
 }
 
 static enum pal_status answer_by(struct list *l, const struct joined *j, struct pal_error *err)

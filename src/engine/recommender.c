@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/version.h"
+#include "rank/rank.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -156,6 +157,21 @@ void recommender_free(struct recommender *r)
     drop(r);
 }
 
+/* With a ranker among the chosen, the rest of the version behind them: its sources are there. */
+static void add_sources(const struct version_names *have, struct version_names *chosen)
+{
+    bool ranks = false;
+    for (size_t i = 0; i < chosen->count; i++)
+        ranks |= ranker_find(chosen->name[i]) != NULL;
+    for (size_t i = 0; i < have->count && ranks; i++) {
+        size_t j = 0;
+        while (j < chosen->count && strcmp(chosen->name[j], have->name[i]) != 0)
+            j++;
+        if (j == chosen->count)
+            memcpy(chosen->name[chosen->count++], have->name[i], VERSION_NAME);
+    }
+}
+
 /* The names in "als,ease", each of which the version must have. */
 static enum pal_status choose(const struct version_names *have, const char *only, const char *dir,
                               struct version_names *out, struct pal_error *err)
@@ -184,32 +200,15 @@ static enum pal_status choose(const struct version_names *have, const char *only
     }
     if (chosen.count == 0)
         return pal_fail(err, PAL_EUSAGE, "name at least one model to open in %s", dir);
+    add_sources(have, &chosen);
     *out = chosen;
     return PAL_OK;
-}
-
-/* The model in a file, which must be the one that the file is named after: of each kind there is
- * one, as whoever holds a place for each relies on. */
-static enum pal_status load_named(const char *path, const char *name, struct model **out,
-                                  struct pal_error *err)
-{
-    struct model *m = NULL;
-    enum pal_status st = model_load(path, &m, err);
-    if (st == PAL_OK && strcmp(m->ops->name, name) != 0) {
-        st = pal_fail(err, PAL_ECORRUPT,
-                      "%s holds a model '%s': give the file back its own name, or train again",
-                      path, m->ops->name);
-        model_free(m);
-    }
-    if (st == PAL_OK)
-        *out = m;
-    return st;
 }
 
 enum pal_status recommender_open(const char *dir, const char *only, struct recommender **out,
                                  struct pal_error *err)
 {
-    char path[PATH_MAX], file[VERSION_NAME + 16];
+    char path[PATH_MAX];
     struct version_names names;
     struct model *models[VERSION_MODELS];
     size_t loaded = 0;
@@ -222,13 +221,10 @@ enum pal_status recommender_open(const char *dir, const char *only, struct recom
     if (st == PAL_OK)
         st = catalog_read(path, &items, err);
     while (st == PAL_OK && loaded < names.count) {
-        snprintf(file, sizeof file, "%s.safetensors", names.name[loaded]);
-        st = file_join(path, sizeof path, dir, file, err);
-        if (st == PAL_OK)
-            st = load_named(path, names.name[loaded], &models[loaded], err);
-        if (st == PAL_OK)
-            loaded++;
+        st = version_load(dir, names.name[loaded], &models[loaded], err);
+        loaded += st == PAL_OK;
     }
+    version_attach(models, loaded, NULL);
     struct recommender *r = NULL;
     if (st == PAL_OK)
         st = recommender_over(&items, models, loaded, &r, err);

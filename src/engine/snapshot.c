@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "rank/rank.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -12,30 +13,10 @@ enum { FIND_MOST = 2048 }; /* items looked up in one go */
 
 static void add_model(struct model_set *s, struct model *m)
 {
+    int64_t size = m->file ? file_size(tensors_path(m->file)) : 0;
+    s->bytes += size > 0 ? (uint64_t)size : 0;
     s->model[s->count++] = m;
     s->items = s->items > model_items(m) ? s->items : model_items(m);
-}
-
-static enum pal_status load_model(const char *dir, const char *name, struct model_set *s,
-                                  struct pal_error *err)
-{
-    char path[PATH_MAX], file[VERSION_NAME + 16];
-    struct model *m = NULL;
-    snprintf(file, sizeof file, "%s.safetensors", name);
-    enum pal_status st = file_join(path, sizeof path, dir, file, err);
-    if (st == PAL_OK)
-        st = model_load(path, &m, err);
-    if (st != PAL_OK)
-        return st;
-    if (strcmp(m->ops->name, name) != 0) {
-        st = pal_fail(err, PAL_ECORRUPT, "%s holds a model '%s'", path, m->ops->name);
-        model_free(m);
-        return st;
-    }
-    int64_t size = file_size(path);
-    s->bytes += size > 0 ? (uint64_t)size : 0;
-    add_model(s, m);
-    return PAL_OK;
 }
 
 enum pal_status model_set_load(const char *dir, uint32_t version, int64_t now_ms,
@@ -52,8 +33,13 @@ enum pal_status model_set_load(const char *dir, uint32_t version, int64_t now_ms
     int64_t created_ms = names.created_s > 0 ? names.created_s * 1000 : now_ms;
     *s = (struct model_set){
         .users = 1, .version = version, .created_ms = created_ms, .loaded_ms = now_ms};
-    for (size_t i = 0; i < names.count && st == PAL_OK; i++)
-        st = load_model(dir, names.name[i], s, err);
+    for (size_t i = 0; i < names.count && st == PAL_OK; i++) {
+        struct model *m = NULL;
+        st = version_load(dir, names.name[i], &m, err);
+        if (st == PAL_OK)
+            add_model(s, m);
+    }
+    version_attach(s->model, s->count, &s->unattached);
     if (st != PAL_OK) {
         model_set_drop(s);
         return st;
@@ -127,7 +113,7 @@ enum pal_status snapshot_new(struct model_set *base, struct model_set *content, 
     if (content)
         (s->content = content)->users++;
     for (size_t i = 0; base && i < base->count && st == PAL_OK; i++) {
-        if (s->count == SOURCES_MOST - 1 ||
+        if (s->count == SOURCES_MOST - 1 || model_ranks(base->model[i]) ||
             (content && base->model[i]->ops == content->model[0]->ops))
             continue;
         struct source *to = &s->source[s->count++];

@@ -14,8 +14,9 @@ struct model_set {
     int64_t created_ms, loaded_ms;
     size_t count;
     struct model *model[VERSION_MODELS];
-    uint32_t items; /* of the model that knows most */
-    uint64_t bytes; /* of its files, mapped; 0 for one fitted here */
+    uint32_t items;              /* of the model that knows most */
+    uint64_t bytes;              /* of its files, mapped; 0 for one fitted here */
+    struct pal_error unattached; /* why a ranker of it can't be asked; status 0 = none or it can */
 };
 
 /* Loads all models of the version in the folder `dir`; one user. PAL_ECORRUPT for a damaged one. */

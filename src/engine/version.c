@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "rank/rank.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -69,6 +70,18 @@ static json_t *parsed_or_null(const char *text)
     return text && *text ? json_loads(text, 0, NULL) : NULL;
 }
 
+/* What a ranker says of itself; NULL for other models. */
+static json_t *ranker_or_null(const struct model *m)
+{
+    struct str text = {0};
+    if (!model_ranks(m))
+        return NULL;
+    ranker_describe(m, &text);
+    json_t *ranker = str_ok(&text) ? parsed_or_null(str_text(&text)) : NULL;
+    str_done(&text);
+    return ranker;
+}
+
 static json_t *describe_model(const struct version_part *part)
 {
     const struct model_ops *ops = part->model->ops;
@@ -79,7 +92,8 @@ static json_t *describe_model(const struct version_part *part)
                                              "train_seconds", part->card.train_seconds)
                                  : NULL;
     if (m && (put(m, "options", parsed_or_null(str_text(&options))) ||
-              put(m, "metrics", parsed_or_null(part->card.metrics_json)))) {
+              put(m, "metrics", parsed_or_null(part->card.metrics_json)) ||
+              put(m, "ranker", ranker_or_null(part->model)))) {
         json_decref(m);
         m = NULL;
     }
@@ -167,6 +181,37 @@ enum pal_status version_write(const char *dir, const struct items *items,
             st = model_save(parts[i].model, &parts[i].card, path, err);
     }
     return st == PAL_OK ? write_manifest(dir, items, parts, count, err) : st;
+}
+
+enum pal_status version_load(const char *dir, const char *name, struct model **out,
+                             struct pal_error *err)
+{
+    char path[PATH_MAX];
+    struct model *m = NULL;
+    enum pal_status st = model_path(path, dir, name, err);
+    if (st == PAL_OK)
+        st = ranker_find(name) ? ranker_load(path, &m, err) : model_load(path, &m, err);
+    if (st != PAL_OK)
+        return st;
+    if (strcmp(m->ops->name, name) != 0) {
+        st = pal_fail(err, PAL_ECORRUPT,
+                      "%s holds a model '%s': give the file back its own name, or train again",
+                      path, m->ops->name);
+        model_free(m);
+        return st;
+    }
+    *out = m;
+    return PAL_OK;
+}
+
+size_t version_attach(struct model *const *models, size_t count, struct pal_error *err)
+{
+    size_t attached = 0;
+    for (size_t i = 0; i < count; i++)
+        if (model_ranks(models[i]))
+            attached +=
+                ranker_attach(models[i], (const struct model *const *)models, count, err) == PAL_OK;
+    return attached;
 }
 
 /* A name as models have them, so that it can be put into a path. */

@@ -17,7 +17,8 @@ struct version_part {
  *      "weights": "rating>=4:1,…", "interactions": 575281, "items": 3706,
  *      "models": [{"name": "als", "file": "als.safetensors", "options": {…}, "seed": 1,
  *                  "train_seconds": 1.5, "metrics": {…}}, …]}
- */
+ *
+ * A ranker has a member "ranker" besides: see ranker_describe (rank/rank.h). */
 MUST_USE enum pal_status version_write(const char *dir, const struct items *items,
                                        const struct version_part *parts, size_t count,
                                        struct pal_error *err);
@@ -31,6 +32,14 @@ struct version_names {
     size_t count;
     char name[VERSION_MODELS][VERSION_NAME];
 };
+
+/* The model, or ranker, in DIR/name.safetensors, which must be of that name. */
+MUST_USE enum pal_status version_load(const char *dir, const char *name, struct model **out,
+                                      struct pal_error *err);
+
+/* Gives the rankers among the models (count) their sources. One whose are not all there stays
+ * without and can't be asked; *err, which may be NULL, then says so. Returns how many can be. */
+size_t version_attach(struct model *const *models, size_t count, struct pal_error *err);
 
 /* Reads the manifest; PAL_ECORRUPT if it can't be understood. */
 MUST_USE enum pal_status version_models(const char *dir, struct version_names *out,

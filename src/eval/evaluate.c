@@ -203,7 +203,12 @@ static enum pal_status user_history(void *ctx, size_t i, struct arena *tmp, stru
 {
     const struct judge *j = ctx;
     uint32_t u = j->held.user[i];
-    return history_of(heldout_history(j->split, u), &j->d->types, j->weights, u, tmp, out, err);
+    const struct interactions *part = j->held.part;
+    enum pal_status st =
+        history_of(heldout_history(j->split, u), &j->d->types, j->weights, u, tmp, out, err);
+    if (st == PAL_OK)
+        out->now_s = interactions_time(part, part->start[u]);
+    return st;
 }
 
 /* Mean loss of each rating metric over the user's held-out ratings. stars: what the model said of

@@ -10,6 +10,7 @@
  *   of the training part, of the given part (users:…), and, when the test part is judged, of the
  *   validation part.
  * - A held-out user (users:…) is known by the given part alone.
+ * - A user asks at the time of their first event in the judged part: models see that time.
  * - Equal scores stand in order of item number, as they would in a recommendation. Items that the
  *   model does not know are never recommended, but count as relevant.
  * - Users with nothing relevant are left out; means are over the others. */

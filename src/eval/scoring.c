@@ -113,7 +113,7 @@ static enum pal_status translate(const struct scoring *s, struct history *h, str
                 rating[n] = h->rating[i];
             weight[n++] = h->weight[i];
         }
-    *h = (struct history){n, item, weight, h->now_s, rating};
+    *h = (struct history){n, item, weight, h->now_s, rating, h->last_s};
     return PAL_OK;
 }
 

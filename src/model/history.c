@@ -171,5 +171,8 @@ enum pal_status history_of(const struct interactions *x, const struct event_type
     worth_init(worth, w, types);
     worth_of_range(worth, x, begin, n, each);
     struct history_events in = {x->item + begin, each, rating, n};
-    return history_make(&in, tmp, out, err);
+    enum pal_status st = history_make(&in, tmp, out, err);
+    if (st == PAL_OK)
+        out->last_s = n ? interactions_time(x, begin + n - 1) : 0;
+    return st;
 }

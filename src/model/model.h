@@ -23,6 +23,7 @@ struct history {
     uint32_t now_s;       /* the time of asking; 0 = unknown */
     const float *rating;  /* (n) the stars last given, NAN where none were; NULL: weights alone are
                              known */
+    uint32_t last_s;      /* when the last of it was; 0 = unknown */
 };
 
 /* What a model learns from. Borrowed by fit for the time of the call. */
@@ -32,6 +33,10 @@ struct training {
     const struct event_types *types; /* of log */
     const struct weights *weights;   /* what that is worth */
     struct csr by_user;              /* (users, items): the same as signed weights, folded */
+
+    /* Models fitted on the same, for those that rank what others put forward (rank/rank.h). */
+    const struct model *const *sources; /* (source_count) */
+    size_t source_count;
 };
 
 /* Folds repeated events with an item into one signed weight: equal signs add up, an event of the
@@ -218,6 +223,11 @@ struct model_card {
 MUST_USE enum pal_status model_save(struct model *m, const struct model_card *card,
                                     const char *path, struct pal_error *err);
 MUST_USE enum pal_status model_load(const char *path, struct model **out, struct pal_error *err);
+
+/* The same for a table of algorithms other than this one. */
+typedef const struct model_ops *model_find_fn(const char *name);
+MUST_USE enum pal_status model_load_by(const char *path, model_find_fn *find, struct model **out,
+                                       struct pal_error *err);
 
 /* One name=value set: "factors=128" for a model's options struct. PAL_EUSAGE names the model, the
  * option, and what is allowed. */

@@ -156,15 +156,15 @@ static enum pal_status load_frame(struct model *m, const struct tensors *file,
     return tensors_get_intern(file, "items", &m->ids, err);
 }
 
-static enum pal_status find_ops(const struct tensors *file, const struct model_ops **ops,
-                                struct pal_error *err)
+static enum pal_status find_ops(const struct tensors *file, model_find_fn *find,
+                                const struct model_ops **ops, struct pal_error *err)
 {
     const char *name = tensors_get_meta(file, "palate.model");
     const char *version = tensors_get_meta(file, "palate.version");
     if (!name || !tensors_checked(file))
         return pal_fail(err, PAL_ECORRUPT, "%s is not a model of palate's, or it is damaged",
                         tensors_path(file));
-    *ops = model_find(name);
+    *ops = find(name);
     if (*ops)
         return PAL_OK;
     return pal_fail(
@@ -175,13 +175,19 @@ static enum pal_status find_ops(const struct tensors *file, const struct model_o
 
 enum pal_status model_load(const char *path, struct model **out, struct pal_error *err)
 {
+    return model_load_by(path, model_find, out, err);
+}
+
+enum pal_status model_load_by(const char *path, model_find_fn *find, struct model **out,
+                              struct pal_error *err)
+{
     struct tensors *file;
     const struct model_ops *ops;
     struct model *m = NULL;
     enum pal_status st = tensors_open(path, &file, err);
     if (st != PAL_OK)
         return st;
-    st = find_ops(file, &ops, err);
+    st = find_ops(file, find, &ops, err);
     if (st == PAL_OK && !(m = model_make(ops, NULL)))
         st = pal_no_memory(err);
     if (st != PAL_OK) {

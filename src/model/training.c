@@ -153,7 +153,7 @@ enum pal_status training_make(const struct dataset *d, const struct interactions
         csr_done(&matrix);
         return st;
     }
-    *out = (struct training){&d->items, log, &d->types, w, matrix};
+    *out = (struct training){&d->items, log, &d->types, w, matrix, NULL, 0};
     return PAL_OK;
 }
 

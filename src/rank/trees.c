@@ -1,0 +1,218 @@
+/* The ranker by boosted trees: its options, and answers. trees_fit.c trains it, trees_file.c keeps
+ * it; boost.h says by which method. */
+#include "rank/trees.h"
+#include "rank/lists.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct trees_options, name)
+static const struct opt rows[] = {
+    {"quota", OPT_INT, FIELD(quota), "100", 10, 1000, OPT_LOG, NULL,
+     "candidates that each source puts forward"},
+    {"holdout", OPT_INT, FIELD(holdout), "20", 1, 50, OPT_LINEAR, NULL,
+     "per cent of the events, the newest, that it learns from; its sources learn from the rest"},
+    {"moments", OPT_INT, FIELD(moments), "1", 1, 20, OPT_LOG, NULL,
+     "at how many points of a user's newest events it is asked what comes next"},
+    {"lists", OPT_INT, FIELD(lists), "6000", 10, 1000000, OPT_LOG, NULL,
+     "such points in all; 25 kB of memory each"},
+    {"rounds", OPT_INT, FIELD(boost.rounds), "300", 1, 5000, OPT_LOG, NULL, "trees at most"},
+    {"patience", OPT_INT, FIELD(boost.patience), "30", 1, 1000, OPT_LOG, NULL,
+     "rounds without getting better on held-out users, then it ends"},
+    {"leaves", OPT_INT, FIELD(boost.leaves), "16", 2, FOREST_LEAVES, OPT_LOG2, NULL,
+     "leaves of a tree"},
+    {"rate", OPT_REAL, FIELD(boost.rate), "0.05", 0.001, 1, OPT_LOG, NULL,
+     "how much each tree counts"},
+    {"least", OPT_REAL, FIELD(boost.least), "5", 0, 1000, OPT_LINEAR, NULL,
+     "weight of pairs that a leaf must have (min_child_weight)"},
+    {"lambda", OPT_REAL, FIELD(boost.lambda), "1", 0, 1000, OPT_LINEAR, NULL,
+     "how strongly leaves are kept small"},
+    {"sample", OPT_REAL, FIELD(boost.sample), "0.8", 0.05, 1, OPT_LINEAR, NULL,
+     "share of the candidates that each tree looks at"},
+    {"columns", OPT_REAL, FIELD(boost.columns), "0.6", 0.05, 1, OPT_LINEAR, NULL,
+     "share of the features that each tree looks at"},
+};
+#undef FIELD
+
+static const struct model_ops *const table[] = {&ranker_trees};
+
+const struct model_ops *ranker_at(size_t i)
+{
+    return i < sizeof table / sizeof *table ? table[i] : NULL;
+}
+
+const struct model_ops *ranker_find(const char *name)
+{
+    for (size_t i = 0; ranker_at(i); i++)
+        if (strcmp(ranker_at(i)->name, name) == 0)
+            return ranker_at(i);
+    return NULL;
+}
+
+enum pal_status ranker_load(const char *path, struct model **out, struct pal_error *err)
+{
+    return model_load_by(path, ranker_find, out, err);
+}
+
+/* Lists in training, which dwarf what is kept: features twice, and what XGBoost makes of them. The
+ * sources that are fitted along check their own memory. */
+static uint64_t trees_memory(const void *options, uint64_t users, uint64_t items, uint64_t entries)
+{
+    const struct trees_options *o = options;
+    uint64_t lists = users * (uint64_t)o->moments;
+    lists = lists < (uint64_t)o->lists ? lists : (uint64_t)o->lists;
+    uint64_t candidates = 3 * (uint64_t)o->quota, features = 50;
+    return lists * candidates * features * 12 + entries * 24 + items * 128;
+}
+
+/* ---- the sources ---- */
+
+static bool same_items(const struct intern *a, const struct intern *b)
+{
+    return a->count == b->count &&
+           (a->count == 0 || (a->start[a->count] == b->start[b->count] &&
+                              memcmp(a->bytes, b->bytes, a->start[a->count]) == 0));
+}
+
+enum pal_status ranker_attach(struct model *model, const struct model *const *models, size_t count,
+                              struct pal_error *err)
+{
+    struct trees_model *m = trees_self(model);
+    const struct model *found[RANK_SOURCES] = {NULL};
+    for (size_t i = 0; i < m->sources; i++) {
+        for (size_t j = 0; j < count && !found[i]; j++)
+            if (strcmp(models[j]->ops->name, m->name[i]) == 0)
+                found[i] = models[j];
+        if (!found[i])
+            return pal_fail(err, PAL_ENOTFOUND,
+                            "%s was trained to rank what '%s' puts forward, which is not there",
+                            model->ops->name, m->name[i]);
+        if (!same_items(&found[i]->ids, &model->ids))
+            return pal_fail(err, PAL_ENOTFOUND, "%s and its source '%s' know different items",
+                            model->ops->name, m->name[i]);
+    }
+    memcpy(m->source, found, sizeof found);
+    return PAL_OK;
+}
+
+const char *ranker_source(const struct model *m, size_t i)
+{
+    return i < trees_self(m)->sources ? trees_self(m)->name[i] : NULL;
+}
+
+size_t ranker_quota(const struct model *m)
+{
+    return (size_t)((const struct trees_options *)m->options)->quota;
+}
+
+/* ---- answers ---- */
+
+/* The base and the trees for each candidate. Who liked nothing yet has no taste to go by: the lists
+ * of what ignores it stand as they are. */
+static enum pal_status sum_up(const struct trees_model *m, const struct rank_view *v,
+                              struct arena *tmp, float **out, struct pal_error *err)
+{
+    bool liked = lists_liked(v->history);
+    size_t stride = (v->count + FOREST_ROWS - 1) / FOREST_ROWS * FOREST_ROWS;
+    float *x = arena_zero(tmp, m->forest.features * stride, sizeof *x);
+    float *sum = arena_alloc(tmp, v->count, sizeof *sum);
+    if (!x || !sum)
+        return pal_no_memory(err);
+    *out = sum;
+    enum pal_status st = rank_base(v, liked ? m->base : m->sources, tmp, sum, err);
+    if (st != PAL_OK || !liked || !m->forest.trees)
+        return st;
+    features_fill(v, x, stride);
+    forest_add(&m->forest, x, stride, v->count, sum);
+    return PAL_OK;
+}
+
+enum pal_status ranker_order(const struct model *model, const struct history *h,
+                             const struct rank_list *list, struct arena *tmp,
+                             struct ranked_item **out, size_t *count, struct pal_error *err)
+{
+    const struct trees_model *m = trees_self(model);
+    struct rank_view v;
+    float *sum = NULL;
+    enum pal_status st = rank_view_make(&m->known, h, list, m->sources, tmp, &v, err);
+    if (st == PAL_OK)
+        st = sum_up(m, &v, tmp, &sum, err);
+    struct ranked_item *ranked = st == PAL_OK ? arena_alloc(tmp, v.count, sizeof *ranked) : NULL;
+    struct scored *best = st == PAL_OK ? arena_alloc(tmp, v.count, sizeof *best) : NULL;
+    if (!ranked || !best)
+        return st == PAL_OK ? pal_no_memory(err) : st;
+    topk(sum, v.count, v.count, best); /* all of them: sums are finite */
+    for (size_t i = 0; i < v.count; i++)
+        ranked[i] = (struct ranked_item){v.item[best[i].index], 1 / (1 + expf(-best[i].score))};
+    *out = ranked;
+    *count = v.count;
+    return PAL_OK;
+}
+
+static enum pal_status order_all(const struct model *model, const struct history *h,
+                                 const uint8_t *skip, struct arena *tmp, struct ranked_item **out,
+                                 size_t *count, struct pal_error *err)
+{
+    const struct trees_model *m = trees_self(model);
+    struct rank_list list[RANK_SOURCES];
+    if (!m->source[0])
+        return pal_fail(err, PAL_EUNSUPPORTED, "%s can't be asked without its sources",
+                        model->ops->name);
+    enum pal_status st =
+        lists_ask(m->source, m->sources, h, skip, ranker_quota(model), tmp, list, err);
+    return st == PAL_OK ? ranker_order(model, h, list, tmp, out, count, err) : st;
+}
+
+/* Below 0 for what no source puts forward, the more popular the nearer to it. */
+static void score_rest(const struct known *k, float *scores)
+{
+    const float *ever = k->popularity + (size_t)(KNOWN_HALVES - 1) * k->items;
+    for (uint32_t i = 0; i < k->items; i++)
+        scores[i] = -1 + 0.5f / (1 - ever[i]);
+}
+
+static enum pal_status trees_score(const struct model *model, const struct history *h, size_t n,
+                                   float *scores, struct arena *tmp, struct pal_error *err)
+{
+    const struct known *k = &trees_self(model)->known;
+    enum pal_status st = PAL_OK;
+    uint8_t *had = arena_zero(tmp, k->items, 1);
+    if (!had)
+        return pal_no_memory(err);
+    for (size_t row = 0; row < n && st == PAL_OK; row++) {
+        struct ranked_item *ranked = NULL;
+        size_t count = 0;
+        for (size_t i = 0; i < h[row].n; i++)
+            had[h[row].item[i]] = 1;
+        score_rest(k, scores + row * k->items);
+        st = order_all(model, &h[row], had, tmp, &ranked, &count, err);
+        for (size_t i = 0; i < count; i++)
+            scores[row * k->items + ranked[i].item] = ranked[i].score;
+        for (size_t i = 0; i < h[row].n; i++)
+            had[h[row].item[i]] = 0;
+    }
+    return st;
+}
+
+static void trees_done(struct model *m)
+{
+    known_done(&trees_self(m)->known);
+    arena_done(&trees_self(m)->own);
+}
+
+const struct model_ops ranker_trees = {
+    .name = "trees",
+    .title = "boosted trees over what other models put forward (LambdaMART)",
+    .paper = "Burges 2010; Chen, Guestrin 2016",
+    .can = MODEL_PERSONAL,
+    .options = {rows, sizeof rows / sizeof rows[0]},
+    .options_size = sizeof(struct trees_options),
+    .model_size = sizeof(struct trees_model),
+    .memory = trees_memory,
+    .fit = trees_fit,
+    .score = trees_score,
+    .save = trees_save,
+    .load = trees_load,
+    .done = trees_done,
+};
