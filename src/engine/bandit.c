@@ -27,7 +27,7 @@ static const struct opt rows[] = {
      "dislikes that an item is taken to have had before it had any"},
     {"half_life_days", OPT_REAL, FIELD(half_life_days), "0", 0, 36500, OPT_LOG, NULL,
      "after how many days a like counts half; 0 = it never fades"},
-    {"ignored", OPT_REAL, FIELD(ignored), "0.05", 0, 1, OPT_LINEAR, NULL,
+    {"ignored", OPT_REAL, FIELD(ignored), "0.3", 0, 1, OPT_LINEAR, NULL,
      "how much of a dislike it is to be shown and ignored"},
     {"popular_days", OPT_REAL, FIELD(popular_days), "180", 0, 36500, OPT_LOG, NULL,
      "after how many days an event counts half for what is popular; 0 = it never fades"},

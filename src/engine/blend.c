@@ -1,22 +1,40 @@
 /* One order out of several: reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009), the
- * sum over sources of weight / (60 + rank), which needs no common scale of scores. Items of equal
+ * sum over sources of weight / (10 + rank), which needs no common scale of scores. Items of equal
  * score share the mean of their ranks: a model that can't tell its fifty from each other puts none
  * of them first. Where a source knows the history the sum is multiplied by the share of likes that
- * the bandit has for the item. Equal sums are told apart by the same. */
+ * the bandit has for the item. Equal sums are told apart by the same.
+ *
+ * The paper's constant is 60, for runs of a thousand results: the first of a hundred then counts
+ * 2.6 times the last, here 10 times, and more of a model's order survives the share of likes.
+ * NDCG@10 over held-out likes of 500 people of MovieLens 1M, all else as it is: .146 with 60, .150
+ * with 20 and with 10; palate simulate's invented people like more with each step down. */
 #include "engine/pipeline_inside.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { BLEND_K = 60 };
+enum { BLEND_K = 10 };
 
 /* What a source that does not look at the history counts where another does: its first is worth as
- * much as the 143rd of one that does. Where none does the bandit leads the others. */
-static const float IMPERSONAL = 0.3f, BEHIND_BANDIT = 0.5f;
+ * much as the 100th of one that does. Where none does the bandit leads the others. */
+static const float IMPERSONAL = 0.1f, BEHIND_BANDIT = 0.5f;
 
-/* Content counts double: it knows today's items and histories, where the others know those of the
- * last training, and have less and less to say that was not shown yet. */
-static const float CONTENT = 2;
+/* How much content counts for an item, by what the bandit has counted of it (α + β; 10 for an item
+ * that nobody met, by default): double where nothing is known, half where much is. Content knows
+ * today's items and histories; the other models know an item from what people did with it, and
+ * where they did much, know it better. (As above: .122 where content counted double for all, .150
+ * so; als alone has .148.) */
+static const double CONTENT_MOST = 2, CONTENT_LEAST = 0.5, CONTENT_FALL = 63, CONTENT_AT = 30;
+
+static float content_weight(const struct ask *a, uint32_t item)
+{
+    double alpha, beta, weight;
+    if (!a->in->bandit)
+        return 1;
+    bandit_posterior(a->in->bandit, item, a->in->now_ms, &alpha, &beta);
+    weight = CONTENT_LEAST + CONTENT_FALL / (CONTENT_AT + alpha + beta);
+    return (float)(weight < CONTENT_MOST ? weight : CONTENT_MOST);
+}
 
 /* The slot of the item, or the free one where it belongs. */
 static uint32_t *probe(const struct ask *a, uint32_t item)
@@ -54,15 +72,17 @@ static enum pal_status add(struct ask *a, const struct forward *f, float weight,
                            struct pal_error *err)
 {
     enum pal_status st = reserve(a, f->count, err);
+    bool content = f->personal && strcmp(f->name, "content") == 0;
     size_t end = 0;
-    float part = 0;
+    float of_rank = 0;
     for (size_t i = 0; i < f->count && st == PAL_OK; i++) {
         const struct bandit_pick *x = &f->pick[i];
         if (i == end) {
             while (end < f->count && f->pick[end].score == x->score)
                 end++;
-            part = weight / ((float)BLEND_K + 0.5f * (float)(i + 1 + end));
+            of_rank = weight / ((float)BLEND_K + 0.5f * (float)(i + 1 + end));
         }
+        float part = content ? of_rank * content_weight(a, x->number) : of_rank;
         uint32_t *slot = probe(a, x->number);
         if (!*slot) {
             a->candidate[a->candidates] = (struct candidate){.item = x->number};
@@ -124,7 +144,7 @@ static enum pal_status sink(struct ask *a, struct pal_error *err)
 static float weight_of(const struct forward *f, bool personal)
 {
     if (f->personal)
-        return strcmp(f->name, "content") == 0 ? CONTENT : 1;
+        return 1;
     if (personal)
         return IMPERSONAL;
     return strcmp(f->name, "bandit") == 0 ? 1 : BEHIND_BANDIT;

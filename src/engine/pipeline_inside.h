@@ -23,7 +23,7 @@ bool quota_named(const char *name, size_t len, struct quota *out);
 /* One item on its way. */
 struct candidate {
     uint32_t item;
-    float blend;      /* Σ weight / (60 + rank) over the sources that put it forward */
+    float blend;      /* Σ weight / (10 + rank) over the sources that put it forward */
     float best;       /* the greatest part of it, */
     const char *name; /* its source, a constant, */
     float score;      /* the item's score there */

@@ -14,6 +14,7 @@ struct bandit {
     float mean[FAKE_ITEMS];     /* of the posterior */
     float count[FAKE_ITEMS];    /* popularity; 0 = never counted */
     float trending[FAKE_ITEMS]; /* likewise */
+    float evidence[FAKE_ITEMS]; /* counted besides a prior of 1 */
 };
 
 enum pal_status bandit_draw(const struct bandit *b, uint32_t count, size_t k, int64_t now_ms,
@@ -70,8 +71,8 @@ void bandit_posterior(const struct bandit *b, uint32_t number, int64_t now_ms, d
                       double *beta)
 {
     assert_true(number < FAKE_ITEMS);
-    *alpha = b->mean[number];
-    *beta = 1 - b->mean[number];
+    *alpha = b->mean[number] * (1 + b->evidence[number]);
+    *beta = (1 - b->mean[number]) * (1 + b->evidence[number]);
 }
 
 #endif

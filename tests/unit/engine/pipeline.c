@@ -252,10 +252,18 @@ static int best_first(const void *a, const void *b)
                                  : (x->item > y->item) - (x->item < y->item);
 }
 
-/* Adds weight / (60 + rank) of the best `quota` to sum, equal scores sharing the mean of their
+/* Double where nothing is known, half where much is. */
+static double content_weight(const struct world *w, uint32_t item)
+{
+    double weight = 0.5 + 63 / (30 + 1 + (double)w->bandit.evidence[item]);
+    return weight < 2 ? weight : 2;
+}
+
+/* Adds weight / (10 + rank) of the best `quota` to sum, equal scores sharing the mean of their
  * ranks.
  */
-static void naive_add(struct ranked *list, size_t n, size_t quota, double weight, double *sum)
+static void naive_add(const struct world *w, bool content, struct ranked *list, size_t n,
+                      size_t quota, double weight, double *sum)
 {
     qsort(list, n, sizeof *list, best_first);
     n = n < quota ? n : quota;
@@ -266,7 +274,8 @@ static void naive_add(struct ranked *list, size_t n, size_t quota, double weight
                 ranks += (double)(j + 1);
                 equal++;
             }
-        sum[list[i].item] += weight / (60 + ranks / equal);
+        sum[list[i].item] +=
+            (content ? weight * content_weight(w, list[i].item) : weight) / (10 + ranks / equal);
     }
 }
 
@@ -283,7 +292,13 @@ static void the_blend_is_reciprocal_rank(void **state)
         w->in.history.n = w->in.history.n ? w->in.history.n : 1;
         q.history[0] = 0;
         w->options.sources = "als:20 ease:30 popular:15";
-        bool personal = false;
+        bool personal = false, content = seed % 3 == 0;
+        for (uint32_t i = 0; i < w->items && content; i++)
+            w->bandit.evidence[i] = (float)rng_below(&w->rng, 200);
+        if (content) {
+            w->options.sources = "als:20 content:30 popular:15";
+            w->model[1]->ops = &world_content;
+        }
         for (int pass = 0; pass < 2; pass++) /* first whether any model has something to say */
             for (int m = 0; m < WORLD_MODELS + 1; m++) {
                 struct ranked list[WORLD];
@@ -297,9 +312,9 @@ static void the_blend_is_reciprocal_rank(void **state)
                 }
                 personal |= m < 2 && n > 0;
                 if (pass == 1)
-                    naive_add(list, n, m < 2 ? quota[m] : 15,
+                    naive_add(w, content && m == 1, list, n, m < 2 ? quota[m] : 15,
                               m < 2      ? 1
-                              : personal ? 0.3
+                              : personal ? 0.1
                                          : 0.5,
                               sum);
             }
@@ -423,7 +438,7 @@ static int by_sum(const void *a, const void *b)
 
 /* One source. Items that were ignored half a time or more rest, a quarter of all at most, the most
  * ignored; they come last, the least ignored first. Of the others the one at place i has the sum
- * 1 / (60 + i) times what ignoring leaves. */
+ * 1 / (10 + i) times what ignoring leaves. */
 static void what_was_ignored_sinks_or_rests(void **state)
 {
     for (uint64_t seed = 0; seed < 50; seed++) {
@@ -451,7 +466,7 @@ static void what_was_ignored_sinks_or_rests(void **state)
         }
         for (uint32_t i = 0, rank = 1; i < ITEMS; i++)
             if (all[i].sum > 0)
-                all[i].sum /= 60 + rank++;
+                all[i].sum /= 10 + rank++;
         qsort(all, ITEMS, sizeof *all, by_sum);
         w->in.ignored = ignored;
         w->in.ignored_times = times;

@@ -20,6 +20,12 @@ static const struct model_ops world_ease = {
     .score = fake_score,
 };
 
+static const struct model_ops world_content = {
+    .name = "content",
+    .can = MODEL_PERSONAL,
+    .score = fake_score,
+};
+
 enum { WORLD_MODELS = 2 };
 
 struct world {
