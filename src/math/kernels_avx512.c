@@ -215,21 +215,28 @@ static void range(const float *x, size_t n, float *low, float *high)
     *high = _mm512_reduce_max_ps(most);
 }
 
-/* Those before i need to be at least as large, those after it larger. */
+/* Sixteen at a time are compared with each. Those before them need to be at least as large, those
+ * after them larger, and among themselves it depends. */
 static void ranks(const float *x, size_t n, uint32_t *rank)
 {
-    for (size_t i = 0; i < n; i++) {
-        vec a = v_set(x[i]);
-        unsigned count = 0;
-        for (size_t j = 0; j < n; j += W) {
-            __mmask16 here = n - j < W ? first(n - j) : 0xffff;
-            __mmask16 earlier = i >= j + W ? 0xffff : i > j ? first(i - j) : 0;
-            vec some = _mm512_maskz_loadu_ps(here, x + j);
-            count += (unsigned)__builtin_popcount(
-                _mm512_mask_cmp_ps_mask(here & earlier, some, a, _CMP_GE_OQ) |
-                _mm512_mask_cmp_ps_mask(here & ~earlier, some, a, _CMP_GT_OQ));
+    const __m512i one = _mm512_set1_epi32(1);
+    for (size_t i = 0; i < n; i += W) {
+        size_t here = n - i < W ? n - i : W;
+        vec some = v_part(x + i, here);
+        __m512i count = _mm512_setzero_si512();
+        for (size_t j = 0; j < i; j++)
+            count = _mm512_mask_add_epi32(count, _mm512_cmp_ps_mask(v_set(x[j]), some, _CMP_GE_OQ),
+                                          count, one);
+        for (size_t j = i; j < i + here; j++) {
+            __mmask16 behind = (__mmask16)(0xfffe << (j - i));
+            __mmask16 before = _mm512_cmp_ps_mask(v_set(x[j]), some, _CMP_GT_OQ) |
+                               _mm512_mask_cmp_ps_mask(behind, v_set(x[j]), some, _CMP_EQ_OQ);
+            count = _mm512_mask_add_epi32(count, before, count, one);
         }
-        rank[i] = count;
+        for (size_t j = i + here; j < n; j++)
+            count = _mm512_mask_add_epi32(count, _mm512_cmp_ps_mask(v_set(x[j]), some, _CMP_GT_OQ),
+                                          count, one);
+        _mm512_mask_storeu_epi32(rank + i, first(here), count);
     }
 }
 
