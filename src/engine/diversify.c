@@ -14,8 +14,7 @@ struct contender {
     float worth;       /* (1 - d) relevance, relevance from 0 to 1 */
     float likeness;    /* d times that to the most alike of those in the list that it was… */
     uint32_t compared; /* …compared with */
-    uint32_t count;    /* of its categories, */
-    uint32_t distinct; /* of its bits */
+    uint32_t count;    /* of its categories */
     const uint32_t *category;
     uint32_t place; /* among the candidates */
     bool open;      /* its categories have been looked up */
@@ -31,22 +30,12 @@ struct pool {
     bool few; /* the catalog has no more categories than there are bits: these say it all */
 };
 
-static uint32_t bits_in(uint64_t x)
-{
-    uint32_t n = 0;
-    for (; x; x &= x - 1) /* few are set, and no instruction for it is on every CPU */
-        n++;
-    return n;
-}
-
 static float jaccard(const struct contender *x, const struct contender *y, bool few)
 {
     uint32_t common = 0;
-    if (few) {
-        common = bits_in(x->bits & y->bits);
-        return (float)common / (float)(x->distinct + y->distinct - common);
-    }
-    for (uint32_t i = 0, j = 0; i < x->count && j < y->count;) {
+    for (uint32_t i = 0; few && i < x->count; i++)
+        common += y->bits >> x->category[i] & 1;
+    for (uint32_t i = 0, j = 0; !few && i < x->count && j < y->count;) {
         uint32_t a = x->category[i], b = y->category[j];
         common += a == b;
         i += a <= b;
@@ -107,7 +96,6 @@ static void open_contender(const struct ask *a, struct contender *x)
     x->category = catalog_categories(a->in->catalog, a->candidate[x->place].item, &x->count);
     for (uint32_t j = 0; j < x->count; j++)
         x->bits |= (uint64_t)1 << (x->category[j] % 64);
-    x->distinct = bits_in(x->bits);
     x->open = true;
 }
 
