@@ -8,20 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Where an item stands in a row of ascending columns; UINT64_MAX when it isn't there. */
-static uint64_t find(const struct csr *R, uint32_t row, uint32_t item)
-{
-    uint64_t low = R->start[row], high = R->start[row + 1];
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (R->col[middle] < item)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < R->start[row + 1] && R->col[low] == item ? low : UINT64_MAX;
-}
-
 /* The mean rating of each weight that ratings can have. */
 struct by_weight {
     size_t n;
@@ -47,21 +33,25 @@ static void count_rating(struct by_weight *b, float weight, float rating)
     b->count[i]++;
 }
 
-/* Fills val with the last rating of each pair. One type has at most WEIGHT_RULES + 1 weights. */
+/* Fills val with the last rating of each pair; place (items) is scratch. One type has at most
+ * WEIGHT_RULES + 1 weights. */
 static void read_ratings(const struct training *t, uint8_t type, const struct worth *worth,
-                         float *val, struct by_weight *b)
+                         uint64_t *place, float *val, struct by_weight *b)
 {
     const struct interactions *x = t->log;
-    for (uint32_t u = 0; u < x->users; u++)
+    const struct csr *R = &t->by_user;
+    for (uint32_t u = 0; u < x->users; u++) {
+        uint64_t begin = R->start[u], end = R->start[u + 1];
+        for (uint64_t at = begin; at < end; at++)
+            place[R->col[at]] = at;
         for (uint64_t e = x->start[u]; e < x->start[u + 1]; e++) {
-            if (interactions_type(x, e) != type)
-                continue;
-            uint64_t at = find(&t->by_user, u, x->item[e]);
-            if (at == UINT64_MAX)
-                continue; /* it weighs nothing */
+            uint64_t at = place[x->item[e]]; /* of this user, or left by one before */
+            if (interactions_type(x, e) != type || at < begin || at >= end)
+                continue; /* what weighs nothing is in no row */
             val[at] = interactions_value(x, e);
             count_rating(b, worth_of(worth, type, val[at]), val[at]);
         }
+    }
 }
 
 static void ends_of_weights(const struct csr *R, struct by_weight *b)
@@ -106,18 +96,22 @@ enum pal_status stars_learn(const struct training *t, struct stars *s, struct cs
     int type = event_type_rating(t->types);
     struct by_weight b = {0};
     struct worth *worth = mem_zero(1, sizeof *worth);
+    uint64_t *place = mem_alloc(R->cols, sizeof *place);
     float *val = mem_alloc(n, sizeof *val);
-    if (!worth || !val) {
+    if (!worth || !place || !val) {
         mem_free(worth);
+        mem_free(place);
         mem_free(val);
         return pal_no_memory(err);
     }
+    memset(place, 0xff, R->cols * sizeof *place);
     for (uint64_t i = 0; i < n; i++)
         val[i] = NAN;
     worth_init(worth, t->weights, t->types);
     if (type >= 0)
-        read_ratings(t, (uint8_t)type, worth, val, &b);
+        read_ratings(t, (uint8_t)type, worth, place, val, &b);
     mem_free(worth);
+    mem_free(place);
     *s = (struct stars){.rated = b.n > 0};
     if (!s->rated) {
         memcpy(val, R->val, n * sizeof *val);

@@ -26,7 +26,7 @@ struct stars {
 };
 
 /* *out = t->by_user with centred ratings for values, NAN where there is none. Its start and col are
- * t's; free val alone. PAL_EUNSUPPORTED when all ratings are alike. O(entries log of a row). */
+ * t's; free val alone. PAL_EUNSUPPORTED when all ratings are alike. Linear time. */
 MUST_USE enum pal_status stars_learn(const struct training *t, struct stars *s, struct csr *out,
                                      struct pal_error *err);
 
