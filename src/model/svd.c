@@ -416,9 +416,10 @@ static void svd_done(struct model *model)
 
 #define SVD_OPERATIONS                                                                             \
     .can = MODEL_SIMILAR | MODEL_PERSONAL | MODEL_RATES,                                           \
-    .options = {rows, sizeof rows / sizeof rows[0]}, .options_size = sizeof(struct svd_options),   \
-    .model_size = sizeof(struct svd_model), .fit = svd_fit, .score = svd_score, .rate = svd_rate,  \
-    .similar = svd_similar, .save = svd_save, .load = svd_load, .done = svd_done
+    .options = {rows, sizeof rows / sizeof rows[0]}, .tuned = "factors=8..64, spread=0.1..4",      \
+    .options_size = sizeof(struct svd_options), .model_size = sizeof(struct svd_model),            \
+    .fit = svd_fit, .score = svd_score, .rate = svd_rate, .similar = svd_similar,                  \
+    .save = svd_save, .load = svd_load, .done = svd_done
 
 const struct model_ops model_svd = {
     .name = "svd",
