@@ -26,15 +26,18 @@ enum pal_status stored_csr_add(struct tensors_out *out, const char *name, const 
     return st;
 }
 
-/* A block at a time without branches, so that the comparisons become vectors. */
-static bool all_finite(const float *x, uint64_t n)
+/* Whether all are numbers of which a thousand products of two can be added up, which no model's
+ * training comes near to. A block at a time without branches, so that the comparisons become
+ * vectors. */
+static bool all_moderate(const float *x, uint64_t n)
 {
     enum { BLOCK = 4096 };
+    static const float most = 1e17f;
     for (uint64_t begin = 0; begin < n; begin += BLOCK) {
         uint64_t end = n - begin < BLOCK ? n : begin + BLOCK;
         int bad = 0;
         for (uint64_t i = begin; i < end; i++)
-            bad |= !(__builtin_fabsf(x[i]) <= 3.402823466e38f);
+            bad |= !(__builtin_fabsf(x[i]) <= most);
         if (bad)
             return false;
     }
@@ -48,8 +51,8 @@ enum pal_status stored_floats_get(const struct tensors *file, const char *name, 
     enum pal_status st = tensors_get(file, name, TENSOR_F32, rows, cols, &t, err);
     if (st != PAL_OK)
         return st;
-    if (!all_finite(t.data, t.shape[0] * t.shape[1]))
-        return pal_fail(err, PAL_ECORRUPT, "%s: '%s' holds infinity or no number",
+    if (!all_moderate(t.data, t.shape[0] * t.shape[1]))
+        return pal_fail(err, PAL_ECORRUPT, "%s: '%s' holds no number, or one past 1e17",
                         tensors_path(file), name);
     *out = t.data;
     return PAL_OK;

@@ -10,11 +10,11 @@
 MUST_USE enum pal_status stored_csr_add(struct tensors_out *out, const char *name,
                                         const struct csr *m, struct pal_error *err);
 
-/* *m is a view: not for csr_done. Rows ascend and lie within cols; values are finite. */
+/* *m is a view: not for csr_done. Rows ascend and lie within cols; values are as below. */
 MUST_USE enum pal_status stored_csr_get(const struct tensors *file, const char *name, uint32_t rows,
                                         uint32_t cols, struct csr *m, struct pal_error *err);
 
-/* A (rows, cols) tensor of finite floats; cols 0 = rank 1. */
+/* A (rows, cols) tensor of floats from -1e17 to 1e17; cols 0 = rank 1. */
 MUST_USE enum pal_status stored_floats_get(const struct tensors *file, const char *name,
                                            uint64_t rows, uint64_t cols, const float **out,
                                            struct pal_error *err);

@@ -122,7 +122,7 @@ static void damage_is_an_error(void **state)
     unlink(temp_path(1));
 }
 
-enum forgery { LEFT_OUT, SHORTER, ALL_ONES, FORGERIES };
+enum forgery { LEFT_OUT, SHORTER, ALL_ONES, HUGE_FLOATS, FORGERIES };
 
 /* The file's tensors and metadata again, tensor `which` forged, under a checksum that holds. */
 static void forge(const struct tensors *file, size_t which, enum forgery how)
@@ -148,6 +148,13 @@ static void forge(const struct tensors *file, size_t which, enum forgery how)
             ones = malloc(bytes + 1);
             memset(ones, 0xff, bytes);
             t.data = ones;
+        }
+        if (i == which && how == HUGE_FLOATS && t.type == TENSOR_F32) {
+            size_t n = t.shape[0] * t.shape[1];
+            float *huge = ones = malloc(n * sizeof *huge + 1);
+            for (size_t j = 0; j < n; j++)
+                huge[j] = j % 3 ? 3e38f : -3e38f;
+            t.data = huge;
         }
         assert_ok(tensors_add(&out, t.name, t.type, t.shape[0], t.rank == 2 ? t.shape[1] : 0,
                               t.data, &err),
