@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <jansson.h>
 #include <string.h>
 
 void texts_done(struct texts *t)
@@ -67,6 +68,19 @@ enum pal_status labels_end_row(struct labels *l, struct pal_error *err)
     l->rows++;
     l->start[l->rows + 1] = l->start[l->rows];
     return PAL_OK;
+}
+
+enum pal_status labels_add_json(struct labels *l, const char *json, struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    json_t *list = json && *json ? json_loads(json, 0, NULL) : NULL;
+    for (size_t i = 0; i < json_array_size(list) && st == PAL_OK; i++) {
+        const json_t *one = json_array_get(list, i);
+        if (json_is_string(one))
+            st = labels_add(l, json_string_value(one), json_string_length(one), err);
+    }
+    json_decref(list);
+    return st == PAL_OK ? labels_end_row(l, err) : st;
 }
 
 const uint32_t *labels_at(const struct labels *l, uint32_t i, uint32_t *n)

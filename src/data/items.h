@@ -45,6 +45,9 @@ MUST_USE enum pal_status labels_add(struct labels *l, const char *s, size_t len,
                                     struct pal_error *err);
 MUST_USE enum pal_status labels_end_row(struct labels *l, struct pal_error *err);
 
+/* Adds the texts of a JSON array (NULL or "" = none) to the row being built, and ends it. */
+MUST_USE enum pal_status labels_add_json(struct labels *l, const char *json, struct pal_error *err);
+
 /* Row i's labels; *n = 0 for a row past the end. */
 const uint32_t *labels_at(const struct labels *l, uint32_t i, uint32_t *n);
 

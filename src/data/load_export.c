@@ -8,7 +8,6 @@
 #include "data/record_json.h"
 #include "data/records.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,20 +40,6 @@ static enum pal_status put_text(struct texts *t, uint32_t row, const char *text,
     return texts_put(t, row, text ? text : "", length(text), err);
 }
 
-static enum pal_status put_categories(struct labels *l, uint32_t row, const char *json,
-                                      struct pal_error *err)
-{
-    enum pal_status st = labels_fill(l, row, err);
-    json_t *list = length(json) ? json_loads(json, 0, NULL) : NULL;
-    for (size_t i = 0; i < json_array_size(list) && st == PAL_OK; i++) {
-        const json_t *one = json_array_get(list, i);
-        if (json_is_string(one))
-            st = labels_add(l, json_string_value(one), json_string_length(one), err);
-    }
-    json_decref(list);
-    return st == PAL_OK ? labels_end_row(l, err) : st;
-}
-
 static enum pal_status take_item(struct loading *l, const struct lines *lines,
                                  const struct item_row *item, struct complaint *bad,
                                  struct pal_error *err)
@@ -68,7 +53,9 @@ static enum pal_status take_item(struct loading *l, const struct lines *lines,
     st = put_text(&items->titles, row, item->title, err);
     if (st == PAL_OK)
         st = put_text(&items->attributes, row, item->attributes, err);
-    return st == PAL_OK ? put_categories(&items->categories, row, item->categories, err) : st;
+    if (st == PAL_OK)
+        st = labels_fill(&items->categories, row, err);
+    return st == PAL_OK ? labels_add_json(&items->categories, item->categories, err) : st;
 }
 
 static enum pal_status take_user(struct loading *l, const struct lines *lines,

@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -179,19 +178,6 @@ bool gather_wants_ids(const struct gather *g)
     return g->event_ids.count > 0;
 }
 
-/* A JSON array of texts as the labels of the row being built. */
-static enum pal_status add_categories(struct labels *l, const char *categories,
-                                      struct pal_error *err)
-{
-    enum pal_status st = PAL_OK;
-    json_t *list = categories && *categories ? json_loads(categories, 0, NULL) : NULL, *one;
-    size_t i;
-    json_array_foreach(list, i, one) if (st == PAL_OK && json_is_string(one)) st =
-        labels_add(l, json_string_value(one), json_string_length(one), err);
-    json_decref(list);
-    return st == PAL_OK ? labels_end_row(l, err) : st;
-}
-
 static enum pal_status add_text(struct texts *t, const char *s, struct pal_error *err)
 {
     return texts_add(t, s ? s : "", s ? strlen(s) : 0, err);
@@ -209,7 +195,7 @@ static enum pal_status add_item(struct gather *g, const char *id, const struct i
         st = add_text(&items->titles, row->title, err);
     if (st == PAL_OK)
         st = add_text(&items->attributes, row->attributes, err);
-    return st == PAL_OK ? add_categories(&items->categories, row->categories, err) : st;
+    return st == PAL_OK ? labels_add_json(&items->categories, row->categories, err) : st;
 }
 
 static enum pal_status add_user(struct gather *g, const char *id, const char *attributes,
