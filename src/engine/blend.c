@@ -166,6 +166,10 @@ enum pal_status blend_all(struct ask *a, const struct forward *f, size_t count,
         personal |= f[i].personal && f[i].count;
     for (size_t i = 0; i < count && st == PAL_OK; i++)
         st = add(a, &f[i], weight_of(&f[i], personal), err);
+    if (st == PAL_OK && f == a->ranked)
+        st = rerank_by_trees(a, f, err);
+    else if (st == PAL_OK)
+        st = rerank_by_stars(a, err);
     if (personal && !a->in->model)
         weigh(a);
     if (st == PAL_OK && !a->liked && a->in->history.n)

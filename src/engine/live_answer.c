@@ -197,6 +197,7 @@ static enum pal_status begin(struct asking *a, struct live *l, const struct live
     in->bandit = l->bandit;
     in->sources = l->snapshot->source;
     in->source_count = l->snapshot->count;
+    in->ranker = l->snapshot->ranker.model ? &l->snapshot->ranker : NULL;
     in->history = view.history;
     in->history.now_s = (uint32_t)(a->now_ms / 1000);
     in->seen = view.seen;

@@ -252,6 +252,9 @@ static enum pal_status load(struct live *l, const struct registry_version *v, st
     enum pal_status st = model_set_load(v->path, v->number, live_now_ms(l), &fresh, err);
     if (st != PAL_OK)
         return st;
+    if (fresh->unattached.status)
+        live_say(l, LIVE_WARNING, "version %" PRIu32 " answers without its ranker: %s", v->number,
+                 fresh->unattached.message);
     pthread_mutex_lock(&l->build);
     sets_of(l, &base, &content);
     while (st == PAL_OK && !swapped) /* again if everything was forgotten while joining */

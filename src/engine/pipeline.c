@@ -8,7 +8,9 @@ static enum pal_status ask_all(struct ask *a, struct forward *forward, size_t *c
                                bool *personal, struct pal_error *err)
 {
     struct quota quota[SOURCES_MOST];
-    enum pal_status st = ask_sources(a, quota, count, err);
+    enum pal_status st =
+        rerank_wanted(a) ? rerank_sources(a, quota, count, err) : ask_sources(a, quota, count, err);
+    a->ranked = rerank_wanted(a) ? forward : NULL;
     *personal = false;
     for (size_t i = 0; st == PAL_OK && i < *count; i++) {
         st = candidates_of(a, &quota[i], &forward[i], err);

@@ -5,6 +5,7 @@
  *     candidates   from several sources with quotas ("als:100 ease:50 content:50 bandit:20")
  *     blend        one order by reciprocal rank; what does not look at the history counts less
  *                  where something does
+ *     rank         the order of a trained ranker instead, or one that expected stars take part in
  *     diversify    maximal marginal relevance; caps per category
  *     fill         the rest of the candidates, bandit, popular, the catalog, until there are n
  *     explore      with a small probability a slot goes to the bandit; its propensity is kept
@@ -24,6 +25,8 @@
 
 enum { SOURCES_MOST = 16, QUOTA_MOST = 1000, PIPELINE_N_MOST = 1000 };
 
+enum ranker_choice { RANKER_AUTO, RANKER_BLEND, RANKER_TREES, RANKER_SVD };
+
 struct pipeline_options {
     const char *sources;   /* "als:100 ease:50 content:50 popular:20": model or source,
                               quota; a model that is not there is passed over */
@@ -32,6 +35,7 @@ struct pipeline_options {
     double diversity;      /* MMR: 0 = by relevance alone, 1 = by difference alone */
     int64_t category_cap;  /* of n items, how many may share a category as long as there are
                               others; 0 = no cap */
+    int ranker;            /* enum ranker_choice */
     bool again;            /* recommend what was seen already, too */
     double ignored;        /* what is left of an item's sum each time its user ignored it */
     double ignored_days;   /* half-life of that; 0 = for good */
@@ -68,6 +72,7 @@ struct pipeline_input {
     const struct bandit *bandit;
     const struct source *sources; /* (source_count) the snapshot's models */
     size_t source_count;
+    const struct source *ranker; /* a ranker whose sources are all there; NULL = none */
 
     struct history history; /* by catalog number, folded, signed; numbers past the catalog are
                                passed over */

@@ -30,6 +30,8 @@ struct candidate {
     float chance;     /* of being drawn there; 1 where nothing was */
 };
 
+struct forward;
+
 /* A request under way. */
 struct ask {
     const struct pipeline_input *in;
@@ -47,6 +49,7 @@ struct ask {
 
     struct candidate *candidate; /* (candidates) */
     size_t candidates, candidate_cap;
+    const struct forward *ranked; /* the lists that the ranker orders; NULL = the blend does */
     uint32_t *slot; /* (slot_mask + 1) hash of items: place in candidate + 1, 0 = free */
     uint32_t slot_mask;
 
@@ -147,6 +150,15 @@ MUST_USE enum pal_status candidates_of(struct ask *a, const struct quota *q, str
 /* Makes candidates of the lists. */
 MUST_USE enum pal_status blend_all(struct ask *a, const struct forward *f, size_t count,
                                    struct pal_error *err);
+
+/* Whether the ranker orders what is put forward: rerank.c. Its sources are the first of the quotas,
+ * in its order; f: what they put forward. By stars only where the options want it. */
+bool rerank_wanted(const struct ask *a);
+MUST_USE enum pal_status rerank_sources(const struct ask *a, struct quota *out, size_t *count,
+                                        struct pal_error *err);
+MUST_USE enum pal_status rerank_by_trees(struct ask *a, const struct forward *f,
+                                         struct pal_error *err);
+MUST_USE enum pal_status rerank_by_stars(struct ask *a, struct pal_error *err);
 
 /* What was put forward of this item, or NULL. */
 struct candidate *blend_find(const struct ask *a, uint32_t item);

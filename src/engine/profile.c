@@ -172,6 +172,8 @@ enum pal_status profile_read(struct profile *p, size_t most, struct arena *tmp,
     if (p->seen_count)
         memcpy(copy, p->seen, p->seen_count * sizeof *copy);
     *history = (struct history){.n = n, .item = item, .weight = weight};
+    if (p->count && p->event[p->count - 1].time_ms > 0)
+        history->last_s = (uint32_t)(p->event[p->count - 1].time_ms / 1000);
     *seen = copy;
     *seen_count = p->seen_count;
     return PAL_OK;

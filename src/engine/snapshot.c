@@ -120,6 +120,12 @@ enum pal_status snapshot_new(struct model_set *base, struct model_set *content, 
         *to = (struct source){.model = base->model[i], .mapped = mapped};
         st = join(to, find, ctx, &s->unmapped, err);
     }
+    for (size_t i = 0; base && i < base->count && st == PAL_OK && !s->ranker.model; i++)
+        if (model_ranks(base->model[i]) && ranker_ready(base->model[i])) {
+            uint32_t again = 0; /* the sources have counted these */
+            s->ranker = (struct source){.model = base->model[i], .mapped = mapped};
+            st = join(&s->ranker, find, ctx, &again, err);
+        }
     if (content && st == PAL_OK) {
         struct source *to = &s->source[s->count++];
         *to = (struct source){.model = content->model[0], .mapped = mapped};
@@ -139,6 +145,7 @@ void snapshot_free(struct snapshot *s)
         return;
     for (size_t i = 0; i < s->count; i++)
         source_close(&s->source[i]);
+    source_close(&s->ranker);
     model_set_drop(s->base);
     model_set_drop(s->content);
     mem_free(s);

@@ -32,6 +32,7 @@ struct snapshot {
     struct model_set *base, *content; /* either may be NULL */
     struct source source[SOURCES_MOST];
     size_t count;
+    struct source ranker;  /* model NULL = none whose sources are all there */
     uint32_t unmapped;     /* items of models that the catalog lacks */
     struct snapshot *next; /* in a list of those to free */
 };

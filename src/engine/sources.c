@@ -12,6 +12,10 @@ static const struct opt rows[] = {
      "where recommendations come from, and how many candidates each gives"},
     {"newcomers", OPT_TEXT, offsetof(struct pipeline_options, newcomers), "bandit:50 popular:50", 0,
      0, OPT_LINEAR, "SOURCE:QUOTA…", "the same for users who liked nothing yet"},
+    {"ranker", OPT_CHOICE, offsetof(struct pipeline_options, ranker), "auto", 0, 0, OPT_LINEAR,
+     "auto|blend|trees|svd",
+     "what orders candidates: reciprocal ranks, trees trained for it, or those ranks with the "
+     "stars that a rating model expects; auto: trees where the version has them"},
     {"explore", OPT_REAL, offsetof(struct pipeline_options, explore), "0.1", 0, 1, OPT_LINEAR, NULL,
      "chance of each slot to try out what the bandit draws"},
     {"diversity", OPT_REAL, offsetof(struct pipeline_options, diversity), "0.1", 0, 1, OPT_LINEAR,

@@ -33,6 +33,9 @@ MUST_USE enum pal_status ranker_load(const char *path, struct model **out, struc
 MUST_USE enum pal_status ranker_attach(struct model *m, const struct model *const *models,
                                        size_t count, struct pal_error *err);
 
+/* Whether it has them. */
+bool ranker_ready(const struct model *m);
+
 /* Its sources, in the order in which ranker_order wants their lists. NULL past the last. */
 const char *ranker_source(const struct model *m, size_t i);
 size_t ranker_quota(const struct model *m); /* how many items each puts forward */

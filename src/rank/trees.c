@@ -96,6 +96,11 @@ enum pal_status ranker_attach(struct model *model, const struct model *const *mo
     return PAL_OK;
 }
 
+bool ranker_ready(const struct model *m)
+{
+    return trees_self(m)->source[0];
+}
+
 const char *ranker_source(const struct model *m, size_t i)
 {
     return i < trees_self(m)->sources ? trees_self(m)->name[i] : NULL;
@@ -156,7 +161,7 @@ static enum pal_status order_all(const struct model *model, const struct history
 {
     const struct trees_model *m = trees_self(model);
     struct rank_list list[RANK_SOURCES];
-    if (!m->source[0])
+    if (!ranker_ready(model))
         return pal_fail(err, PAL_EUNSUPPORTED, "%s can't be asked without its sources",
                         model->ops->name);
     enum pal_status st =
