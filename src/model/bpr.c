@@ -245,6 +245,8 @@ const struct model_ops model_bpr = {
     .paper = "Rendle, Freudenthaler, Gantner, Schmidt-Thieme 2009",
     .can = MODEL_SIMILAR | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
+    .tuned = "factors=16..256, epochs=10..90, rate=0.005..0.2, regularization=0.0003..0.1, "
+             "power=0..1, hardest",
     .options_size = sizeof(struct bpr_options),
     .model_size = sizeof(struct bpr_model),
     .memory = bpr_memory,

@@ -354,6 +354,7 @@ const struct model_ops model_graph = {
              "Choi et al., Blurring-Sharpening Process Models, SIGIR 2023",
     .can = MODEL_SIMILAR | MODEL_EXPLAIN | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
+    .tuned = "factors=32..1024, ideal=0..1, sharpen, user_power, item_power",
     .options_size = sizeof(struct graph_options),
     .model_size = sizeof(struct graph_model),
     .memory = graph_memory,

@@ -297,6 +297,8 @@ const struct model_ops model_item2vec = {
     .paper = "Barkan, Koenigstein 2016; Mikolov et al. 2013",
     .can = MODEL_SIMILAR | MODEL_EXPLAIN | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
+    .tuned = "factors=16..256, epochs=10..90, window=1..50, negatives=1..20, power=0..1, "
+             "rate=0.01..0.3, scores",
     .options_size = sizeof(struct item2vec_options),
     .model_size = sizeof(struct item2vec_model),
     .memory = item2vec_memory,

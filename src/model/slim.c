@@ -230,6 +230,7 @@ const struct model_ops model_slim = {
              "ICDM 2011",
     .can = MODEL_SIMILAR | MODEL_EXPLAIN | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
+    .tuned = "l1=0.05..50, l2=10..10000, nonnegative",
     .options_size = sizeof(struct slim_options),
     .model_size = sizeof(struct slim_model),
     .memory = slim_memory,

@@ -28,6 +28,7 @@ MUST_USE enum pal_status runs_add(const char *root, const char *line, struct pal
  *     {"op":"batch","run":ID,"body":{"metrics":[…],"params":[…],"tags":[…]}}
  *     {"op":"artifact","run":ID,"name":…,"text":…}
  *     {"op":"end","run":ID,"body":{"status":…,"end_time":…}}
+ * with "tried":true in a "create" that may have reached the server without an answer, and
  *     {"op":"known","run":ID,"remote":…,"artifacts":…}     a run that was created already */
 
 enum sent {

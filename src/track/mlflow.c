@@ -171,6 +171,9 @@ static enum sent perform(struct mlflow *m, struct call *c)
         curl_easy_setopt(m->curl, CURLOPT_POSTFIELDS, c->body);
     }
     curl_easy_setopt(m->curl, CURLOPT_CUSTOMREQUEST, c->method);
+    /* On a connection that was used before curl sends a request once more by itself if that breaks:
+     * what must not be done twice takes a new one. */
+    curl_easy_setopt(m->curl, CURLOPT_FRESH_CONNECT, strstr(c->path, "/create") ? 1L : 0L);
     CURLcode code = curl_easy_perform(m->curl);
     curl_easy_getinfo(m->curl, CURLINFO_RESPONSE_CODE, &c->status);
     str_done(&url);
@@ -297,10 +300,37 @@ int mlflow_known(const struct mlflow *m, json_t *out)
     return bad;
 }
 
+static bool remember_info(struct mlflow *m, const json_t *message, const json_t *run)
+{
+    const json_t *info = json_object_get(run, "info");
+    return remember(m, json_object_get(message, "run"), json_object_get(info, "run_id"),
+                    json_object_get(info, "artifact_uri"));
+}
+
+/* Whether a call that was not answered made the run all the same. */
+static enum sent find_run(struct mlflow *m, const json_t *message, bool *found, char *why,
+                          size_t size)
+{
+    const char *id = json_string_value(json_object_get(message, "run"));
+    json_t *body = json_object(), *ids = json_array(), *answer = NULL;
+    json_array_append_new(ids, json_string(m->experiment_id));
+    json_object_set_new(body, "experiment_ids", ids);
+    json_object_set_new(body, "filter", json_sprintf("tags.`palate.run` = '%.16s'", id ? id : ""));
+    json_object_set_new(body, "max_results", json_integer(1));
+    enum sent sent = post(m, "mlflow/runs/search", body, &answer, why, size);
+    const json_t *run = json_array_get(json_object_get(answer, "runs"), 0);
+    *found = sent == SENT && run && remember_info(m, message, run);
+    json_decref(answer);
+    return sent;
+}
+
 static enum sent create_run(struct mlflow *m, const json_t *message, char *why, size_t size)
 {
+    bool found = false;
     enum sent sent = need_experiment(m, why, size);
-    if (sent != SENT)
+    if (sent == SENT && json_is_true(json_object_get(message, "tried")))
+        sent = find_run(m, message, &found, why, size);
+    if (sent != SENT || found)
         return sent;
     json_t *body = json_deep_copy(json_object_get(message, "body")), *answer = NULL;
     const struct known *parent = known_run(m, json_object_get(message, "parent"));
@@ -310,10 +340,7 @@ static enum sent create_run(struct mlflow *m, const json_t *message, char *why, 
             json_object_get(body, "tags"),
             json_pack("{s:s, s:s}", "key", "mlflow.parentRunId", "value", parent->remote));
     sent = post(m, "mlflow/runs/create", body, &answer, why, size);
-    const json_t *info = json_object_get(json_object_get(answer, "run"), "info");
-    if (sent == SENT &&
-        !remember(m, json_object_get(message, "run"), json_object_get(info, "run_id"),
-                  json_object_get(info, "artifact_uri")))
+    if (sent == SENT && !remember_info(m, message, json_object_get(answer, "run")))
         sent = odd_answer(why, size);
     json_decref(answer);
     return sent;

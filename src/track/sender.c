@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { FIRST_PAUSE_MS = 500, LONGEST_PAUSE_MS = 30000, CLOSING_MS = 3000, GRACE_MS = 1500 };
+enum { FIRST_PAUSE_MS = 500, LONGEST_PAUSE_MS = 30000, CLOSING_MS = 5000, GRACE_MS = 1500 };
 
 struct sender {
     char *root, *url, *experiment;
@@ -208,8 +208,10 @@ static void take_outcome(struct sender *s, enum sent sent, const char *why)
     snprintf(s->away, sizeof s->away, "%s", sent == SENT_AWAY ? why : "");
     if (sent == SENT_REFUSED && !s->refused++)
         snprintf(s->refusal, sizeof s->refusal, "%s", why);
-    if (sent == SENT_AWAY)
+    if (sent == SENT_AWAY) { /* it may have been heard all the same: see mlflow.c */
+        json_object_set_new(json_array_get(s->queue, s->gone), "tried", json_true());
         return;
+    }
     drop_first(s);
     json_t *known = json_array();
     if (mlflow_known(s->server, known) == 0) {

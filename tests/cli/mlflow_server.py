@@ -7,7 +7,8 @@ import urllib.parse
 
 
 class Server:
-    """fault(method, path) may return None, a status, "hang" or "hangup" for each call."""
+    """fault(method, path) may return for each call None, a status, "hang", "hangup", or "mute": it
+    is done, but not answered."""
 
     def __init__(self, port=0, state=None, artifacts="mlflow-artifacts:"):
         self.experiments, self.runs, self.files = ({}, {}, {}) if state is None else state
@@ -62,7 +63,10 @@ class Server:
             fault = self.fault(request.command, path) if self.fault else None
         if fault == "hang":
             self.over.wait()
-        if fault in ("hang", "hangup"):
+        if fault == "mute":
+            with self.lock:
+                self.do(request.command, path, body)
+        if fault in ("hang", "hangup", "mute"):
             request.close_connection = True
             return
         if fault:
@@ -105,8 +109,17 @@ class Server:
         self.runs[number] = {"id": number, "name": said["run_name"], "status": "RUNNING",
                              "began": said["start_time"], "experiment": said["experiment_id"],
                              "tags": tags, "params": {}, "metrics": []}
-        place = f"{self.artifacts}/{said['experiment_id']}/{number}/artifacts"
-        return 200, {"run": {"info": {"run_id": number, "artifact_uri": place}}}
+        return 200, {"run": {"info": self.info(self.runs[number])}}
+
+    def runs_search(self, said, _):
+        key, wanted = said["filter"].removeprefix("tags.`").split("` = ")
+        found = [run for run in self.runs.values() if run["experiment"] in said["experiment_ids"]
+                 and run["tags"].get(key) == wanted.strip("'")]
+        return 200, {"runs": [{"info": self.info(run)} for run in found[:said["max_results"]]]}
+
+    def info(self, run):
+        place = f"{self.artifacts}/{run['experiment']}/{run['id']}/artifacts"
+        return {"run_id": run["id"], "artifact_uri": place}
 
     def runs_log_batch(self, said, _):
         run = self.runs.get(said["run_id"])
@@ -115,7 +128,7 @@ class Server:
         params, metrics = said.get("params", []), said.get("metrics", [])
         assert len(params) <= 100 and len(metrics) <= 1000 and len(said.get("tags", [])) <= 100
         for pair in params:
-            assert pair["key"] not in run["params"], "a parameter was told twice"
+            assert run["params"].get(pair["key"], pair["value"]) == pair["value"]
             run["params"][pair["key"]] = pair["value"]
         for pair in said.get("tags", []):
             run["tags"][pair["key"]] = pair["value"]

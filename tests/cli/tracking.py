@@ -209,6 +209,27 @@ def test_errors_that_pass(folder):
             same(all(run["params"] and run["metrics"] for run in server.runs.values()), True)
 
 
+def test_done_but_not_answered(folder):
+    """Whatever the server does without an answer is done once, over programs too."""
+    with Server() as server:
+        heard = set()
+
+        def first_time(_, path):
+            call = (path, len(server.runs) if path == "mlflow/runs/create" else 0)
+            if path.startswith("mlflow/experiments/get") or call in heard:
+                return None
+            heard.add(call)
+            return "mute"
+
+        server.fault = first_time
+        for _ in range(4):
+            evaluate(folder, server.url)
+        server.fault = None
+        evaluate(folder, server.url)
+        same((unsent(folder), len(server.runs)), ([], 15))
+        same({run["status"] for run in server.runs.values()}, {"FINISHED"})
+
+
 def test_refused(folder):
     """What the server does not want is told in one line, and the rest is sent."""
     with Server() as server:

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "eval/space.h"
+#include "model/model.h"
 
 #include <math.h>
 
@@ -128,12 +129,44 @@ static void points(void **state)
     assert_true(o.alpha == .0177);
 }
 
+/* What each model has searched can be read, and its defaults lie within. */
+static void every_model(void **state)
+{
+    (void)state;
+    const struct model_ops *ops;
+    for (size_t i = 0; (ops = model_at(i)); i++) {
+        struct pal_error err;
+        struct space s;
+        void *before = mem_zero(1, ops->options_size), *after = mem_zero(1, ops->options_size);
+        double at[SPACE_MOST];
+        opt_defaults(&ops->options, before);
+        opt_defaults(&ops->options, after);
+        assert_ok(space_make(&ops->options, ops->tuned, NULL, after, &s, &err), &err);
+        assert_memory_equal(before, after, ops->options_size);
+        space_get(&s, before, at);
+        space_set(&s, at, after);
+        for (size_t o = 0; o < s.count && ops->tuned; o++) {
+            struct str a = {0}, b = {0};
+            opt_show(s.option[o].row, before, &a);
+            opt_show(s.option[o].row, after, &b);
+            if (strcmp(str_text(&a), str_text(&b)) != 0)
+                fail_msg("%s: %s = %s is not searched, but %s is", ops->name, s.option[o].row->name,
+                         str_text(&a), str_text(&b));
+            str_done(&a);
+            str_done(&b);
+        }
+        mem_free(before);
+        mem_free(after);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(where_ranges_come_from),
         cmocka_unit_test(refused),
         cmocka_unit_test(points),
+        cmocka_unit_test(every_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
