@@ -12,6 +12,13 @@
  * NeurIPS 2020). Weights enter X with their sign: what a user disliked pulls down whatever others
  * like together with it.
  *
+ * Two options take popularity out of the problem: `user_power` p divides each user's row by d^p, d
+ * the sum of its sizes, so that someone with a thousand items says less about any two of them than
+ * someone with five; `item_power` q makes λ grow with an item's n users, λ n^q, which is the same
+ * as to solve for columns of X over n^(q/2) and to undo that afterwards. (Normalization by both for
+ * linear autoencoders: Park et al., "Why is Normalization Necessary for Linear Recommenders?",
+ * SIGIR 2025.)
+ *
  * G, P and B are one and the same block of n² floats, one after the other; see math/dense.h for the
  * inverse. Kept is either all of B, or with `neighbors` k, for each item the k others that tell
  * most of it (largest |B_ji|), which is a small fraction of the memory and nearly as good. */
@@ -29,7 +36,7 @@
 enum { GRAIN = 16 };
 
 struct ease_options {
-    double regularization, dropout;
+    double regularization, dropout, user_power, item_power;
     int64_t neighbors;
 };
 
@@ -45,6 +52,10 @@ static const struct opt rows[] = {
      OPT_LOG, NULL, "λ: larger trusts rare items less"},
     {"dropout", OPT_REAL, offsetof(struct ease_options, dropout), "0", 0, 0.95, OPT_LINEAR, NULL,
      "share of each history to learn without; adds dropout/(1-dropout) of an item's own count"},
+    {"user_power", OPT_REAL, offsetof(struct ease_options, user_power), "0", 0, 1, OPT_LINEAR, NULL,
+     "a user with d items counts d^-2user_power; 0 = all the same"},
+    {"item_power", OPT_REAL, offsetof(struct ease_options, item_power), "0", 0, 1, OPT_LINEAR, NULL,
+     "λ grows with an item's n users as n^item_power; 0 = not at all"},
     {"neighbors", OPT_INT, offsetof(struct ease_options, neighbors), "0", 0, 100000, OPT_LOG2, NULL,
      "items kept for each item, 0 = all (4 bytes for each pair of items)"},
 };
@@ -62,7 +73,7 @@ static size_t kept(const struct ease_options *o, uint64_t items)
 static uint64_t ease_memory(const void *options, uint64_t users, uint64_t items, uint64_t entries)
 {
     const struct ease_options *o = options;
-    uint64_t square, gram = entries * 12 + items * 8, inverse = dense_inverse_bytes(items);
+    uint64_t square, gram = entries * 16 + items * 12, inverse = dense_inverse_bytes(items);
     if (__builtin_mul_overflow(items, items * sizeof(float), &square))
         return UINT64_MAX;
     uint64_t most = gram > inverse ? gram : inverse;
@@ -138,19 +149,55 @@ static int step(void *ctx, size_t done, size_t total)
     return run_step(p->run, "training", done, total, p->err) != PAL_OK;
 }
 
-/* P, from X; only its lower triangle needs the diagonal's additions. */
+/* The Gram matrix of X, whose users count by user_power. */
+static enum pal_status gram(const struct ease_options *o, const struct csr *X, float *G,
+                            struct pool *pool, struct pal_error *err)
+{
+    if (o->user_power == 0)
+        return csr_gram(X, G, pool, err);
+    struct csr A = *X; /* start and col are borrowed */
+    A.val = mem_aligned(csr_entries(X), sizeof *A.val);
+    if (!A.val)
+        return pal_no_memory(err);
+    for (uint32_t u = 0; u < X->rows; u++) {
+        double d = 0;
+        for (uint64_t e = X->start[u]; e < X->start[u + 1]; e++)
+            d += fabsf(X->val[e]);
+        float scale = d > 0 ? (float)pow(d, -o->user_power) : 1;
+        for (uint64_t e = X->start[u]; e < X->start[u + 1]; e++)
+            A.val[e] = X->val[e] * scale;
+    }
+    enum pal_status st = csr_gram(&A, G, pool, err);
+    mem_free(A.val);
+    return st;
+}
+
+/* G's diagonal gets what dropout adds and the regularization; n (items) receives the items' sums.
+ */
+static void regularize(const struct ease_options *o, const struct csr *X, float *G, float *n)
+{
+    size_t items = X->cols;
+    double own = 1 + o->dropout / (1 - o->dropout);
+    memset(n, 0, items * sizeof *n);
+    for (uint64_t e = 0; e < csr_entries(X); e++)
+        n[X->col[e]] += fabsf(X->val[e]);
+    for (size_t i = 0; i < items; i++) {
+        double grown = n[i] > 0 ? pow(n[i], o->item_power) : 1;
+        G[i * items + i] = (float)(G[i * items + i] * own + o->regularization * grown);
+    }
+}
+
+/* P, from X; only its lower triangle needs the diagonal's additions. diagonal (n) is scratch. */
 static enum pal_status invert(const struct ease_options *o, const struct csr *X, float *P,
-                              const struct run *run, struct pal_error *err)
+                              float *diagonal, const struct run *run, struct pal_error *err)
 {
     size_t n = X->cols;
     struct pool *pool = run ? run->pool : NULL;
     struct progress p = {run, err};
-    enum pal_status st = csr_gram(X, P, pool, err);
+    enum pal_status st = gram(o, X, P, pool, err);
     if (st != PAL_OK)
         return st;
-    double own = 1 + o->dropout / (1 - o->dropout);
-    for (size_t i = 0; i < n; i++)
-        P[i * n + i] = (float)(P[i * n + i] * own + o->regularization);
+    regularize(o, X, P, diagonal);
     st = dense_inverse(P, n, pool, step, &p, err);
     if (st == PAL_EUSAGE)
         return pal_fail(err, st, "ease: regularization %g is too small for these data: give more",
@@ -165,7 +212,8 @@ static enum pal_status ease_fit(struct model *m, const struct training *t, const
     struct pool *pool = run ? run->pool : NULL;
     size_t n = t->by_user.cols;
     float *P = mem_aligned(n * n, sizeof *P), *diagonal = mem_alloc(n, sizeof *diagonal);
-    enum pal_status st = P && diagonal ? invert(o, &t->by_user, P, run, err) : pal_no_memory(err);
+    enum pal_status st =
+        P && diagonal ? invert(o, &t->by_user, P, diagonal, run, err) : pal_no_memory(err);
     if (st != PAL_OK)
         goto done;
     for (size_t i = 0; i < n; i++)

@@ -22,15 +22,22 @@ static struct dataset *signed_world(void)
 }
 
 /* B by the book. */
-static void naive_ease(const struct csr *X, double lambda, double dropout, double *B)
+static void naive_ease(const struct csr *X, double lambda, double dropout, double user_power,
+                       double item_power, double *B)
 {
-    double P[ITEMS][2 * ITEMS] = {{0}};
-    for (uint32_t u = 0; u < X->rows; u++)
+    double P[ITEMS][2 * ITEMS] = {{0}}, n[ITEMS] = {0};
+    for (uint32_t u = 0; u < X->rows; u++) {
+        double d = 0;
+        for (uint64_t a = X->start[u]; a < X->start[u + 1]; a++) {
+            n[X->col[a]] += fabs(X->val[a]);
+            d += fabs(X->val[a]);
+        }
         for (uint64_t a = X->start[u]; a < X->start[u + 1]; a++)
             for (uint64_t b = X->start[u]; b < X->start[u + 1]; b++)
-                P[X->col[a]][X->col[b]] += (double)X->val[a] * X->val[b];
+                P[X->col[a]][X->col[b]] += (double)X->val[a] * X->val[b] / pow(d, 2 * user_power);
+    }
     for (int i = 0; i < ITEMS; i++) {
-        P[i][i] += dropout / (1 - dropout) * P[i][i] + lambda;
+        P[i][i] += dropout / (1 - dropout) * P[i][i] + lambda * pow(n[i], item_power);
         P[i][ITEMS + i] = 1;
     }
     for (int k = 0; k < ITEMS; k++) {
@@ -65,7 +72,8 @@ static void naive_truncate(double *B, int k)
     }
 }
 
-static void check(const char *lambda, const char *dropout, const char *neighbors)
+static void check_powers(const char *lambda, const char *dropout, const char *neighbors,
+                         const char *user_power, const char *item_power)
 {
     struct pal_error err;
     const struct model_ops *ops = model_find("ease");
@@ -80,9 +88,12 @@ static void check(const char *lambda, const char *dropout, const char *neighbors
     assert_ok(model_set(ops, options, "regularization", lambda, &err), &err);
     assert_ok(model_set(ops, options, "dropout", dropout, &err), &err);
     assert_ok(model_set(ops, options, "neighbors", neighbors, &err), &err);
+    assert_ok(model_set(ops, options, "user_power", user_power, &err), &err);
+    assert_ok(model_set(ops, options, "item_power", item_power, &err), &err);
     assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
     assert_ok(model_fit(ops, options, &t, 0, NULL, &m, &err), &err);
-    naive_ease(&t.by_user, strtod(lambda, NULL), strtod(dropout, NULL), B);
+    naive_ease(&t.by_user, strtod(lambda, NULL), strtod(dropout, NULL), strtod(user_power, NULL),
+               strtod(item_power, NULL), B);
     if (atoi(neighbors))
         naive_truncate(B, atoi(neighbors));
     for (uint32_t u = 0; u < USERS; u++) {
@@ -118,6 +129,19 @@ static void check(const char *lambda, const char *dropout, const char *neighbors
     dataset_free(d);
     arena_done(&tmp);
     free(options);
+}
+
+static void check(const char *lambda, const char *dropout, const char *neighbors)
+{
+    check_powers(lambda, dropout, neighbors, "0", "0");
+}
+
+static void counts_by_popularity(void **state)
+{
+    (void)state;
+    check_powers("5", "0", "0", "0.5", "0");
+    check_powers("0.5", "0.1", "0", "0", "0.7");
+    check_powers("0.2", "0", "4", "0.25", "1");
 }
 
 static void equals_the_closed_form(void **state)
@@ -158,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_the_closed_form),
+        cmocka_unit_test(counts_by_popularity),
         cmocka_unit_test(truncated_keeps_the_strongest),
         cmocka_unit_test(says_what_memory_it_takes),
     };
