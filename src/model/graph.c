@@ -59,7 +59,7 @@ struct graph_model {
 
 #define FIELD(name) offsetof(struct graph_options, name)
 static const struct opt rows[] = {
-    {"factors", OPT_INT, FIELD(factors), "256", 1, 4096, OPT_LOG2, NULL,
+    {"factors", OPT_INT, FIELD(factors), "64", 1, 4096, OPT_LOG2, NULL,
      "lowest frequencies that are kept exactly"},
     {"ideal", OPT_REAL, FIELD(ideal), "0.1", 0, 10, OPT_LINEAR, NULL,
      "weight of the ideal low-pass"},

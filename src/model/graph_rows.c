@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { WIDTH = 32, CHUNK = 16 }; /* groups of WIDTH items between two reports */
+enum { WIDTH = 32, LINE = 16, CHUNK = 16 }; /* CHUNK: groups of WIDTH items between two reports */
 
 struct work {
     const struct graph_rows *g;
@@ -29,6 +29,7 @@ struct work {
 struct blocks {
     float *users; /* (users, WIDTH) */
     float *power; /* (items, WIDTH) */
+    float *sum;   /* (items, WIDTH) */
     float *rows;  /* (WIDTH, items) */
     float *low;   /* (WIDTH, factors) */
     float *size;  /* (items) */
@@ -36,7 +37,7 @@ struct blocks {
 
 static size_t floats_of(size_t users, size_t items, size_t factors)
 {
-    return users * WIDTH + 2 * items * WIDTH + WIDTH * factors + items + 64;
+    return users * WIDTH + 3 * items * WIDTH + WIDTH * factors + items + 64;
 }
 
 uint64_t graph_rows_bytes(uint64_t users, uint64_t items, uint64_t factors, unsigned threads)
@@ -55,7 +56,8 @@ static struct blocks blocks_of(const struct work *w, unsigned worker)
     size_t users = g->A->rows, items = g->A->cols;
     struct blocks b = {.users = w->scratch + worker * w->bytes};
     b.power = b.users + users * WIDTH;
-    b.rows = b.power + items * WIDTH;
+    b.sum = b.power + items * WIDTH;
+    b.rows = b.sum + items * WIDTH;
     b.low = b.rows + items * WIDTH;
     b.size = b.low + WIDTH * g->factors;
     return b;
@@ -72,14 +74,21 @@ static void multiply(const struct csr *M, const float *in, float *out)
     }
 }
 
-/* rows += a times the block's transpose, which sets them when first. */
+/* sum += a power, which sets it when first. */
 static void add_power(const struct blocks *b, size_t items, float a, bool first)
 {
-    for (size_t i = 0; i < items; i++)
-        for (size_t c = 0; c < WIDTH; c++) {
-            float *to = b->rows + c * items + i;
-            *to = (first ? 0 : *to) + a * b->power[i * WIDTH + c];
-        }
+    if (first)
+        memset(b->sum, 0, items * WIDTH * sizeof *b->sum);
+    kernels()->axpy(a, b->power, b->sum, items * WIDTH);
+}
+
+/* rows = transpose of sum, a cache line at a time */
+static void turn(const struct blocks *b, size_t items)
+{
+    for (size_t i0 = 0; i0 < items; i0 += LINE)
+        for (size_t c = 0; c < WIDTH; c++)
+            for (size_t i = i0; i < i0 + LINE && i < items; i++)
+                b->rows[c * items + i] = b->sum[i * WIDTH + c];
 }
 
 /* Rows [item, item + n) of the filter, to b->rows. */
@@ -96,6 +105,7 @@ static void filter_rows(const struct graph_rows *g, const struct blocks *b, size
         multiply(g->T, b->users, b->power);
         add_power(b, items, (float)g->coef[o], o == 0);
     }
+    turn(b, items);
     if (!g->factors)
         return;
     for (size_t c = 0; c < n; c++)
