@@ -42,6 +42,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { TOGETHER = 16 }; /* histories scored at once */
+
 struct graph_options {
     int64_t factors, neighbors;
     double ideal, sharpen, user_power, item_power;
@@ -237,38 +239,47 @@ static enum pal_status graph_fit(struct model *m, const struct training *t, cons
     return st;
 }
 
-/* c (2, factors): what a history is in each frequency, times the filter there, and the same of the
- * history weighted for the ideal low-pass. */
+/* ways (2, factors): what a history is in each frequency, times the filter there, and the same of
+ * the history weighted for the ideal low-pass. */
 static void frequencies(const struct graph_model *g, const struct history *h, float *weighted,
-                        float *c)
+                        float *ways)
 {
     size_t k = g->factors;
-    memset(c, 0, 2 * k * sizeof *c);
+    memset(ways, 0, 2 * k * sizeof *ways);
     for (size_t i = 0; i < h->n; i++)
         weighted[i] = h->weight[i] * g->from[h->item[i]];
-    kernels()->gather_axpy(g->V, k, k, h->item, h->n, h->weight, c);
-    kernels()->gather_axpy(g->V, k, k, h->item, h->n, weighted, c + k);
+    kernels()->gather_axpy(g->V, k, k, h->item, h->n, h->weight, ways);
+    kernels()->gather_axpy(g->V, k, k, h->item, h->n, weighted, ways + k);
     for (size_t f = 0; f < k; f++)
-        c[f] *= g->low[f];
+        ways[f] *= g->low[f];
 }
 
+/* Up to TOGETHER histories share one pass over V. */
 static enum pal_status graph_score(const struct model *m, const struct history *h, size_t n,
                                    float *scores, struct arena *tmp, struct pal_error *err)
 {
     const struct graph_model *g = self(m);
     size_t items = m->ids.count, k = g->factors, longest = 0;
+    size_t most = n < TOGETHER ? n : TOGETHER;
     links_score(&g->links, h, n, scores);
     for (size_t r = 0; r < n; r++)
         longest = h[r].n > longest ? h[r].n : longest;
-    float *c = arena_alloc(tmp, 2 * k, sizeof *c), *weighted = arena_alloc(tmp, longest, sizeof *c);
-    float *both = arena_alloc(tmp, 2 * items, sizeof *both);
-    if (!c || !weighted || !both)
+    float *ways = arena_alloc(tmp, 2 * most * k, sizeof *ways);
+    float *weighted = arena_alloc(tmp, longest, sizeof *weighted);
+    float *both = arena_alloc(tmp, 2 * most * items, sizeof *both);
+    if (!ways || !weighted || !both)
         return pal_no_memory(err);
-    for (size_t r = 0; r < n && k > 0; r++, scores += items) {
-        frequencies(g, &h[r], weighted, c);
-        dense_gemm(2, items, k, 1, c, k, g->V, k, 1, 0, both, items, NULL);
-        for (size_t i = 0; i < items; i++)
-            scores[i] += both[i] + g->to[i] * both[items + i];
+    for (size_t at = 0; at < n && k > 0; at += most) {
+        size_t now = n - at < most ? n - at : most;
+        for (size_t r = 0; r < now; r++)
+            frequencies(g, &h[at + r], weighted, ways + 2 * r * k);
+        dense_gemm(2 * now, items, k, 1, ways, k, g->V, k, 1, 0, both, items, NULL);
+        for (size_t r = 0; r < now; r++) {
+            const float *low = both + 2 * r * items, *ideal = low + items;
+            float *row = scores + (at + r) * items;
+            for (size_t i = 0; i < items; i++)
+                row[i] += low[i] + g->to[i] * ideal[i];
+        }
     }
     return PAL_OK;
 }
