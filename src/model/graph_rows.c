@@ -1,9 +1,9 @@
 /* See graph_rows.h.
  *
- * WIDTH items at a time: their rows of P, P², … are columns of an (items, WIDTH) block, each gotten
- * from the one before by a product with A and one with Aᵀ, for which an entry of A meets WIDTH
- * numbers that lie together. The first product with A only copies the items' columns. Threads take
- * groups of items, each with blocks of its own, so they share nothing but A. */
+ * WIDTH items at a time: their rows of P, P², … are columns of an (items, WIDTH) block. Those of P
+ * are summed entry by entry; each power after is gotten from the one before by a product with A and
+ * one with Aᵀ, for which an entry of A meets WIDTH numbers that lie together. Threads take groups
+ * of items, each with blocks of its own, so they share nothing but A. */
 #include "model/graph_rows.h"
 
 #include "base/mem.h"
@@ -91,18 +91,28 @@ static void turn(const struct blocks *b, size_t items)
                 b->rows[c * items + i] = b->sum[i * WIDTH + c];
 }
 
+/* power = columns [item, item + n) of P, entry by entry: those of rare items are short. */
+static void first_power(const struct graph_rows *g, const struct blocks *b, size_t item, size_t n)
+{
+    const struct csr *A = g->A, *T = g->T;
+    memset(b->power, 0, (size_t)A->cols * WIDTH * sizeof *b->power);
+    for (size_t c = 0; c < n; c++)
+        for (uint64_t e = T->start[item + c]; e < T->start[item + c + 1]; e++)
+            for (uint64_t i = A->start[T->col[e]]; i < A->start[T->col[e] + 1]; i++)
+                b->power[(size_t)A->col[i] * WIDTH + c] += T->val[e] * A->val[i];
+}
+
 /* Rows [item, item + n) of the filter, to b->rows. */
 static void filter_rows(const struct graph_rows *g, const struct blocks *b, size_t item, size_t n)
 {
-    size_t users = g->A->rows, items = g->A->cols;
-    memset(b->users, 0, users * WIDTH * sizeof *b->users);
-    for (size_t c = 0; c < n; c++)
-        for (uint64_t e = g->T->start[item + c]; e < g->T->start[item + c + 1]; e++)
-            b->users[(size_t)g->T->col[e] * WIDTH + c] = g->T->val[e];
+    size_t items = g->A->cols;
     for (size_t o = 0; o <= g->order; o++) {
-        if (o)
+        if (o == 0) {
+            first_power(g, b, item, n);
+        } else {
             multiply(g->A, b->power, b->users);
-        multiply(g->T, b->users, b->power);
+            multiply(g->T, b->users, b->power);
+        }
         add_power(b, items, (float)g->coef[o], o == 0);
     }
     turn(b, items);

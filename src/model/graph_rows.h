@@ -13,8 +13,8 @@ struct graph_rows {
     size_t factors;
     const float *V;               /* (items, factors) eigenvectors of P = AᵀA, in columns */
     const float *low;             /* (factors) what the filter makes of each: taken off */
-    double coef[GRAPH_ORDER + 1]; /* the filter is P Σ coef[o] P^o */
-    size_t order;                 /* the largest o whose coef is not 0 */
+    double coef[GRAPH_ORDER + 1]; /* the filter is P Σ coef[o] P^o for o up to order */
+    size_t order;
     size_t k;
 };
 

@@ -1,6 +1,7 @@
 /* The graph filter against its definition on dense matrices in double precision: powers of P by
- * multiplication, the ideal low-pass from LAPACK's eigenvectors. With all links, and with few: then
- * the largest of what the lowest frequencies leave. */
+ * multiplication, the ideal low-pass from LAPACK's eigenvectors. Sharpening within the 2 % that are
+ * promised for what lies above the lowest frequencies. With all links, and with few: then the
+ * largest of what the lowest frequencies leave. */
 #include "test.h"
 #include "world.h"
 
@@ -108,8 +109,9 @@ static void keep_largest(matrix R, size_t k, bool *unsure)
     }
 }
 
-/* F[j][i]: what j in a history gives to i. */
-static void by_the_book(const struct csr *X, const struct filter *f, matrix F, bool *unsure)
+/* F[j][i]: what j in a history gives to i. Returns how far a score may be off for a history of
+ * length 1: 2 % of what lies above the frequencies that are kept. */
+static double by_the_book(const struct csr *X, const struct filter *f, matrix F, bool *unsure)
 {
     static matrix P, S, R;
     static float V[ITEMS * ITEMS], value[ITEMS];
@@ -138,6 +140,8 @@ static void by_the_book(const struct csr *X, const struct filter *f, matrix F, b
     for (int j = 0; j < ITEMS; j++)
         for (int i = 0; i < ITEMS; i++)
             F[j][i] += R[i][j];
+    bool exact = f->sharpen == 0 || f->factors == ITEMS;
+    return exact ? 0 : 0.02 * value[ITEMS - f->factors - 1];
 }
 
 static struct model *fit(const struct filter *f, const struct training *t)
@@ -173,7 +177,7 @@ static void check(struct filter f)
     int sure = 0;
     assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
     struct model *m = fit(&f, &t);
-    by_the_book(&t.by_user, &f, F, unsure);
+    double off = by_the_book(&t.by_user, &f, F, unsure);
     for (uint32_t u = 0; u < USERS; u++) {
         uint64_t begin = t.by_user.start[u];
         struct history h = {.n = t.by_user.start[u + 1] - begin,
@@ -182,13 +186,17 @@ static void check(struct filter f)
         float scores[ITEMS], part[USERS];
         assert_ok(model_score(m, &h, 1, scores, &tmp, &err), &err);
         for (uint32_t i = 0; i < ITEMS; i++) {
-            double want = 0;
-            for (size_t j = 0; j < h.n; j++)
+            double want = 0, length = 0;
+            for (size_t j = 0; j < h.n; j++) {
                 want += h.weight[j] * F[h.item[j]][i];
-            assert_true(unsure[i] || fabs(scores[i] - want) < 1e-4 * (1 + fabs(want)));
+                length += h.weight[j] * h.weight[j];
+            }
+            assert_true(unsure[i] ||
+                        fabs(scores[i] - want) < 1e-4 * (1 + fabs(want)) + off * sqrt(length));
             assert_ok(model_explain(m, &h, i, part, &tmp, &err), &err);
             for (size_t j = 0; j < h.n && !unsure[i]; j++, sure++)
-                assert_true(fabs(part[j] - h.weight[j] * F[h.item[j]][i]) < 1e-4);
+                assert_true(fabs(part[j] - h.weight[j] * F[h.item[j]][i]) <
+                            1e-4 + off * fabs(h.weight[j]));
         }
     }
     assert_true(sure > USERS * ITEMS);
@@ -211,7 +219,7 @@ static void keeps_the_largest_of_the_rest(void **state)
 {
     (void)state;
     check((struct filter){0.3, 0, 0.5, 0.5, 3, 6});
-    check((struct filter){0.1, 2, 0.5, 0.5, 3, 10});
+    check((struct filter){0, 0, 0.25, 0.5, 1, 10});
 }
 
 int main(void)
