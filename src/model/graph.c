@@ -384,6 +384,19 @@ static enum pal_status graph_save(const struct model *m, struct tensors_out *out
     return st;
 }
 
+/* Eigenvectors of length 1; anything larger could make a score infinite. */
+static enum pal_status check_vectors(const struct graph_model *g, uint32_t items,
+                                     const struct tensors *file, struct pal_error *err)
+{
+    float most = 0;
+    for (uint64_t i = 0; i < items * g->factors; i++)
+        most = fmaxf(most, fabsf(g->V[i]));
+    if (most > 1.01f)
+        return pal_fail(err, PAL_ECORRUPT, "%s: 'V' holds no vectors of length 1",
+                        tensors_path(file));
+    return PAL_OK;
+}
+
 static enum pal_status graph_load(struct model *m, const struct tensors *file,
                                   struct pal_error *err)
 {
@@ -397,6 +410,8 @@ static enum pal_status graph_load(struct model *m, const struct tensors *file,
     st = stored_floats_get(file, "low", g->factors, 0, &g->low, err);
     if (st == PAL_OK && g->factors)
         st = stored_floats_get(file, "V", items, g->factors, &g->V, err);
+    if (st == PAL_OK)
+        st = check_vectors(g, items, file, err);
     if (st == PAL_OK)
         st = stored_floats_get(file, "from", items, 0, &g->from, err);
     if (st == PAL_OK)
