@@ -128,7 +128,7 @@ const struct option options[] = {
     INT("users", 0, users, "200", 1, 1e6, "how many people"),
     INT("rounds", 0, rounds, "50", 1, 10000, "how often each comes back"),
     INT("train-every", 0, train_every, "-1", -1, 10000,
-        "train after so many rounds; 0 = never; -1 = when there is twice as much to learn "
+        "train after so many rounds; 0 = never; -1 = when there is a quarter more to learn "
         "from"),
 
     TEXT("config", 0, config, "FILE",

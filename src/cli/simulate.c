@@ -53,11 +53,11 @@ static enum pal_status visit(struct simulation *s, struct sim_site *site, uint32
     return st || !told ? st : site->ops->interact(site, user, s->item, s->opinion, told, err);
 }
 
-/* Whether it is time to learn: by default each time there is twice as much as the last time,
- * since early on every opinion counts and later hardly any. */
+/* Whether it is time to learn: by default each time there is a quarter more than the last time. A
+ * server does so each day; but early on every opinion counts, and later hardly any. */
 static bool learns_now(struct simulation *s, size_t round)
 {
-    bool now = s->train_every < 0 ? s->told >= 2 * s->learned && s->told > 0
+    bool now = s->train_every < 0 ? 4 * s->told >= 5 * s->learned && s->told > 0
                                   : s->train_every && round % (size_t)s->train_every == 0;
     if (now)
         s->learned = s->told;
