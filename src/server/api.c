@@ -30,6 +30,7 @@ static const struct http_route routes[] = {
     {"GET",    "/v1/trending", HTTP_READ, api_trending, 0, NULL},
     {"POST",   "/v1/rank", HTTP_READ, api_rank, NOTE_BODY, NULL},
     {"GET",    "/v1/models", HTTP_READ, api_models, 0, NULL},
+    {"GET",    "/v1/runs", HTTP_READ, api_runs, 0, NULL},
     {"POST",   "/v1/models/reload", HTTP_ADMIN, api_reload, SMALL_BODY, NULL},
     {"POST",   "/v1/models/{version}/activate", HTTP_ADMIN, api_activate, SMALL_BODY, NULL},
     {"POST",   "/v1/train", HTTP_ADMIN, api_train, SMALL_BODY, NULL},

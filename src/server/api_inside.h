@@ -95,6 +95,7 @@ http_handler api_put_user, api_get_user, api_delete_user; /* api_users.c */
 http_handler api_recommend, api_recommend_for, api_similar, api_popular, api_trending,
     api_rank;                                                               /* api_lists.c */
 http_handler api_models, api_activate, api_reload, api_train, api_training; /* api_models.c */
+http_handler api_runs;                                                      /* api_runs.c */
 http_handler api_live, api_ready, api_metrics, api_status;                  /* api_operations.c */
 http_handler api_stats;                                                     /* api_stats.c */
 http_handler api_simulations, api_add_simulation;                           /* api_simulations.c */

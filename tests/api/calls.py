@@ -295,6 +295,7 @@ def test_operations(folder):
         same([stats["items"], stats["events"], stats["types"]["view"]], [9, 1, 1])
         same(site.get("/v1/models"), {"current": None, "versions": []})
         same(site.get("/v1/train")["state"], "idle")
+        same(site.get("/v1/runs"), {"runs": []})
         report = {"world": "w", "rounds": [1, 2], "series": {"palate": [0.1, None]}, "at": 5}
         same(site.post("/v1/simulations", report), {"accepted": 1})
         same(site.get("/v1/simulations"), {"simulations": [report]})
@@ -305,6 +306,31 @@ def test_operations(folder):
         same(page.status, 200)
         if "default-src 'self'" not in page.headers["Content-Security-Policy"]:
             fail("no policy")
+
+
+def test_runs(folder):
+    """The list of runs of the folder of models; a line from anywhere breaks no reader."""
+    models = os.path.join(folder, "models")
+    os.makedirs(models)
+    whole = {"run": "a", "parent": None, "command": "tune", "name": "tune x", "status": "finished",
+             "message": None, "started_ms": 5, "ended_ms": 9, "params": {"data": "x"},
+             "metrics": {"ndcg@10": 0.5}, "steps": {"ndcg@10": [[1, 0.25]]},
+             "tags": {"palate.metric": "ndcg@10"}, "artifacts": ["best.ini"]}
+    lines = [whole, {**whole, "run": "b", "parent": "a"}, "torn", {"run": "c", "params": 7},
+             {**whole, "run": "d", "name": 3, "started_ms": "x", "artifacts": [1, "y"]}]
+    with open(os.path.join(models, "runs.jsonl"), "w", encoding="utf-8") as f:
+        f.writelines(line + "\n" if line == "torn" else json.dumps(line) + "\n" for line in lines)
+    with Site(folder) as site:
+        runs = site.get("/v1/runs")["runs"]
+        same([run["run"] for run in runs], ["d", "c", "a"])
+        wanted = {key: value for key, value in whole.items() if not key.endswith("_ms")}
+        same(runs[2], {**wanted, "began_at": 5, "ended_at": 9})
+        same(set(runs[1]), set(runs[2]))
+        same([runs[0][key] for key in ["name", "began_at", "artifacts"]], [None, None, ["y"]])
+        same([run["run"] for run in site.get("/v1/runs?parent=a")["runs"]], ["b"])
+        same([run["run"] for run in site.get("/v1/runs?n=1")["runs"]], ["d"])
+        problem(site.raw("GET", "/v1/runs?n=0"), 400)
+        problem(site.raw("GET", "/v1/runs?m=1"), 400)
 
 
 def test_document_and_routes_agree(folder):
