@@ -29,28 +29,64 @@ static float sgd_pair(float *x, float *y, float *z, size_t n, float bias, float 
     return g;
 }
 
-/* One register's width of all targets. */
-static inline void move_targets(float *x, float *C, size_t n, size_t stride, const uint32_t *index,
-                                size_t k, const float *g)
+/* One stretch of `vecs` registers of all targets, which is a constant wherever it is called. */
+static inline void move_stretch(float *x, float *const *row, size_t at, size_t vecs, size_t k,
+                                const float *g)
 {
-    vec xv = v_some(x, n), sum = v_set(0);
-    for (size_t j = 0; j < k; j++) {
-        float *row = C + index[j] * stride;
-        vec rv = v_some(row, n), gv = v_set(g[j]);
-        sum = v_fma(gv, rv, sum);
-        v_store_some(row, v_fma(gv, xv, rv), n);
+    vec xv[4], sum[4];
+    UNROLL
+    for (size_t v = 0; v < vecs; v++) {
+        xv[v] = v_load(x + at + v * W);
+        sum[v] = xv[v];
     }
-    v_store_some(x, v_add(xv, sum), n);
+    for (size_t j = 0; j < k; j++) {
+        float *r = row[j] + at;
+        vec gv = v_set(g[j]);
+        UNROLL
+        for (size_t v = 0; v < vecs; v++) {
+            vec rv = v_load(r + v * W);
+            sum[v] = v_fma(gv, rv, sum[v]);
+            v_store(r + v * W, v_fma(gv, xv[v], rv));
+        }
+    }
+    UNROLL
+    for (size_t v = 0; v < vecs; v++)
+        v_store(x + at + v * W, sum[v]);
+}
+
+/* The last columns, fewer than a register holds. */
+static inline void move_rest(float *x, float *const *row, size_t at, size_t n, size_t k,
+                             const float *g)
+{
+    vec xv = v_part(x + at, n), sum = xv;
+    for (size_t j = 0; j < k; j++) {
+        vec rv = v_part(row[j] + at, n), gv = v_set(g[j]);
+        sum = v_fma(gv, rv, sum);
+        v_store_part(row[j] + at, v_fma(gv, xv, rv), n);
+    }
+    v_store_part(x + at, sum, n);
 }
 
 static void sgd_targets(float *x, float *C, size_t n, size_t stride, const uint32_t *index,
                         size_t k, float rate)
 {
-    float g[SGD_TARGETS + W];
-    gather_dot(C, n, stride, index, k, 0, x, g);
+    float *row[SGD_TARGETS + ROWS];
+    float g[SGD_TARGETS + W] __attribute__((aligned(64)));
+    size_t i = 0;
     for (size_t j = 0; j < k; j++)
-        g[j] = -rate * sigmoid(g[j]);
+        row[j] = C + index[j] * stride;
+    for (size_t j = k; j % ROWS; j++)
+        row[j] = row[k - 1];
+    for (size_t j = 0; j < k; j += ROWS)
+        dots((const float *const *)row + j, NULL, n, x, g + j);
+    for (size_t j = 0; j < k; j += ROWS) /* a constant count, which compilers turn into vectors */
+        for (size_t lane = 0; lane < ROWS; lane++)
+            g[j + lane] = -rate * sigmoid(g[j + lane]);
     g[0] += rate;
-    for (size_t i = 0; i < n; i += W)
-        move_targets(x + i, C + i, n - i, stride, index, k, g);
+    for (; i + 4 * W <= n; i += 4 * W)
+        move_stretch(x, row, i, 4, k, g);
+    for (; i + W <= n; i += W)
+        move_stretch(x, row, i, 1, k, g);
+    if (i < n)
+        move_rest(x, row, i, n - i, k, g);
 }
