@@ -168,10 +168,10 @@ class Sgd:
                       "1"], self.args.threads)
 
     def our_quality(self, folder, variant):
-        done = subprocess.run([self.palate, "eval", "--json", "--data", os.path.join(folder, "both"),
-                               "--split", "file", "--metrics", ",".join(METRICS), "--bootstrap", "0",
-                               "--model", variant, "--threads", str(self.args.threads)],
-                              stdout=subprocess.PIPE, check=True, text=True)
+        command = [self.palate, "eval", "--json", "--data", os.path.join(folder, "both"), "--split",
+                   "file", "--metrics", ",".join(METRICS), "--bootstrap", "0", "--model", variant,
+                   "--threads", str(self.args.threads)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
         return json.loads(done.stdout)["results"][0]["metrics"]
 
     def compare(self, method, data, folder):

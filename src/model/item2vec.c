@@ -66,7 +66,7 @@ static const struct opt rows[] = {
      "items at most that a context is away; a size up to it is drawn for each centre"},
     {"negatives", OPT_INT, FIELD(negatives), "5", 1, ITEM2VEC_NEGATIVES, OPT_LOG2, NULL,
      "items drawn against each context"},
-    {"power", OPT_REAL, FIELD(power), "0.75", -1, 2, OPT_LINEAR, NULL,
+    {"power", OPT_REAL, FIELD(power), "0.5", -1, 2, OPT_LINEAR, NULL,
      "negatives are drawn by popularity to this power"},
     {"sample", OPT_REAL, FIELD(sample), "0", 0, 1, OPT_LOG, NULL,
      "items with a larger share of events than this are thinned out; 0 = none"},
