@@ -27,7 +27,7 @@ METHODS = {
             "import": "import implicit.bpr, scipy.sparse"},
     "item2vec": {"peer": "gensim", "epochs": {"ml1m": 10, "ml20m": 3},
                  "ours": "item2vec+factors={d}+epochs={epochs}+window=5+negatives=5+rate=.05"
-                         "+contexts=near",
+                         "+power=.75+contexts=near",
                  "import": "import gensim, numpy"},
 }
 
