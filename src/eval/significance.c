@@ -59,8 +59,7 @@ double quantile(const double *x, size_t n, double q)
     return x[below] + (at - (double)below) * (x[below + 1] - x[below]);
 }
 
-/* Sorts the values, NaN left out, and takes both ends of the interval. */
-static void interval(double *x, size_t n, double confidence, double *low, double *high)
+void percentile_interval(double *x, size_t n, double confidence, double *low, double *high)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
@@ -119,7 +118,7 @@ enum pal_status bootstrap_intervals(struct eval_result *r, const struct eval_opt
                      resample, &b);
     }
     for (size_t m = 0; st == PAL_OK && m < r->metric_count; m++)
-        interval(b.value + m * n, n, o->confidence, &r->low[m], &r->high[m]);
+        percentile_interval(b.value + m * n, n, o->confidence, &r->low[m], &r->high[m]);
     mem_free(b.times);
     mem_free(b.value);
     return st;
@@ -232,7 +231,7 @@ enum pal_status eval_compare(const struct eval_result *a, const struct eval_resu
             draw_users(o->seed, i, p.n, times);
             value[i] = drawn(&p, times);
         }
-        interval(value, n, o->confidence, &c.low, &c.high);
+        percentile_interval(value, n, o->confidence, &c.low, &c.high);
         c.difference = drawn(&p, NULL);
         c.p = permutation_p(&p, c.difference, ~o->seed, n);
     }

@@ -15,4 +15,8 @@ MUST_USE enum pal_status bootstrap_intervals(struct eval_result *r, const struct
 /* The q-quantile of n ascending values, between the two nearest. n > 0 */
 double quantile(const double *x, size_t n, double q);
 
+/* Sorts the values (n), NaN left out, and takes both ends of the middle part that holds
+ * `confidence` of them; NaN if there are none. */
+void percentile_interval(double *x, size_t n, double confidence, double *low, double *high);
+
 #endif
