@@ -5,7 +5,7 @@
  * Of a stretch, first each part counts its pairs by cell, then, drawing the same random numbers
  * again, it puts them where they belong: no list is kept that would have to be sorted. Then the
  * cells are walked, each one's pairs in random order. Negatives are drawn from the cell's block of
- * contexts; blocks are other ones in each epoch. */
+ * contexts; blocks are other ones in each stretch. */
 #include "model/item2vec_train.h"
 #include "model/strata.h"
 
@@ -18,7 +18,7 @@
 
 enum {
     LEAST = 64,      /* items in a block: fewer would be too small a choice of negatives */
-    PAIRS = 1 << 21, /* in a stretch, unless a single history has more */
+    PAIRS = 1 << 20, /* in a stretch, unless a single history has more */
     PARTS = 64,      /* of a stretch, for threads to share */
     CELLS = STRATA * STRATA,
     AHEAD = 6, /* pairs whose vectors are asked for */
@@ -316,7 +316,7 @@ uint64_t item2vec_train_bytes(uint64_t items, uint64_t entries, unsigned threads
 static void mix(struct trainer *t)
 {
     struct rng rng;
-    rng_init(&rng, t->set->seed, ((uint64_t)1 << 43) + t->epoch);
+    rng_init(&rng, t->set->seed, ((uint64_t)1 << 43) + (t->epoch << 24) + t->stretch);
     strata_mix(&t->centres, t->items, t->blocks, &rng);
     strata_mix(&t->contexts, t->items, t->blocks, &rng);
     for (uint32_t i = 0; i < t->items; i++)
@@ -333,7 +333,6 @@ static enum pal_status run_epoch(struct trainer *t, const struct run *run, struc
     struct pool *pool = run ? run->pool : NULL;
     uint64_t entries = interactions_count(t->log), total = t->set->epochs * entries;
     enum pal_status st = PAL_OK;
-    mix(t);
     t->stretch = 0;
     for (t->first = 0; t->first < t->log->users && st == PAL_OK; t->first = t->last) {
         uint64_t done = t->epoch * entries + t->log->start[t->first];
@@ -341,6 +340,7 @@ static enum pal_status run_epoch(struct trainer *t, const struct run *run, struc
         t->last = stretch_end(t, t->first);
         t->rate = t->set->rate * (1 - 0.99f * (float)((double)done / (double)(total + 1)));
         if (st == PAL_OK) {
+            mix(t);
             pool_for(pool, PARTS, 1, count_parts, t);
             place_parts(t);
             pool_for(pool, PARTS, 1, fill_parts, t);
