@@ -149,7 +149,7 @@ static void say_answer(struct live *l)
 int main(int argc, char **argv)
 {
     struct live_config config;
-    struct loop_options o;
+    struct loop_options o = {0};
     struct loop *loop;
     struct pal_error err;
     uint64_t run;
