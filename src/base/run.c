@@ -12,3 +12,9 @@ enum pal_status run_step(const struct run *run, const char *stage, uint64_t done
         return pal_fail(err, PAL_EINTERRUPTED, "interrupted while %s", stage);
     return PAL_OK;
 }
+
+void run_metric(const struct run *run, const char *name, uint64_t step, double value)
+{
+    if (run && run->metric)
+        run->metric(run->metric_ctx, name, step, value);
+}

@@ -2,9 +2,12 @@
 #include "cli/tracking.h"
 
 #include "base/file.h"
+#include "base/mem.h"
 
 #include <stdio.h>
 #include <string.h>
+
+enum { STEPS_MOST = 4000 }; /* that models may tell of all together */
 
 enum pal_status tracking_open(const struct job *job, struct tracking *out, struct pal_error *err)
 {
@@ -23,13 +26,43 @@ static void param_uint(struct track_run *r, const char *name, uint64_t value)
     track_param(r, name, text);
 }
 
-void tracking_begin(struct tracking *t, const struct job *job, const struct dataset *d)
+/* A run_metric_fn; ctx is the tracking. A variant that is trained again replaces what it told. */
+static void on_metric(void *ctx, const char *name, uint64_t step, double value)
+{
+    struct tracking *t = ctx;
+    size_t i = 0;
+    while (i < t->count && (t->steps[i].step != step || strcmp(t->steps[i].name, name) != 0 ||
+                            strcmp(t->steps[i].label, t->progress->label) != 0))
+        i++;
+    if (i == t->count && (i == STEPS_MOST || mem_grow(&t->steps, &t->cap, i + 1, sizeof *t->steps)))
+        return;
+    t->count += i == t->count;
+    t->steps[i] = (struct tracking_step){.step = step, .value = value};
+    snprintf(t->steps[i].label, sizeof t->steps[i].label, "%s", t->progress->label);
+    snprintf(t->steps[i].name, sizeof t->steps[i].name, "%s", name);
+}
+
+/* What the variant told. */
+static void add_steps(const struct tracking *t, struct track_run *r, const struct variant *v)
+{
+    size_t most = sizeof t->steps->label - 1;
+    for (size_t i = 0; r && i < t->count; i++)
+        if (strncmp(t->steps[i].label, v->label, most) == 0)
+            track_metric(r, t->steps[i].name, t->steps[i].value, (int64_t)t->steps[i].step);
+}
+
+void tracking_begin(struct tracking *t, struct job *job, const struct dataset *d)
 {
     char name[200], print[32];
     snprintf(name, sizeof name, "%s %.150s", job->command->name, d->name);
     snprintf(print, sizeof print, "%016llx", (unsigned long long)dataset_fingerprint(d));
     t->run = track_begin(t->track, NULL, job->command->name, name);
     track_began(t->run, t->began_ms);
+    t->progress = &job->progress;
+    if (t->run) {
+        job->run.metric = on_metric;
+        job->run.metric_ctx = t;
+    }
     track_param(t->run, "data", d->name);
     track_param(t->run, "fingerprint", print);
     param_uint(t->run, "users", d->users.ids.count);
@@ -58,6 +91,7 @@ struct track_run *tracking_model(struct tracking *t, const struct variant *v, co
         opt_show(&v->ops->options.rows[i], v->options, &value);
         track_param(r, v->ops->options.rows[i].name, str_text(&value));
     }
+    add_steps(t, r, v);
     str_done(&value);
     return r;
 }
@@ -115,5 +149,7 @@ void tracking_close(struct tracking *t, struct job *job, enum pal_status st,
     track_close(t->track, note, sizeof note);
     if (*note && (job->set.track || !job->set.quiet))
         fprintf(stderr, "palate: %s\n", note);
+    job->run.metric = NULL;
+    mem_free(t->steps);
     *t = (struct tracking){0};
 }

@@ -6,18 +6,30 @@
 #include "cli/trials.h"
 #include "track/track.h"
 
+/* What a model told of itself while it was trained. */
+struct tracking_step {
+    char label[64]; /* of the variant */
+    char name[32];
+    uint64_t step;
+    double value;
+};
+
 struct tracking {
-    struct track *track;   /* NULL: no record is kept */
-    struct track_run *run; /* of the command; NULL before tracking_begin */
-    int64_t began_ms;      /* the command */
+    struct track *track;             /* NULL: no record is kept */
+    struct track_run *run;           /* of the command; NULL before tracking_begin */
+    int64_t began_ms;                /* the command */
+    const struct progress *progress; /* the job's, which knows what is trained */
+    struct tracking_step *steps;     /* (count) */
+    size_t count, cap;
 };
 
 /* Looks at --track and --models; before time is spent on anything. */
 MUST_USE enum pal_status tracking_open(const struct job *job, struct tracking *out,
                                        struct pal_error *err);
 
-/* The command's run: what it works on and with. */
-void tracking_begin(struct tracking *t, const struct job *job, const struct dataset *d);
+/* The command's run: what it works on and with. From now on t, which stays where it is, takes what
+ * models tell while they are trained by the job. */
+void tracking_begin(struct tracking *t, struct job *job, const struct dataset *d);
 
 /* How models are judged: as parameters of the command's run. */
 void tracking_judge(struct tracking *t, const struct trials *judged);

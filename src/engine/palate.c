@@ -174,6 +174,12 @@ static void report(void *ctx, const char *stage, uint64_t done, uint64_t total)
         p->stop = 1;
 }
 
+static struct run run_of(struct palate *p)
+{
+    return (struct run){
+        .pool = p->pool, .seed = p->seed, .progress = report, .progress_ctx = p, .stop = &p->stop};
+}
+
 /* "factors=64,epochs=10" into the struct that the model's options describe. */
 static enum pal_status read_options(const struct model_ops *ops, const char *text, void *options,
                                     struct pal_error *err)
@@ -243,7 +249,7 @@ static enum pal_status train(struct palate *p, const struct model_ops *ops, cons
                              const struct training *t, struct pal_error *err)
 {
     const struct model_ops *popular = model_find("popular");
-    struct run run = {p->pool, p->seed, report, p, &p->stop};
+    struct run run = run_of(p);
     struct model *model[2] = {NULL, NULL};
     struct card card[2] = {{.data = NULL}, {.data = NULL}};
     size_t n = popular && popular != ops ? 2 : 1;
@@ -286,7 +292,7 @@ enum pal_status pal_train(struct palate *p, const char *model, const char *optio
     if (st == PAL_OK)
         st = collect_events(p, err);
     if (st == PAL_OK) {
-        struct run run = {p->pool, p->seed, report, p, &p->stop};
+        struct run run = run_of(p);
         st = training_make(p->d, &p->d->all, &p->weights, &run, &t, err);
     }
     if (st == PAL_OK) {

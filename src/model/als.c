@@ -30,6 +30,7 @@
 #include "base/mem.h"
 #include "math/kernels.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { EXACT, CG };
@@ -126,17 +127,60 @@ static enum pal_status half_step(const struct als_settings *set, const struct cs
     return st;
 }
 
+/* Some of the items' vectors as they were before an epoch, for who wants to see it settle. */
+struct sample {
+    size_t rows, d, stride; /* rows 0: nobody does, or there was no memory for it */
+    float *before;          /* (rows, d) */
+};
+
+enum { SAMPLE_MOST = 1024 };
+
+static void sample_init(struct sample *s, const struct als_fit *f, const struct run *run)
+{
+    size_t items = f->by_user->cols;
+    *s = (struct sample){.d = f->set.factors, .stride = items / SAMPLE_MOST + 1};
+    if (run && run->metric)
+        s->before = mem_alloc((items / s->stride) * s->d, sizeof *s->before);
+    s->rows = s->before ? items / s->stride : 0;
+}
+
+static void sample_take(const struct sample *s, const float *Y)
+{
+    for (size_t i = 0; i < s->rows; i++)
+        memcpy(s->before + i * s->d, Y + i * s->stride * s->d, s->d * sizeof *Y);
+}
+
+/* How far the epoch moved them, beside their length. */
+static double sample_change(const struct sample *s, const float *Y)
+{
+    double moved = 0, length = 0;
+    for (size_t i = 0; i < s->rows * s->d; i++) {
+        double now = (double)Y[(i / s->d) * s->stride * s->d + i % s->d];
+        double step = now - (double)s->before[i];
+        moved += step * step;
+        length += now * now;
+    }
+    return length > 0 ? sqrt(moved / length) : 0;
+}
+
 static enum pal_status alternate(struct als_fit *f, uint64_t epochs, const struct run *run,
                                  struct pal_error *err)
 {
     enum pal_status st = PAL_OK;
+    struct sample sample;
+    sample_init(&sample, f, run);
     for (uint64_t half = 0; half < 2 * epochs && st == PAL_OK; half++) {
         st = run_step(run, "training", half, 2 * epochs, err);
-        if (st == PAL_OK && half % 2 == 0)
+        if (st == PAL_OK && half % 2 == 0) {
             st = half_step(&f->set, f->by_user, f->Y, f->X, run, err);
-        else if (st == PAL_OK)
+        } else if (st == PAL_OK) {
+            sample_take(&sample, f->Y);
             st = half_step(&f->set, &f->by_item, f->X, f->Y, run, err);
+            if (st == PAL_OK && sample.rows)
+                run_metric(run, "change", half / 2 + 1, sample_change(&sample, f->Y));
+        }
     }
+    mem_free(sample.before);
     return st == PAL_OK ? run_step(run, "training", 2 * epochs, 2 * epochs, err) : st;
 }
 

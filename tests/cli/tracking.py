@@ -55,6 +55,10 @@ def test_in_the_folder(folder):
     same(outer["params"]["fingerprint"], told["fingerprint"])
     same((outer["params"]["split"], outer["params"]["seed"]), ("random:80/20", "1"))
     same((als["params"]["factors"], als["params"]["epochs"]), ("8", "3"))
+    # How far each epoch moved the items' vectors: less and less, as training settles.
+    same([step for step, _ in als["steps"]["change"]], [1, 2, 3])
+    first, _, last = [change for _, change in als["steps"]["change"]]
+    same(0 < last < first, True)
     same({name: als["metrics"][name] for name in told["results"][0]["metrics"]},
          told["results"][0]["metrics"])
     same(als["metrics"]["peak_rss_bytes"], told["results"][0]["peak_rss_bytes"])
