@@ -97,6 +97,7 @@ enum pal_status restore_run(struct job *job, struct pal_error *err);
 enum pal_status stats_run(struct job *job, struct pal_error *err);
 enum pal_status train_run(struct job *job, struct pal_error *err);
 enum pal_status eval_run(struct job *job, struct pal_error *err);
+enum pal_status ope_run(struct job *job, struct pal_error *err);
 enum pal_status tune_run(struct job *job, struct pal_error *err);
 enum pal_status recommend_run(struct job *job, struct pal_error *err);
 enum pal_status similar_run(struct job *job, struct pal_error *err);

@@ -151,6 +151,29 @@ static const struct command commands[] = {
         .run = eval_run,
     },
     {
+        .name = "ope",
+        .brief = "estimate what a policy would earn from what another one showed",
+        .operands = "",
+        .help =
+            "From the lists that a server showed (--store): what slots earned by who filled them, "
+            "and what they would earn without exploration, if the bandit filled all of them, or if "
+            "chance did. Each of these shows what it would do in some slots, by a chance that was "
+            "kept; dividing by it makes up for how often it could. What a slot earned is the "
+            "weight (--weights) of what came of it within --window hours, by the events' "
+            "recommendation_id; of several events the largest weight.\n"
+            "From the logs of two policies (--data): inverse propensity scoring, self-normalized, "
+            "and doubly robust, with bootstrap intervals, beside what the policy's own log says. "
+            "DATA/POLICY/CAMPAIGN holds a CSV file with the columns item_id, position, click and "
+            "propensity_score, as the Open Bandit Data do. What the policy does is how often its "
+            "own log shows an item at a position.",
+        .options =
+            "data policy from store journal weights window clip bootstrap confidence " WORK " json",
+        .examples = "palate ope\twhat a server's explored slots say\n"
+                    "palate ope --store sqlite:shop.db --weights 'purchase:1,*:0'\tby purchases\n"
+                    "palate ope --data obd --policy bts --from random\ttwo policies' logs\n",
+        .run = ope_run,
+    },
+    {
         .name = "tune",
         .brief = "search a model's options on validation data",
         .operands = "",

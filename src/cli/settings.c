@@ -94,6 +94,14 @@ const struct option options[] = {
     INT("keep", 0, keep, "0", 0, 1e6,
         "delete the oldest versions, so that so many are left; the live one, the one that it "
         "replaced and the new one always are"),
+    {{"policy", OPT_TEXT, AT(policy), "bts", 0, 0, OPT_LINEAR, "NAME",
+      "the policy to estimate the value of: a folder in --data with its own logs"}, 0, LAST, false},
+    {{"from", OPT_TEXT, AT(from), "random", 0, 0, OPT_LINEAR, "NAME",
+      "the policy from whose logs it is estimated: another such folder"}, 0, LAST, false},
+    REAL("clip", clip, "0", 0, 1e9,
+         "cut the weights of off-policy estimates to this: less variance for some bias; 0 = none"),
+    REAL("window", window, "24", 0, 1e6,
+         "hours after a list was shown in which what happens counts as its reward"),
     FLAG("compare", 0, compare, "test whether models differ by more than chance"),
 
     {{"models", OPT_TEXT, AT(models), "models", 0, 0, OPT_LINEAR, "DIR",

@@ -31,6 +31,10 @@ struct settings {
     const char *track;
     int64_t keep;
 
+    /* off-policy evaluation */
+    const char *policy, *from;
+    double clip, window;
+
     /* answers */
     const char *models, *user, *history, *exclude;
     int64_t count, activate;

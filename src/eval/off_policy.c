@@ -135,7 +135,7 @@ static enum pal_status intervals(const struct policy_log *log, const double *sum
                      resample, &b);
     }
     for (size_t e = 0; st == PAL_OK && e < POLICY_ESTIMATORS; e++)
-        if (modelled(log, e))
+        if (modelled(log, e) && e != POLICY_DM)
             percentile_interval(b.value + e * b.n, b.n, o->confidence, &out->low[e], &out->high[e]);
     mem_free(b.value);
     return st;

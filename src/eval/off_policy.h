@@ -14,7 +14,7 @@
  *
  * Saito et al., "Open Bandit Dataset and Pipeline", NeurIPS 2021, compare them on the data that
  * data/bandit_log.h reads. Intervals are percentiles of a bootstrap over units (rows, or what was
- * logged of one user together); the model of rewards is not made anew for each. */
+ * logged of one user together); the model of rewards is not made anew for each, so dm has none. */
 #ifndef EVAL_OFF_POLICY_H
 #define EVAL_OFF_POLICY_H
 
@@ -48,7 +48,7 @@ const char *policy_estimator_name(enum policy_estimator e);
 
 struct policy_value {
     double value[POLICY_ESTIMATORS];                        /* NAN where there is no model */
-    double low[POLICY_ESTIMATORS], high[POLICY_ESTIMATORS]; /* NAN without a bootstrap */
+    double low[POLICY_ESTIMATORS], high[POLICY_ESTIMATORS]; /* NAN without a bootstrap, and for dm */
     size_t matched;                                         /* rows with a weight above 0 */
     size_t clipped;                                         /* rows whose weight was cut */
     double effective;   /* (Σ w)² / Σ w²: so many rows of the policy's own these are worth */
