@@ -47,10 +47,11 @@ enum { POLICY_ESTIMATORS = POLICY_DR + 1 };
 const char *policy_estimator_name(enum policy_estimator e);
 
 struct policy_value {
-    double value[POLICY_ESTIMATORS];                        /* NAN where there is no model */
-    double low[POLICY_ESTIMATORS], high[POLICY_ESTIMATORS]; /* NAN without a bootstrap, and for dm */
-    size_t matched;                                         /* rows with a weight above 0 */
-    size_t clipped;                                         /* rows whose weight was cut */
+    double value[POLICY_ESTIMATORS]; /* NAN where there is no model */
+    double low[POLICY_ESTIMATORS],
+        high[POLICY_ESTIMATORS]; /* NAN without a bootstrap, and for dm */
+    size_t matched;              /* rows with a weight above 0 */
+    size_t clipped;              /* rows whose weight was cut */
     double effective;   /* (Σ w)² / Σ w²: so many rows of the policy's own these are worth */
     double mean_weight; /* about 1 where the log shows all that the policy does */
     double most_weight; /* the largest, after cutting */
