@@ -206,6 +206,101 @@ PAL_API enum pal_status pal_recommend_for(const struct palate *p, const char *co
 PAL_API enum pal_status pal_similar(const struct palate *p, const char *item_id, size_t n,
                                     struct pal_list **out, struct pal_error *err);
 
+/* ---- Models by number: matrices in, arrays out ----
+ *
+ * For programs that hold what users did as a sparse matrix, users by rows, items by columns, and
+ * that want thousands of answers at once: users and items are their numbers, nothing has an id. */
+
+/* Compressed rows, as SciPy's csr_matrix has them: row r's entries are [start[r], start[r + 1]).
+ * Columns may come in any order; one that is named again in a row adds to what was before. An entry
+ * of 0 says nothing of the user's taste, yet marks the item as seen. Wherever rows are given:
+ * PAL_EUSAGE, naming the row, for offsets that fall, columns that are not below cols, and values
+ * that are not finite or past a million either way. */
+struct pal_rows {
+    uint32_t rows, cols;
+    const int64_t *start; /* (rows + 1) from 0 */
+    const int32_t *col;   /* (start[rows]) */
+    const float *val;     /* (start[rows]) above 0 liked, below disliked; NULL = all 1 */
+};
+
+/* What training may use. Zeroed: a thread per core, seed 0, nobody listens. */
+struct pal_work {
+    unsigned threads; /* the caller's included; 0 = one per core */
+    uint64_t seed;
+    pal_progress_fn progress; /* may be NULL; see pal_set_progress */
+    void *progress_ctx;
+};
+
+/* A model by itself. It does not change: any number of threads may ask it at once. */
+struct pal_model;
+
+/* Trains a model, named and set as for pal_train, on a matrix (users, items), which is only read
+ * during the call. work may be NULL. Models that go by order take each row's as the user's. Fails
+ * as pal_train does; PAL_EUNSUPPORTED for models of times and of what items are about, of which a
+ * matrix says nothing. Takes 8 bytes an entry beside what the model takes where columns
+ * are not ascending, or 4 where val is NULL. */
+PAL_API enum pal_status pal_model_fit(const char *model, const char *options,
+                                      const struct pal_rows *user_items,
+                                      const struct pal_work *work, struct pal_model **out,
+                                      struct pal_error *err);
+PAL_API void pal_model_free(struct pal_model *m); /* NULL is fine */
+
+/* A model in one file, written whole or not at all; any model file of palate's can be loaded, its
+ * items numbered as they are in it. The file is mapped: leave it alone while the model lives.
+ * Saving is no call to make beside others on the same model. PAL_ECORRUPT for a damaged file. */
+PAL_API enum pal_status pal_model_save(struct pal_model *m, const char *path,
+                                       struct pal_error *err);
+PAL_API enum pal_status pal_model_load(const char *path, struct pal_model **out,
+                                       struct pal_error *err);
+
+PAL_API const char *pal_model_name(const struct pal_model *m); /* "als": a constant */
+PAL_API uint32_t pal_model_items(const struct pal_model *m);
+
+/* An array of floats that the model consists of, by its name in the file: "item_factors" (items,
+ * factors) of als. *data (rows, cols) row-major, borrowed until the model is freed. PAL_ENOTFOUND
+ * lists the names. */
+PAL_API enum pal_status pal_model_array(const struct pal_model *m, const char *name,
+                                        const float **data, uint64_t *rows, uint64_t *cols,
+                                        struct pal_error *err);
+
+/* What is wanted of each row. Zeroed but for n: the n best of all items, a thread per core. */
+struct pal_ask {
+    uint32_t n;
+    unsigned threads;            /* 0 = one per core */
+    const struct pal_rows *seen; /* left out of the answer of the same row; NULL = nothing is. May
+                                    be the histories themselves; its values are not looked at */
+    const int32_t *exclude;      /* (exclude_count) left out of every answer */
+    size_t exclude_count;
+    const int32_t *only; /* (only_count) all others are left out of every answer; NULL = none are */
+    size_t only_count;
+};
+
+/* The best items for each of the histories (rows, items of the model), best first: items and scores
+ * (rows, ask->n), caller's, row-major. Past the last item that there is: -1 and -FLT_MAX. The same
+ * at any number of threads. PAL_EUSAGE for an n of 0, rows of another size, and an item that there
+ * is not. Costs what scoring every item costs the model, but for als, bpr and item2vec, which look
+ * only at what can be among the best. */
+PAL_API enum pal_status pal_model_top(const struct pal_model *m, const struct pal_rows *histories,
+                                      const struct pal_ask *ask, int32_t *items, float *scores,
+                                      struct pal_error *err);
+
+/* The items nearest to each of `items` (count), itself left out, in the same way: near and scores
+ * (count, ask->n). ask->seen is for pal_model_top: PAL_EUSAGE here. PAL_EUNSUPPORTED if the model
+ * can't tell. */
+PAL_API enum pal_status pal_model_near(const struct pal_model *m, const int32_t *items,
+                                       size_t count, const struct pal_ask *ask, int32_t *near,
+                                       float *scores, struct pal_error *err);
+
+/* Every score: scores (rows, items of the model), caller's. threads: 0 = one per core. */
+PAL_API enum pal_status pal_model_score(const struct pal_model *m, const struct pal_rows *histories,
+                                        unsigned threads, float *scores, struct pal_error *err);
+
+/* What each entry of a history (one row) adds to an item's score: part (history->start[1]), 0 for
+ * entries of 0; an item that is named twice has its whole part at each. PAL_EUNSUPPORTED if the
+ * model can't tell. */
+PAL_API enum pal_status pal_model_explain(const struct pal_model *m, const struct pal_rows *history,
+                                          int32_t item, float *part, struct pal_error *err);
+
 #ifdef __cplusplus
 }
 #endif

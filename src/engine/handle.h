@@ -1,7 +1,7 @@
 /* The inside of struct palate (see palate.h), for the files of this folder.
  *
  * palate.c makes, trains, saves and loads; collect.c takes in items and events; ask.c answers;
- * card.c remembers what each model was trained on. */
+ * card.c remembers what each model was trained on. matrix.h is about handles without ids. */
 #ifndef ENGINE_HANDLE_H
 #define ENGINE_HANDLE_H
 
@@ -43,6 +43,11 @@ struct palate {
     struct card card[VERSION_MODELS]; /* by place of the model in r */
     char use[VERSION_NAME];           /* the model that answers; "" = the first */
 };
+
+/* "factors=64,epochs=10" (NULL = the defaults) into the struct that the model's options describe.
+ */
+MUST_USE enum pal_status options_read(const struct model_ops *ops, const char *text, void *options,
+                                      struct pal_error *err);
 
 /* Puts `added` into d->all. */
 MUST_USE enum pal_status collect_events(struct palate *p, struct pal_error *err);

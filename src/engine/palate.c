@@ -180,9 +180,8 @@ static struct run run_of(struct palate *p)
         .pool = p->pool, .seed = p->seed, .progress = report, .progress_ctx = p, .stop = &p->stop};
 }
 
-/* "factors=64,epochs=10" into the struct that the model's options describe. */
-static enum pal_status read_options(const struct model_ops *ops, const char *text, void *options,
-                                    struct pal_error *err)
+enum pal_status options_read(const struct model_ops *ops, const char *text, void *options,
+                             struct pal_error *err)
 {
     opt_defaults(&ops->options, options);
     for (const char *p = text ? text : ""; *p;) {
@@ -285,7 +284,7 @@ enum pal_status pal_train(struct palate *p, const char *model, const char *optio
     if (!set)
         return pal_no_memory(err);
     p->stop = 0;
-    st = read_options(ops, options, set, err);
+    st = options_read(ops, options, set, err);
     if (st == PAL_OK && p->added_count == 0 && interactions_count(&p->d->all) == 0)
         st = pal_fail(err, PAL_EUSAGE, "there are no events to train %s on: add some first",
                       ops->name);
