@@ -10,6 +10,7 @@
  * medians over requests by different users. One JSON object on stdout, a table on stderr. */
 #include "base/mem.h"
 #include "engine/pipeline_inside.h"
+#include "rank/rank.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,8 @@ struct world {
     struct bandit *bandit;
     struct model *model[2];
     struct source source[2];
+    struct model *trees; /* over both; NULL without XGBoost */
+    struct source ranker;
     uint32_t *history; /* (USERS, HISTORY) */
     float weight[HISTORY];
     struct pipeline_options options;
@@ -160,6 +163,45 @@ static void make_models(struct world *w)
     csr_done(&by_user);
 }
 
+/* What users did, in order of time: a day for each item of the history, users a minute apart. */
+static struct interactions make_log(const struct world *w)
+{
+    uint64_t n = (uint64_t)USERS * HISTORY;
+    struct interactions x = {.users = USERS, .items = w->items, .item = w->history};
+    x.start = allocate(USERS + 1, sizeof *x.start);
+    x.time_s = allocate(n, sizeof *x.time_s);
+    for (uint64_t u = 0; u <= USERS; u++)
+        x.start[u] = u * HISTORY;
+    for (uint64_t i = 0; i < n; i++)
+        x.time_s[i] =
+            (uint32_t)(NOW_MS / 1000 - 86400 * (HISTORY - i % HISTORY) + 60 * (i / HISTORY));
+    return x;
+}
+
+/* Trees, as many as may be, whatever they are worth: only what they cost is measured. */
+static void make_ranker(struct world *w)
+{
+    struct event_types types = {1, {"like"}};
+    struct weights weights;
+    struct pal_error err;
+    struct interactions log = make_log(w);
+    struct training t = {.items = &w->copy,
+                         .log = &log,
+                         .types = &types,
+                         .weights = &weights,
+                         .sources = (const struct model *const *)w->model,
+                         .source_count = 2};
+    struct csr by_user = {.rows = USERS, .cols = w->items};
+    t.by_user = by_user;
+    check(weights_parse("like:1", &weights, &err), &err);
+    if (model_fit(ranker_find("trees"), NULL, &t, 0, NULL, &w->trees, &err) == PAL_OK)
+        check(source_open(w->trees, w->catalog, &w->ranker, &err), &err);
+    else
+        fprintf(stderr, "bench/pipeline: no ranker: %s\n", err.message);
+    mem_free(log.start);
+    mem_free(log.time_s);
+}
+
 static struct world *world_new(uint32_t items)
 {
     struct world *w = allocate(1, sizeof *w);
@@ -169,6 +211,7 @@ static struct world *world_new(uint32_t items)
     make_catalog(w);
     make_bandit(w);
     make_models(w);
+    make_ranker(w);
     return w;
 }
 
@@ -178,6 +221,8 @@ static void world_free(struct world *w)
         source_close(&w->source[m]);
         model_free(w->model[m]);
     }
+    source_close(&w->ranker);
+    model_free(w->trees);
     bandit_free(w->bandit);
     items_done(&w->copy);
     catalog_free(w->catalog);
@@ -289,20 +334,23 @@ static void measure_stages(struct world *w)
 struct request {
     const char *name, *sources, *filter;
     double diversity, explore;
-    bool explain, nobody;
+    bool explain, nobody, ranked;
 };
 
 static const struct request requests[] = {
-    {"als", "als:100", NULL, 0, 0, false, false},
-    {"als, diverse, exploring", "als:100", NULL, 0.1, 0.1, false, false},
-    {"als content", "als:100 content:50", NULL, 0.1, 0, false, false},
-    {"the default mix", NULL, NULL, -1, -1, false, false},
-    {"newcomer", NULL, NULL, -1, -1, false, true},
-    {"als, explained", "als:100", NULL, 0, 0, true, false},
-    {"als, filter passes 80 %", "als:100", "year >= 1980", 0, 0, false, false},
+    {"als", "als:100", NULL, 0, 0, false, false, false},
+    {"als, diverse, exploring", "als:100", NULL, 0.1, 0.1, false, false, false},
+    {"als content", "als:100 content:50", NULL, 0.1, 0, false, false, false},
+    {"the default mix", NULL, NULL, -1, -1, false, false, false},
+    {"newcomer", NULL, NULL, -1, -1, false, true, false},
+    {"als content, 100 each", "als:100 content:100", NULL, 0, 0, false, false, false},
+    {"als content, ranked by trees", "als:100 content:100", NULL, 0, 0, false, false, true},
+    {"als, explained", "als:100", NULL, 0, 0, true, false, false},
+    {"als, filter passes 80 %", "als:100", "year >= 1980", 0, 0, false, false, false},
     {"als, filter passes 14 %", "als:100", "categories has \"c3\" and price < 99", 0, 0, false,
+     false, false},
+    {"als, filter passes 1 %", "als:100", "brand = \"b7\" and sale = true", 0, 0, false, false,
      false},
-    {"als, filter passes 1 %", "als:100", "brand = \"b7\" and sale = true", 0, 0, false, false},
 };
 
 static void measure_request(struct world *w, const struct request *q)
@@ -310,6 +358,8 @@ static void measure_request(struct world *w, const struct request *q)
     struct pipeline_options options = w->options;
     struct pipeline_item out[10];
     struct pal_error err;
+    if (q->ranked && !w->trees)
+        return;
     if (q->sources)
         options.sources = q->sources;
     for (size_t i = 0; i < 50 + rounds; i++) {
@@ -319,6 +369,7 @@ static void measure_request(struct world *w, const struct request *q)
         in.diversity = q->diversity;
         in.explore = q->explore;
         in.explain = q->explain;
+        in.ranker = q->ranked ? &w->ranker : NULL;
         if (q->nobody)
             in.history.n = in.seen_count = 0;
         double start = now_us();

@@ -1,43 +1,76 @@
 /* See forest.h. */
 #include "rank/forest.h"
 
+#include "math/kernels.h"
+
 #include <math.h>
 #include <string.h>
 
 typedef float reals __attribute__((vector_size(FOREST_ROWS * 4), aligned(4)));
 typedef int32_t words __attribute__((vector_size(FOREST_ROWS * 4), aligned(4)));
 
-/* One tree for sixteen rows: which leaves they end in. */
-static inline void leaves_of(const struct forest *f, uint32_t tree, const float *x, size_t stride,
-                             words *out)
+/* Sixteen rows through all trees; inlined into one function per instruction set. The sums are the
+ * same to the bit in each: a lane does nothing but compare, mask and add in order. */
+static inline __attribute__((always_inline)) void add_block(const struct forest *f, const float *x,
+                                                            size_t stride, float sum[FOREST_ROWS])
 {
-    words left = {0};
-    left = ~left;
-    for (uint32_t i = f->start[tree]; i < f->start[tree + 1]; i++) {
-        uint32_t feature = f->feature[i] & ~FOREST_MISSING;
-        const reals *at = (const reals *)(x + feature * stride);
-        words passed = *at < f->threshold[i];
-        if (f->feature[i] & FOREST_MISSING)
-            passed |= ~(words)(*at == *at);
-        left &= passed | (int32_t)f->kept[i];
+    for (uint32_t t = 0; t < f->trees; t++) {
+        words left = ~(words){0};
+        for (uint32_t i = f->start[t]; i < f->start[t + 1]; i++) {
+            const reals *at = (const reals *)(x + (f->feature[i] & ~FOREST_MISSING) * stride);
+            words passed = *at < f->threshold[i];
+            if (f->feature[i] & FOREST_MISSING)
+                passed |= ~(words)(*at == *at);
+            left &= passed | (int32_t)f->kept[i];
+        }
+        const float *leaf = f->leaf + (size_t)t * FOREST_LEAVES;
+        /* the highest bit ends the search where a damaged tree has cleared them all */
+        for (size_t i = 0; i < FOREST_ROWS; i++)
+            sum[i] += leaf[__builtin_ctz((uint32_t)left[i] | 1u << (FOREST_LEAVES - 1))];
     }
-    *out = left;
+}
+
+typedef void add_fn(const struct forest *f, const float *x, size_t stride, float sum[FOREST_ROWS]);
+
+static void add_plain(const struct forest *f, const float *x, size_t stride, float sum[FOREST_ROWS])
+{
+    add_block(f, x, stride, sum);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2,bmi"))) static void add_avx2(const struct forest *f, const float *x,
+                                                         size_t stride, float sum[FOREST_ROWS])
+{
+    add_block(f, x, stride, sum);
+}
+
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi"))) static void
+add_avx512(const struct forest *f, const float *x, size_t stride, float sum[FOREST_ROWS])
+{
+    add_block(f, x, stride, sum);
+}
+#endif
+
+/* As math's kernels were chosen: they may be pinned. */
+static add_fn *choose(void)
+{
+#ifdef __x86_64__
+    if (strcmp(kernels()->name, "avx512") == 0)
+        return add_avx512;
+    if (strcmp(kernels()->name, "avx2") == 0)
+        return add_avx2;
+#endif
+    return add_plain;
 }
 
 void forest_add(const struct forest *f, const float *x, size_t stride, size_t rows, float *out)
 {
+    add_fn *add = choose();
     for (size_t row = 0; row < rows; row += FOREST_ROWS) {
         size_t n = rows - row < FOREST_ROWS ? rows - row : FOREST_ROWS;
         float sum[FOREST_ROWS] = {0};
         memcpy(sum, out + row, n * sizeof *out);
-        for (uint32_t t = 0; t < f->trees; t++) {
-            words left;
-            leaves_of(f, t, x + row, stride, &left);
-            const float *leaf = f->leaf + (size_t)t * FOREST_LEAVES;
-            /* the highest bit ends the search where a damaged tree has cleared them all */
-            for (size_t i = 0; i < FOREST_ROWS; i++)
-                sum[i] += leaf[__builtin_ctz((uint32_t)left[i] | 1u << (FOREST_LEAVES - 1))];
-        }
+        add(f, x + row, stride, sum);
         memcpy(out + row, sum, n * sizeof *out);
     }
 }
