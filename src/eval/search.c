@@ -10,7 +10,8 @@
  * and not yet tried counting as bad ("constant liar"), so that they keep apart. What was seen is
  * ordered by the rung that it reached, then by its value there: values of different rungs can't be
  * compared, but who reached a rung was better than who did not. Without rungs four points make a
- * round. The first points are drawn evenly, until there is something to learn from. */
+ * round. Until there is something to learn from, points are drawn evenly or, as often, near the
+ * first one, which in the search of a model's options are the defaults: chosen with care. */
 #include "eval/search.h"
 
 #include "base/mem.h"
@@ -21,8 +22,8 @@
 #include <string.h>
 
 enum {
-    ALONE = 4,  /* points in a round without rungs */
-    EVENLY = 9, /* points after the first that are drawn evenly */
+    ALONE = 4, /* points in a round without rungs */
+    EARLY = 9, /* points after the first before there is enough to learn from */
 };
 
 static const double good_share = 0.15; /* of what was seen, that TPE takes for good */
@@ -124,8 +125,10 @@ static void propose(struct search *s)
     double *at = s->points + s->count * space->dims;
     struct rng rng;
     rng_init(&rng, s->set.seed, s->count); /* of its own: a trial's draws depend on no other's */
-    if (s->set.random || s->count <= EVENLY || !s->good)
+    if (s->set.random)
         tpe_random(space, &rng, at);
+    else if (s->count <= EARLY || !s->good)
+        tpe_draw(space, s->points, 1, &rng, at);
     else
         tpe_propose(space, s->order, s->count, s->good, &rng, at);
     memcpy(s->order + s->count * space->dims, at, space->dims * sizeof *at);

@@ -68,9 +68,8 @@ double tpe_density(const struct tpe_space *s, const double *points, size_t n, co
     return sum / (double)(n + 1);
 }
 
-/* One draw from the mixture of n points and the uniform component. */
-static void draw(const struct tpe_space *s, const double *points, size_t n, struct rng *rng,
-                 double *at)
+void tpe_draw(const struct tpe_space *s, const double *points, size_t n, struct rng *rng,
+              double *at)
 {
     size_t which = rng_below(rng, n + 1);
     double width = width_of(s, n);
@@ -99,7 +98,7 @@ void tpe_propose(const struct tpe_space *s, const double *seen, size_t count, si
     double best = -1;
     for (int i = 0; i < DRAWS; i++) {
         double x[TPE_DIMS_MOST];
-        draw(s, seen, good, rng, x);
+        tpe_draw(s, seen, good, rng, x);
         double ratio =
             tpe_density(s, seen, good, x) / tpe_density(s, seen + good * s->dims, count - good, x);
         if (ratio > best) {

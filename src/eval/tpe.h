@@ -19,6 +19,11 @@ struct tpe_space {
 /* A uniform draw into at (dims). */
 void tpe_random(const struct tpe_space *s, struct rng *rng, double *at);
 
+/* One draw from the density that n points stand for, into at (dims): near one of them, or anywhere.
+ */
+void tpe_draw(const struct tpe_space *s, const double *points, size_t n, struct rng *rng,
+              double *at);
+
 /* The most promising of some draws, into at (dims). seen (count, dims): best first; the first
  * `good` of them, of which there is at least one, are taken for good ones. Time: 24 * count * dims
  * density evaluations; no heap. */
