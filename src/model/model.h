@@ -67,6 +67,12 @@ MUST_USE enum pal_status history_of(const struct interactions *x, const struct e
                                     const struct weights *w, uint32_t user, struct arena *tmp,
                                     struct history *out, struct pal_error *err);
 
+/* *out (users, items): the log's signed weights, folded as by history_fold. Linear time. */
+MUST_USE enum pal_status training_fold(const struct interactions *log,
+                                       const struct event_types *types, const struct weights *w,
+                                       const struct run *run, struct csr *out,
+                                       struct pal_error *err);
+
 /* Fills *out for fitting on log, which with the rest stays the caller's; training_done frees only
  * the matrix. */
 MUST_USE enum pal_status training_make(const struct dataset *d, const struct interactions *log,

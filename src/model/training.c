@@ -131,8 +131,8 @@ static enum pal_status fold_all(struct folding *f, const struct run *run, struct
     return atomic_load(&f->failed) ? pal_no_memory(err) : PAL_OK;
 }
 
-enum pal_status training_make(const struct dataset *d, const struct interactions *log,
-                              const struct weights *w, const struct run *run, struct training *out,
+enum pal_status training_fold(const struct interactions *log, const struct event_types *types,
+                              const struct weights *w, const struct run *run, struct csr *out,
                               struct pal_error *err)
 {
     unsigned threads = pool_size(run ? run->pool : NULL);
@@ -141,7 +141,7 @@ enum pal_status training_make(const struct dataset *d, const struct interactions
     enum pal_status st;
     while (f.bytes < 4 && log->items >> (8 * f.bytes))
         f.bytes++;
-    worth_init(&f.worth, w, &d->types);
+    worth_init(&f.worth, w, types);
     f.arena = mem_zero(threads, sizeof *f.arena);
     f.count = mem_alloc(log->users, sizeof *f.count);
     st = f.arena && f.count ? fold_all(&f, run, &matrix, err) : pal_no_memory(err);
@@ -149,12 +149,22 @@ enum pal_status training_make(const struct dataset *d, const struct interactions
         arena_done(&f.arena[i]);
     mem_free(f.arena);
     mem_free(f.count);
-    if (st != PAL_OK) {
+    if (st == PAL_OK)
+        *out = matrix;
+    else
         csr_done(&matrix);
-        return st;
-    }
-    *out = (struct training){&d->items, log, &d->types, w, matrix, NULL, 0};
-    return PAL_OK;
+    return st;
+}
+
+enum pal_status training_make(const struct dataset *d, const struct interactions *log,
+                              const struct weights *w, const struct run *run, struct training *out,
+                              struct pal_error *err)
+{
+    struct csr matrix;
+    enum pal_status st = training_fold(log, &d->types, w, run, &matrix, err);
+    if (st == PAL_OK)
+        *out = (struct training){&d->items, log, &d->types, w, matrix, NULL, 0};
+    return st;
 }
 
 void training_done(struct training *t)

@@ -33,6 +33,8 @@ static inline void *small_options(const struct model_ops *ops)
         assert_ok(model_set(ops, options, "l1", "0.1", &err), &err);
         assert_ok(model_set(ops, options, "l2", "10", &err), &err);
     }
+    if (strcmp(ops->name, "together") == 0) /* a history is spread over a day */
+        assert_ok(model_set(ops, options, "window_minutes", "1440", &err), &err);
     if (ops->can & MODEL_RATES) {
         assert_ok(model_set(ops, options, "factors", "6", &err), &err);
         assert_ok(model_set(ops, options, "samples", "8", &err), &err);
