@@ -37,7 +37,8 @@ void str_add(struct str *s, const char *text, size_t len)
 {
     if (!room(s, len))
         return;
-    memcpy(s->text + s->len, text, len);
+    if (len)
+        memcpy(s->text + s->len, text, len);
     s->len += len;
     s->text[s->len] = 0;
 }

@@ -16,7 +16,7 @@ struct str {
 void str_done(struct str *s);
 void str_clear(struct str *s); /* empty again, its memory kept */
 
-void str_add(struct str *s, const char *text, size_t len);
+void str_add(struct str *s, const char *text, size_t len); /* text NULL is fine with len 0 */
 void str_put(struct str *s, const char *text);
 void str_char(struct str *s, char c);
 void str_fmt(struct str *s, const char *fmt, ...) PRINTF(2, 3);

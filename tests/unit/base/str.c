@@ -14,6 +14,7 @@ static void appends_everything(void **state)
     assert_string_equal(str_text(&s), "");
     str_put(&s, "als");
     str_char(&s, '.');
+    str_add(&s, NULL, 0);
     str_add(&s, "factors=", 8);
     str_fmt(&s, "%d %s", 64, "");
     assert_string_equal(str_text(&s), "als.factors=64 ");
