@@ -152,13 +152,14 @@ void sender_put(struct sender *s, json_t *message)
     pthread_mutex_lock(&s->lock);
     bool full =
         json_array_size(s->queue) - s->gone >= QUEUE_MOST || s->bytes + bytes > QUEUE_BYTES_MOST;
-    if (!full && message && json_array_append(s->queue, message) == 0)
+    if (full)
+        json_decref(message);
+    if (!full && json_array_append_new(s->queue, message) == 0)
         s->bytes += bytes;
     else
         s->lost++;
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
-    json_decref(message);
 }
 
 /* ---- the thread ---- */
@@ -237,8 +238,8 @@ static void *work(void *ctx)
         json_t *message = json_incref(json_array_get(s->queue, s->gone));
         pthread_mutex_unlock(&s->lock);
         enum sent sent = mlflow_send(s->server, message, why, sizeof why);
-        json_decref(message);
         pthread_mutex_lock(&s->lock);
+        json_decref(message); /* jansson's own counting is not quite made for threads */
         take_outcome(s, sent, why);
         if (sent != SENT_AWAY) {
             wait_ms = FIRST_PAUSE_MS;
