@@ -118,8 +118,9 @@ static const struct command commands[] = {
             "new ones; unless all that is held out is later than anything it has seen (--split "
             "time:90/10): then they are judged as they are. A version counts by its best model. "
             "Where too little can be held out to judge by, the new version goes live.\n" USUAL,
-        .options = DATA " store journal model set weights split metrics relevant gate keep models "
-                        "track memory " WORK " json progress-json",
+        .options =
+            DATA " store journal model set weights split metrics relevant target gate keep models "
+                 "track memory " WORK " json progress-json",
         .examples = "palate train --data ml-1m\tthe usual models\n"
                     "palate train --store sqlite:palate.db --gate 0.05 --keep 5\tfrom a server's "
                     "store, if it is no worse\n"
@@ -140,12 +141,14 @@ static const struct command commands[] = {
             "paired test says whether a difference from the best model is more than chance.\n"
             "Memory is the largest that the process held while that model was trained and "
             "evaluated, the data included.\n" USUAL,
-        .options = DATA " model set split tune metrics part protocol weights relevant bootstrap "
-                        "confidence compare save models track memory " WORK " json",
+        .options =
+            DATA " model set split tune metrics part protocol weights relevant target bootstrap "
+                 "confidence compare save models track memory " WORK " json",
         .examples =
             "palate eval --data ml-1m --model als,ease,popular\tthe usual metrics\n"
             "palate eval --data ml-1m --split random:60/20/20 --part valid --model als,als+epochs=8"
             "\ttwo settings of one model\n"
+            "palate eval --data shop.csv --target purchase\thow well purchases are found\n"
             "palate eval --data gowalla-lightgcn --split file --model ease --metrics recall@20\t"
             "the published test part\n",
         .run = eval_run,
@@ -190,8 +193,9 @@ static const struct command commands[] = {
             "Each trial is written to a file (--save) when it ends. Interrupted, the same command "
             "goes on; with more --trials or --time it goes further. The same seed gives the same "
             "trials with any number of threads; they run side by side, one on a thread.",
-        .options = DATA " store journal model set space search trials time halving split tune "
-                        "metrics weights relevant save output models track memory " WORK " json",
+        .options =
+            DATA " store journal model set space search trials time halving split tune "
+                 "metrics weights relevant target save output models track memory " WORK " json",
         .examples = "palate tune --data ml-1m --model als --trials 60\t\n"
                     "palate train --config tune-als.ini\ttrain with what was found\n"
                     "palate tune --data ml-1m --model als --space factors=64,alpha0=0.01..1 --time "

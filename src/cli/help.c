@@ -268,7 +268,8 @@ static const struct {
      "as seen. Without --weights the rules that suit the data's format are taken; palate stats "
      "prints them.\n"
      "In evaluation what was held out counts as relevant when its weight reaches --relevant "
-     "(0.5).\n"},
+     "(0.5). In a shop, where a view weighs 0.1, add_to_cart 0.5 and purchase 1, --target purchase "
+     "judges by purchases alone.\n"},
     {"filter",
      "Which items qualify, as palate serve takes it in filter=…\n\n"
      "  categories has \"Comedy\" and year >= 1990\n"

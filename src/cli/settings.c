@@ -72,6 +72,9 @@ const struct option options[] = {
          "along; auto takes negatives where there are some and the split is 'file'"),
     REAL("relevant", relevant, "0.5", -1e6, 1e6,
          "the least weight with which a held-out event counts as something to be found"),
+    TEXT("target", 0, target, "TYPE",
+         "judge by events of this type alone, such as purchase: to be found is what was not bought "
+         "before, viewed or not; all events train, by --weights"),
     REAL("confidence", confidence, "0.95", 0.5, 0.9999, "of the intervals"),
     INT("bootstrap", 0, bootstrap, "1000", 0, 100000, "resamplings for intervals; 0 = none"),
     TEXT("space", 0, space, "A=LOW..HIGH,B=X",

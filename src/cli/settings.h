@@ -32,7 +32,7 @@ struct settings {
     int64_t keep;
 
     /* off-policy evaluation */
-    const char *policy, *from;
+    const char *policy, *from, *target;
     double clip, window;
 
     /* answers */

@@ -148,6 +148,7 @@ static void choose_options(const struct job *job, struct trials *t)
         .bootstrap = set->bootstrap,
         .confidence = set->confidence,
         .seed = (uint64_t)set->seed,
+        .target = set->target,
     };
 }
 
@@ -415,6 +416,8 @@ void trials_emit(struct emit *e, const struct trials *t)
     emit_string(e, "protocol",
                 t->options.protocol == EVAL_NEGATIVES ? "sampled-negatives" : "full");
     emit_string(e, "weights", t->weights_text);
+    if (t->options.target)
+        emit_string(e, "target", t->options.target);
     emit_number(e, "relevant_from", t->options.relevant_from);
     emit_number(e, "confidence", t->options.confidence);
     emit_uint(e, "bootstrap", (uint64_t)t->options.bootstrap);

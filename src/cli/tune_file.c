@@ -51,6 +51,8 @@ void tune_emit_header(struct emit *e, const struct tune *t)
     emit_hex(e, "fingerprint", dataset_fingerprint(&t->seen));
     emit_string(e, "split", j->split.spec);
     emit_string(e, "weights", j->weights_text);
+    if (j->options.target)
+        emit_string(e, "target", j->options.target);
     emit_number(e, "relevant_from", j->options.relevant_from);
     emit_open(e, "metrics", '[');
     for (size_t m = 0; m < j->metric_count; m++)
@@ -137,9 +139,9 @@ static const char *difference(const char *found, size_t len, const char *wanted)
 {
     json_t *a = json_loadb(found, len, 0, NULL), *b = json_loads(wanted, 0, NULL), *value;
     const char *key, *name = NULL;
-    static const char *const known[] = {"model",  "start",   "space",         "rungs",
-                                        "search", "seed",    "data",          "fingerprint",
-                                        "split",  "weights", "relevant_from", "metrics"};
+    static const char *const known[] = {
+        "model",       "start", "space",   "rungs",         "search",  "seed",  "data",
+        "fingerprint", "split", "weights", "relevant_from", "metrics", "target"};
     json_object_foreach(b, key, value)
     {
         for (size_t i = 0; !name && i < sizeof known / sizeof known[0]; i++)

@@ -278,7 +278,8 @@ static void strike_out(const struct heldout *h, uint32_t user, float *scores)
 {
     for (size_t p = 0; p < h->had_count; p++)
         for (uint64_t i = h->had[p]->start[user]; i < h->had[p]->start[user + 1]; i++)
-            scores[h->had[p]->item[i]] = -INFINITY;
+            if (heldout_counts(h, h->had[p], i))
+                scores[h->had[p]->item[i]] = -INFINITY;
 }
 
 static size_t rank_catalog(const struct judge *j, size_t row, const float *scores,

@@ -13,6 +13,9 @@
  * - A user asks at the time of their first event in the judged part: models see that time.
  * - Equal scores stand in order of item number, as they would in a recommendation. Items that the
  *   model does not know are never recommended, but count as relevant.
+ * - With a target type (purchase), only its events count, both as what is to be found, whatever
+ * they weigh above 0, and as what the user had before: what was viewed may still be bought. Models
+ * learn from all events.
  * - Users with nothing relevant are left out; means are over the others. */
 #ifndef EVAL_EVALUATE_H
 #define EVAL_EVALUATE_H
@@ -63,6 +66,7 @@ struct eval_options {
     int64_t bootstrap;    /* resamplings for intervals; 0 = none */
     double confidence;    /* of the intervals: 0.95 */
     uint64_t seed;
+    const char *target; /* only events of this type are to be found; NULL = of any */
 };
 
 struct eval_result {

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +56,8 @@ static void scan_user(const struct scan *c, uint32_t u, struct heldout *h)
         return;
     for (size_t p = 0; p < h->had_count; p++)
         for (uint64_t i = h->had[p]->start[u]; i < h->had[p]->start[u + 1]; i++)
-            c->stamp[h->had[p]->item[i]] = had;
+            if (heldout_counts(h, h->had[p], i))
+                c->stamp[h->had[p]->item[i]] = had;
     uint64_t begin = h->start[h->users], n = begin;
     uint64_t rated_begin = h->rated ? h->rated[h->users] : 0, rated = rated_begin;
     for (uint64_t i = x->start[u]; i < x->start[u + 1]; i++) {
@@ -65,8 +67,9 @@ static void scan_user(const struct scan *c, uint32_t u, struct heldout *h)
             continue;
         if (h->rated && type == c->rating_type)
             h->rating[rated++] = i;
-        if (c->stamp[item] == found || weights_of(c->weights, c->d->types.name[type],
-                                                  interactions_value(x, i)) < c->relevant_from)
+        float weight = weights_of(c->weights, c->d->types.name[type], interactions_value(x, i));
+        if (c->stamp[item] == found || !heldout_counts(h, x, i) ||
+            (h->target < 0 ? weight < c->relevant_from : weight <= 0))
             continue;
         c->stamp[item] = found;
         h->item[n++] = item;
@@ -81,6 +84,28 @@ static void scan_user(const struct scan *c, uint32_t u, struct heldout *h)
         h->rated[h->users] = rated;
 }
 
+/* The number of the type that is to be found. */
+static enum pal_status find_target(const struct dataset *d, const char *name, int *target,
+                                   struct pal_error *err)
+{
+    char names[256] = "";
+    size_t used = 0;
+    *target = -1;
+    if (!name)
+        return PAL_OK;
+    for (size_t i = 0; i < d->types.count; i++) {
+        if (strcmp(d->types.name[i], name) == 0)
+            *target = (int)i;
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                     d->types.name[i]);
+    }
+    if (*target >= 0)
+        return PAL_OK;
+    return pal_fail(err, PAL_EUSAGE, "no event of %s is of type '%s': its types are %s", d->name,
+                    name, names);
+}
+
 enum pal_status heldout_make(const struct dataset *d, const struct split *s,
                              const struct weights *w, const struct eval_options *o, bool ratings,
                              struct heldout *out, struct pal_error *err)
@@ -91,6 +116,9 @@ enum pal_status heldout_make(const struct dataset *d, const struct split *s,
     if (n == 0)
         return pal_fail(err, PAL_EUNSUPPORTED, "split %s has no %s part to judge by", s->spec,
                         test ? "test" : "validation");
+    enum pal_status st = find_target(d, o->target, &h.target, err);
+    if (st != PAL_OK)
+        return st;
     find_had(s, o->part, &h);
     uint32_t users = h.part->users;
     struct scan c = {d, w, o->relevant_from, ratings ? event_type_rating(&d->types) : -1, NULL};
@@ -98,7 +126,6 @@ enum pal_status heldout_make(const struct dataset *d, const struct split *s,
     h.user = mem_alloc(users, sizeof *h.user);
     h.start = mem_zero((size_t)users + 1, sizeof *h.start);
     h.item = mem_alloc(n, sizeof *h.item);
-    enum pal_status st = PAL_OK;
     if (!c.stamp || !h.user || !h.start || !h.item)
         st = pal_no_memory(err);
     if (st == PAL_OK && ratings) {

@@ -15,7 +15,14 @@ struct heldout {
     const struct interactions *part;   /* the judged part */
     const struct interactions *had[3]; /* what users had before; had_count of them */
     size_t had_count;
+    int target; /* the only event type that counts, here and there; -1 = all do */
 };
+
+/* Whether interaction i of x counts: those of other types than the target do not. */
+static inline bool heldout_counts(const struct heldout *h, const struct interactions *x, uint64_t i)
+{
+    return h->target < 0 || interactions_type(x, i) == h->target;
+}
 
 /* See evaluate.h for the rules. ratings: also collect events of type "rating", whatever they say.
  * Borrows from s. */

@@ -3,6 +3,7 @@ import collections
 import json
 import math
 import os
+import random as random_module
 import signal
 import subprocess
 
@@ -45,6 +46,50 @@ def test_one_object(folder):
     best = {r["label"]: r for r in told["results"]}[worst["a"]]
     difference = random["metrics"]["precision@10"] - best["metrics"]["precision@10"]
     same(abs(difference - worst["difference"]) < 1e-9, True)
+
+
+def shop(folder):
+    """[(user, item, type)] in order of time, and the file that they are in."""
+    draw = random_module.Random(4)
+    rows = []
+    for _ in range(1500):
+        item = min(draw.randrange(40), draw.randrange(40))
+        rows.append((f"u{draw.randrange(60)}", f"i{item}",
+                     draw.choice(["view", "view", "view", "add_to_cart", "purchase"])))
+    path = os.path.join(folder, "shop.csv")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("user_id,item_id,type,timestamp\n")
+        f.writelines(f"{u},{i},{t},{1600000000 + n}\n" for n, (u, i, t) in enumerate(rows))
+    return rows, path
+
+
+def test_a_target(folder):
+    """What was bought is found among all that was not bought before, viewed or not."""
+    rows, path = shop(folder)
+    weight = {"view": 1, "add_to_cart": 2, "purchase": 4}
+    train, test = rows[:1200], rows[1200:]
+    number = {item: n for n, item in enumerate(dict.fromkeys(row[1] for row in rows))}
+    popular = collections.Counter()
+    for _, item, kind in train:
+        popular[item] += weight[kind]
+    bought = {(u, i) for u, i, kind in train if kind == "purchase"}
+    found = {}
+    for user, item, kind in test:
+        if kind == "purchase" and (user, item) not in bought:
+            found.setdefault(user, set()).add(item)
+    hits = 0
+    for user, wanted in found.items():
+        free = [i for i in number if (user, i) not in bought]
+        hits += len(wanted & set(sorted(free, key=lambda i: (-popular[i], number[i]))[:5]))
+    how = ["--data", path, "--split", "time:80/20", "--model", "popular", "--metrics",
+           "precision@5", "--weights", "view:1,add_to_cart:2,purchase:4", "--json"]
+    told = palate("eval", *how, "--target", "purchase").json
+    same((told["target"], told["users"]), ("purchase", len(found)))
+    got = told["results"][0]["metrics"]["precision@5"]
+    if abs(got - hits / len(found) / 5) > 1e-9:
+        fail((got, hits / len(found) / 5))
+    same(palate("eval", *how).json["users"] == told["users"], False)
+    refuses(2, "eval", *how[:-1], "--target", "buy", says="purchase")
 
 
 def test_same_seed_same_answer(folder):

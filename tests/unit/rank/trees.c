@@ -86,7 +86,7 @@ static struct eval_result judge(const struct scene *s, const struct model *m)
     struct eval_result r;
     size_t n = 1;
     assert_ok(metrics_parse("ndcg@5", &metric, &n, &err), &err);
-    struct eval_options o = {&metric, 1, EVAL_FULL, EVAL_TEST, .5, 0, .95, 1};
+    struct eval_options o = {&metric, 1, EVAL_FULL, EVAL_TEST, .5, 0, .95, 1, NULL};
     assert_ok(evaluate(m, s->d, &s->split, &s->weights, &o, &s->run, &r, &err), &err);
     return r;
 }
