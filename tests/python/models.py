@@ -170,6 +170,8 @@ def test_save_load_pickle(folder):
             same((got[0].tolist(), got[1].tolist()), (want[0].tolist(), want[1].tolist()))
     raises(palate.UsageError, implicit.EASE.load, os.path.join(folder, "model0"),
            says="holds a model 'als'")
+    raises(palate.UsageError, implicit.CosineRecommender.load, os.path.join(folder, "model1"),
+           says="goes by bm25")
     raises(palate.NotFoundError, implicit.EASE.load, os.path.join(folder, "none"))
     raises(ValueError, implicit.AlternatingLeastSquares.load(os.path.join(folder, "model0"))
            .recommend, 3, filter_already_liked_items=False, says="user_items is wanted")

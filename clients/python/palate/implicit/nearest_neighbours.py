@@ -5,12 +5,16 @@ user_power=0.5, with which a user of many items says less about any two of them.
 """
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import TypeVar
 
 import numpy as np
 
+from ..errors import UsageError
 from ..model import Option
-from .base import Recommender
+from .base import Path, Recommender
+
+N = TypeVar("N", bound="ItemItemRecommender")
 
 
 class ItemItemRecommender(Recommender):
@@ -27,6 +31,16 @@ class ItemItemRecommender(Recommender):
                  **more: Option) -> None:
         super().__init__(num_threads, None, **more)
         self.K, self.user_power = K, user_power
+
+    @classmethod
+    def load(cls: type[N], fileobj_or_path: Path) -> N:
+        """As of every recommender; the measure of the file has to be that of the class."""
+        made = super().load(fileobj_or_path)
+        if made.similarity != cls.similarity:
+            raise UsageError(f"{os.fspath(fileobj_or_path)} goes by {made.similarity}, "
+                             f"{cls.__name__} by {cls.similarity}: load it with the class that "
+                             "saved it")
+        return made
 
 
 class CosineRecommender(ItemItemRecommender):
@@ -51,12 +65,3 @@ class BM25Recommender(ItemItemRecommender):
                  user_power: float = 0.0, **more: Option) -> None:
         super().__init__(K, num_threads, user_power=user_power, **more)
         self.K1, self.B = K1, B
-
-
-def load_any(path: Any) -> ItemItemRecommender:
-    """A saved item-kNN of whichever measure."""
-    made = ItemItemRecommender.load(path)
-    for kind in (CosineRecommender, TFIDFRecommender, BM25Recommender):
-        if kind.similarity == made.similarity:
-            return kind.load(path)
-    return made
