@@ -99,6 +99,7 @@ enum pal_status train_run(struct job *job, struct pal_error *err);
 enum pal_status eval_run(struct job *job, struct pal_error *err);
 enum pal_status ope_run(struct job *job, struct pal_error *err);
 enum pal_status tune_run(struct job *job, struct pal_error *err);
+enum pal_status report_run(struct job *job, struct pal_error *err);
 enum pal_status recommend_run(struct job *job, struct pal_error *err);
 enum pal_status similar_run(struct job *job, struct pal_error *err);
 enum pal_status serve_run(struct job *job, struct pal_error *err);

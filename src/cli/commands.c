@@ -203,6 +203,26 @@ static const struct command commands[] = {
         .run = tune_run,
     },
     {
+        .name = "report",
+        .brief = "draw the data and the comparison of models as one HTML file",
+        .operands = "",
+        .help =
+            "Writes a page of figures, each with its numbers as a table: what the data look like, "
+            "how models compare, for whom they are good, and what they cost. The file needs "
+            "nothing from outside: send it, print it.\n"
+            "Models are trained and judged as palate eval does with the same options, differences "
+            "from the best one tested; --results takes what palate eval wrote instead, of the same "
+            "data, and --model none leaves models out.\n" USUAL,
+        .options = DATA " model results output set split tune metrics part protocol weights "
+                        "relevant bootstrap confidence models track memory " WORK,
+        .examples = "palate report --data ml-1m\tthe usual models, to report.html\n"
+                    "palate eval --data ml-1m --model als,ease --compare --save results.json\t\n"
+                    "palate report --data ml-1m --results results.json -o ml-1m.html\twithout "
+                    "training again\n"
+                    "palate report --data ml-1m --model none\tonly the data\n",
+        .run = report_run,
+    },
+    {
         .name = "recommend",
         .brief = "say what somebody may like next",
         .operands = "",

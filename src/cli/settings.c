@@ -66,6 +66,8 @@ const struct option options[] = {
          "what to measure (see palate help metrics); default: precision, recall, ndcg, map and "
          "coverage at 10"),
     TEXT("save", 0, save, "FILE", "also write the results to a file, as JSON"),
+    TEXT("results", 0, results, "FILE",
+         "take results that palate eval wrote (--save, or --json) instead of training"),
     PICK("part", part, "test", "test|valid", "judge by the test or by the validation part"),
     PICK("protocol", protocol, "auto", "auto|full|negatives",
          "rank the full catalog, or the held-out item among the negatives that the data bring "

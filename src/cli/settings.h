@@ -17,7 +17,7 @@ struct settings {
     const char *output;
 
     /* models and how they are judged */
-    const char *model, *set, *weights, *split, *tune, *metrics, *save;
+    const char *model, *set, *weights, *split, *tune, *metrics, *save, *results;
     int part, protocol;
     double relevant, confidence;
     int64_t bootstrap;

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/source.h"
 #include "cli/table.h"
+#include "rank/rank.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +21,17 @@ void trials_done(struct trials *t)
     memset(t, 0, sizeof *t);
 }
 
+static enum pal_status describe_ranker(struct job *job, const struct model *m, struct trial *trial,
+                                       struct pal_error *err)
+{
+    struct str text = {0};
+    ranker_describe(m, &text);
+    if (str_ok(&text))
+        trial->ranker = arena_text(&job->arena, str_text(&text), text.len);
+    str_done(&text);
+    return trial->ranker ? PAL_OK : pal_no_memory(err);
+}
+
 /* Trains one variant and judges it. The model is the caller's. */
 static enum pal_status run_one(struct job *job, const struct trials *t,
                                const struct training *training, uint64_t memory,
@@ -31,6 +43,8 @@ static enum pal_status run_one(struct job *job, const struct trials *t,
     enum pal_status st = plan_fit(job, trial->variant, training, memory, &m, err);
     trial->train_s = now_seconds() - began;
     began = now_seconds();
+    if (!st && plan_ranks(trial->variant))
+        st = describe_ranker(job, m, trial, err);
     if (!st)
         st = trials_score(job, t, m, &trial->result, err);
     trial->eval_s = now_seconds() - began;
@@ -133,6 +147,15 @@ static enum pal_status compare(struct job *job, struct trials *t, struct pal_err
     return st;
 }
 
+static enum pal_status group(struct trials *t, struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    for (size_t i = 0; i < t->count && !st; i++)
+        st = eval_groups(&t->trials[i].result, &t->split, t->trials[i].group,
+                         &t->trials[i].group_count, err);
+    return st;
+}
+
 static void choose_options(const struct job *job, struct trials *t)
 {
     const struct settings *set = &job->set;
@@ -225,6 +248,8 @@ enum pal_status trials_run(struct job *job, const struct dataset *d, const struc
     enum pal_status st = trials_prepare(job, d, spec, metrics, t, err);
     if (!st)
         st = run_all(job, t, plan, memory, err);
+    if (!st)
+        st = group(t, err);
     if (!st) {
         t->best = best_of(t, 0);
         if (job->set.compare && t->count > 1)
@@ -363,6 +388,26 @@ void trial_emit_metrics(struct emit *e, const struct trial *t)
     emit_close(e, '}');
 }
 
+/* Users by the length of their histories. */
+static void emit_groups(struct emit *e, const struct trial *t)
+{
+    emit_open(e, "groups", '[');
+    for (size_t g = 0; g < t->group_count; g++) {
+        const struct eval_group *group = &t->group[g];
+        emit_open(e, NULL, '{');
+        emit_uint(e, "history_from", group->least);
+        emit_uint(e, "history_to", group->most);
+        emit_uint(e, "users", group->users);
+        emit_open(e, "metrics", '{');
+        for (size_t m = 0; m < t->result.metric_count; m++)
+            if (!isnan(group->value[m]))
+                emit_number(e, t->result.metrics[m].name, group->value[m]);
+        emit_close(e, '}');
+        emit_close(e, '}');
+    }
+    emit_close(e, ']');
+}
+
 static void emit_trial(struct emit *e, const struct trial *t)
 {
     struct str options_json = {0};
@@ -373,6 +418,9 @@ static void emit_trial(struct emit *e, const struct trial *t)
     emit_raw(e, "options", str_text(&options_json));
     trial_emit_metrics(e, t);
     emit_uint(e, "users", t->result.users);
+    emit_groups(e, t);
+    if (t->ranker)
+        emit_raw(e, "ranker", t->ranker);
     emit_number(e, "train_seconds", t->train_s);
     emit_number(e, "eval_seconds", t->eval_s);
     emit_uint(e, "peak_rss_bytes", t->peak_bytes);

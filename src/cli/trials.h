@@ -6,7 +6,7 @@
 #include "base/emit.h"
 #include "cli/plan.h"
 #include "data/split.h"
-#include "eval/evaluate.h"
+#include "eval/groups.h"
 
 enum { METRICS_MOST = 64 };
 
@@ -15,7 +15,10 @@ struct trial {
     struct eval_result result;
     double train_s, eval_s;
     uint64_t peak_bytes; /* of the process, data included, while it was trained and judged */
-    struct comparison against_best; /* of the first metric; p NaN for the best itself */
+    struct comparison against_best;       /* of the first metric; p NaN for the best itself */
+    struct eval_group group[EVAL_GROUPS]; /* (group_count) */
+    size_t group_count;
+    const char *ranker; /* what a ranker says of itself, as JSON; in the job's arena; else NULL */
 };
 
 struct trials {

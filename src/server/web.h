@@ -13,6 +13,7 @@ struct web_asset {
     const char *etag;         /* quoted, a hash of the content; weak where there are two forms */
     const unsigned char *data, *gzip; /* gzip: the same compressed, or NULL */
     size_t len, gzip_len;
+    const char *sha256; /* of the content, in base64: for a policy, where it stands inline */
 };
 extern const struct web_asset web_assets[]; /* (web_asset_count) sorted by path */
 extern const size_t web_asset_count;

@@ -6,12 +6,12 @@ import {createRequire} from 'node:module';
 import path from 'node:path';
 
 /* What run.py says: where the servers are, the keys of the one that wants some, and the tools. */
-const {modules, base, emptyBase, locked, chromium, shots} = JSON.parse(process.argv[2]);
+const {modules, base, report, emptyBase, locked, chromium, shots} = JSON.parse(process.argv[2]);
 const require = createRequire(path.join(modules, 'package.json'));
 const playwright = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-export {assert, base, emptyBase, locked};
+export {assert, base, emptyBase, locked, report};
 const WAIT_MS = 30000;
 const FLAGS = [
     '--no-sandbox',
@@ -33,11 +33,23 @@ const browser = await playwright.chromium.launch({executablePath: chromium, args
 /* A page of a visitor with empty storage, and its offences: console errors, broken policy, requests
  * to anywhere else. allowed: a pattern of console errors that the test provokes. */
 export async function visit(options = {}, address = base, allowed = null) {
+    const page = await watched(options, new URL(address).origin + '/', allowed);
+    await page.goto(address + '/');
+    return page;
+}
+
+/* The same of a file, which may ask for nothing but itself. */
+export async function visitFile(url, options = {}) {
+    const page = await watched(options, url, null);
+    await page.goto(url);
+    return page;
+}
+
+async function watched(options, own, allowed) {
     const context = await browser.newContext({...looks.light, ...options});
     context.setDefaultTimeout(WAIT_MS);
     const page = await context.newPage();
     page.offences = [];
-    const origin = new URL(address).origin;
     page.on('console', message => {
         const text = `${message.text()} ${message.location().url || ''}`;
         if (['error', 'warning'].includes(message.type()) && !(allowed && allowed.test(text)))
@@ -45,10 +57,9 @@ export async function visit(options = {}, address = base, allowed = null) {
     });
     page.on('pageerror', error => page.offences.push(`script: ${error.stack}`));
     page.on('request', request => {
-        if (!request.url().startsWith(origin + '/') && !request.url().startsWith('data:'))
+        if (!request.url().startsWith(own) && !request.url().startsWith('data:'))
             page.offences.push(`asked elsewhere: ${request.url()}`);
     });
-    await page.goto(address + '/');
     return page;
 }
 

@@ -166,6 +166,24 @@ def invent(address):
     post(address, "/v1/events", events)
 
 
+def make_report(palate, folder):
+    """palate report of a shop whose categories are written to break a page; the file's path."""
+    data, out = os.path.join(folder, "shop.jsonl"), os.path.join(folder, "report.html")
+    evil = ["<script>document.title='broken'</script>", "</script><img src=x onerror=alert(1)>"]
+    with open(data, "w", encoding="utf-8") as f:
+        for i in range(40):
+            f.write(json.dumps({"item": {"item_id": f"i{i}", "title": evil[i % 2],
+                                         "categories": [evil[i % 2], "Drama"]}}) + "\n")
+        for step in range(900):
+            f.write(json.dumps({"event": {
+                "user_id": f"u{step % 60}", "item_id": f"i{step * step % 37}", "type": "rating",
+                "value": 1 + step % 5, "timestamp": 1500000000000 + 86400000 * step}}) + "\n")
+    subprocess.run([palate, "report", "--data", data, "--model", "popular,als,random",
+                    "--bootstrap", "50", "--track", "none", "-o", out], check=True, timeout=60,
+                   stdout=subprocess.DEVNULL)
+    return out
+
+
 KEYS = {"reader": "a-key-that-may-read", "writer": "a-key-that-may-write"}
 
 
@@ -182,10 +200,13 @@ def try_page(palate, modules, folder, chromium):
         full, empty, locked = (address for _, address in servers)
         invent(full)
         post(locked, "/v1/items", make_films(random.Random(1), 40), KEYS["writer"])
-        told = {"modules": modules, "shots": modules, "chromium": chromium, "base": full,
+        told = {"report": make_report(palate, folder), "modules": modules, "shots": modules,
+                "chromium": chromium, "base": full,
                 "emptyBase": empty, "locked": {"address": locked, **KEYS}}
-        status = subprocess.run(["node", os.path.join(HERE, "page.mjs"), json.dumps(told)],
-                                timeout=BROWSER_S, check=False).returncode
+        status = 0
+        for name in ["report.mjs", "page.mjs"]:
+            status |= subprocess.run(["node", os.path.join(HERE, name), json.dumps(told)],
+                                     timeout=BROWSER_S, check=False).returncode
     finally:
         ended = [stop(process, os.path.join(folder, name))
                  for (process, _), name in zip(servers, ["full", "empty", "locked"])]

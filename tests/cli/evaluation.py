@@ -12,7 +12,7 @@ from harness import (PALATE, QUICK, WORLD, clean_environment, fail, palate, real
 
 KEYS = ["bootstrap", "comparisons", "confidence", "data", "fingerprint", "format", "palate", "part",
         "protocol", "relevant_from", "results", "seed", "split", "users", "weights"]
-RESULT_KEYS = ["eval_seconds", "intervals", "label", "metrics", "model", "options",
+RESULT_KEYS = ["eval_seconds", "groups", "intervals", "label", "metrics", "model", "options",
                "peak_rss_bytes", "train_seconds", "users"]
 
 

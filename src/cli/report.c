@@ -1,0 +1,359 @@
+/* palate report: what the data look like and how models compare, as one HTML file.
+ *
+ * Styles, the chart library and the script that draws stand inside the file; its own policy lets
+ * nothing else run and nothing be fetched. The comparison is read from what palate eval would have
+ * written, be it from a file or from memory, so that both look alike. */
+#include "cli/report.h"
+
+#include "base/file.h"
+#include "cli/source.h"
+#include "cli/tracking.h"
+#include "server/web.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char usual_metrics[] =
+    "ndcg@10,precision@10,recall@10,map@10,coverage@10,novelty@10,diversity@10";
+static const char usual_output[] = "report.html";
+
+/* ---- The page around the figures ---- */
+
+static const struct web_asset *library(void)
+{
+    return web_asset_find("/assets/chart.js");
+}
+
+/* Only these styles and scripts, told by their hashes. */
+static void put_policy(struct str *out)
+{
+    const struct web_asset *css = web_asset_find("/assets/report.css"), *chart = library();
+    const struct web_asset *script = web_asset_find("/assets/report.js");
+    str_fmt(
+        out,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; base-uri "
+        "'none'; form-action 'none'; img-src data:; style-src 'sha256-%s'; script-src 'sha256-%s'",
+        css->sha256, script->sha256);
+    if (chart)
+        str_fmt(out, " 'sha256-%s'", chart->sha256);
+    str_put(out, "\">\n");
+}
+
+static void put_asset(struct str *out, const char *element, const struct web_asset *a)
+{
+    str_fmt(out, "<%s>", element);
+    str_add(out, (const char *)a->data, a->len);
+    str_fmt(out, "</%s>\n", element);
+}
+
+static void put_top(struct str *out, const struct dataset *d)
+{
+    str_put(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    put_policy(out);
+    str_put(out, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                 "<meta name=\"generator\" content=\"palate " PALATE_VERSION "\">\n<title>");
+    html_text(out, d->name);
+    str_put(out, ": a report</title>\n<link rel=\"icon\" href=\"data:,\">\n");
+    put_asset(out, "style", web_asset_find("/assets/report.css"));
+    str_put(out, "</head>\n<body>\n<main>\n<header>\n<h1>");
+    html_text(out, d->name);
+    str_put(out, "</h1>\n");
+}
+
+static void put_bottom(struct str *out)
+{
+    str_put(out, "</main>\n");
+    if (library()) {
+        put_asset(out, "script", library());
+        put_asset(out, "script", web_asset_find("/assets/report.js"));
+    }
+    str_put(out, "</body>\n</html>\n");
+}
+
+/* ---- What was done, so that it can be done again ---- */
+
+static void put_fact(struct str *out, const char *name, const char *text)
+{
+    if (!*text)
+        return;
+    str_put(out, "<div><dt>");
+    html_text(out, name);
+    str_put(out, "</dt><dd>");
+    html_text(out, text);
+    str_put(out, "</dd></div>\n");
+}
+
+/* A word of a command line: in quotes where the shell would read something else. */
+static void put_word(struct str *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=.,:/@%";
+    if (*word && word[strspn(word, plain)] == 0) {
+        str_put(out, word);
+        return;
+    }
+    str_char(out, '\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            str_put(out, "'\\''");
+        else
+            str_char(out, *word);
+    str_char(out, '\'');
+}
+
+/* The command with every option that had not its default, by whatever way it was set. */
+static void put_command(struct str *out, const struct job *job)
+{
+    struct str value = {0};
+    str_put(out, "palate report");
+    for (size_t i = 0; i < option_count; i++) {
+        if (job->origin[i] == FROM_DEFAULT || options[i].repeat == EACH ||
+            !command_takes(job->command, (int)i))
+            continue;
+        str_clear(&value);
+        opt_show(&options[i].row, &job->set, &value);
+        str_fmt(out, " --%s ", options[i].row.name);
+        put_word(out, str_text(&value));
+    }
+    for (size_t i = 0; i < job->set_count; i++) {
+        str_put(out, " --set ");
+        put_word(out, job->sets[i].text);
+    }
+    out->failed |= value.failed;
+    str_done(&value);
+}
+
+/* "2026-01-31 12:00 UTC" */
+static const char *now_text(char buf[32])
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    if (!gmtime_r(&now, &tm) || !strftime(buf, 32, "%Y-%m-%d %H:%M UTC", &tm))
+        *buf = 0;
+    return buf;
+}
+
+static void put_protocol(struct str *out, const struct results *r)
+{
+    struct str text = {0};
+    str_fmt(&text, "%s, the %s part, seed %.0f", results_text(r, "split"),
+            strcmp(results_text(r, "part"), "valid") == 0 ? "validation" : "test",
+            results_number(r->root, "seed"));
+    put_fact(out, "Split", str_text(&text));
+    str_clear(&text);
+    str_put(&text, strcmp(results_text(r, "protocol"), "full") == 0
+                       ? "all items ranked for "
+                       : "the held-out items among sampled negatives, for ");
+    put_count(&text, (uint64_t)results_number(
+                         json_array_get(json_object_get(r->root, "results"), 0), "users"));
+    str_fmt(&text, " users; found is what weighs at least %g",
+            results_number(r->root, "relevant_from"));
+    put_fact(out, "Protocol", str_text(&text));
+    str_clear(&text);
+    if (results_number(r->root, "bootstrap") > 0) {
+        str_fmt(&text, "%g %%, from %.0f resamplings of the users",
+                100 * results_number(r->root, "confidence"), results_number(r->root, "bootstrap"));
+        put_fact(out, "Intervals", str_text(&text));
+    }
+    out->failed |= text.failed;
+    str_done(&text);
+}
+
+static void put_models_options(struct str *out, const struct results *r)
+{
+    struct str text = {0};
+    str_put(out, "<details open class=\"options\"><summary>The models' options</summary>\n"
+                 "<dl class=\"facts\">\n");
+    for (size_t i = 0; i < r->models; i++) {
+        const char *name;
+        json_t *value;
+        str_clear(&text);
+        json_object_foreach(json_object_get(r->model[i], "options"), name, value)
+        {
+            char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+            str_fmt(&text, "%s%s=%s", text.len ? " " : "", name, shown ? shown : "");
+            free(shown);
+        }
+        put_fact(out, r->label[i], text.len ? str_text(&text) : "none");
+    }
+    str_put(out, "</dl>\n</details>\n");
+    out->failed |= text.failed;
+    str_done(&text);
+}
+
+static void put_facts(struct str *out, const struct job *job, const struct dataset *d,
+                      const char *weights, const struct results *r)
+{
+    char text[200];
+    struct str command = {0};
+    str_put(out, "<dl class=\"facts\">\n");
+    snprintf(text, sizeof text, "%.128s, read as %s, fingerprint %016llx", d->name, d->format,
+             (unsigned long long)dataset_fingerprint(d));
+    put_fact(out, "Data", text);
+    put_fact(out, "Weights", weights);
+    if (r)
+        put_protocol(out, r);
+    snprintf(text, sizeof text, "palate %s, %s", PALATE_VERSION, now_text((char[32]){0}));
+    put_fact(out, "Made by", text);
+    put_command(&command, job);
+    str_put(out, "<div><dt>Again by</dt><dd><code>");
+    html_text(out, str_text(&command));
+    str_put(out, "</code></dd></div>\n</dl>\n");
+    out->failed |= command.failed;
+    str_done(&command);
+}
+
+/* ---- The command ---- */
+
+static enum pal_status page_make(struct job *job, const struct dataset *d, const struct results *r,
+                                 struct str *out, struct pal_error *err)
+{
+    struct stats stats;
+    struct shape *shape = arena_alloc(&job->arena, 1, sizeof *shape);
+    struct weights weights;
+    const char *text = NULL;
+    enum pal_status st = shape ? source_weights(job, d, &weights, &text, err) : pal_no_memory(err);
+    if (!st)
+        st = shape_make(d, &weights, job->set.relevant, shape, err);
+    if (!st)
+        st = stats_make(d, &job->run, &stats, err);
+    if (st)
+        return st;
+    put_top(out, d);
+    if (r)
+        report_summary(out, r);
+    put_facts(out, job, d, text, r);
+    if (r)
+        put_models_options(out, r);
+    str_put(out, "</header>\n");
+    const char *liked = html_label(out, &job->arena, "events that weigh at least %g by %s",
+                                   job->set.relevant, text);
+    if (r)
+        report_models(out, r, &job->arena);
+    report_data(out, d, &stats, shape, liked, &job->arena);
+    put_bottom(out);
+    stats_done(&stats);
+    return str_ok(out) ? PAL_OK : pal_no_memory(err);
+}
+
+static enum pal_status page_write(const char *path, const struct str *page, struct pal_error *err)
+{
+    struct file_out *f = NULL;
+    enum pal_status st = file_create(path, &f, err);
+    if (!st)
+        st = file_write(f, str_text(page), page->len, err);
+    if (!st)
+        return file_commit(f, err);
+    file_abandon(f);
+    return st;
+}
+
+/* What was saved is of these very data, or it is no comparison on them. */
+static enum pal_status results_open(const char *path, const struct dataset *d, struct results *out,
+                                    struct pal_error *err)
+{
+    struct file_map text;
+    char print[20];
+    enum pal_status st = file_map(path, &text, err);
+    if (st)
+        return st;
+    st = results_parse(text.data, text.size, path, out, err);
+    file_unmap(&text);
+    if (st)
+        return st;
+    snprintf(print, sizeof print, "%016llx", (unsigned long long)dataset_fingerprint(d));
+    if (strcmp(results_text(out, "fingerprint"), print) == 0)
+        return PAL_OK;
+    st = pal_fail(err, PAL_EUSAGE, "%s is of other data (%s) than %s: give --data those", path,
+                  results_text(out, "data"), d->name);
+    results_done(out);
+    return st;
+}
+
+static enum pal_status compare(struct job *job, const struct dataset *d, uint64_t memory,
+                               struct tracking *tracking, struct results *out,
+                               struct pal_error *err)
+{
+    struct plan plan;
+    struct trials t = {0};
+    struct emit e = {.compact = true};
+    enum pal_status st = plan_make(job, job->set.model, d, memory, &plan, err);
+    if (!st)
+        st = trials_run(job, d, &plan, job->set.split,
+                        job->set.metrics ? job->set.metrics : usual_metrics, memory, &t, err);
+    if (st)
+        return st;
+    tracking_trials(tracking, &t);
+    trials_emit(&e, &t);
+    st = str_ok(&e.text) ? results_parse(str_text(&e.text), e.text.len, "results", out, err)
+                         : pal_no_memory(err);
+    str_done(&e.text);
+    trials_done(&t);
+    return st;
+}
+
+static bool wants_models(const struct job *job)
+{
+    return !job->set.model || strcmp(job->set.model, "none") != 0;
+}
+
+static enum pal_status check(struct job *job, struct pal_error *err)
+{
+    if (job->set.results && job->set.model)
+        return pal_fail(err, PAL_EUSAGE,
+                        "--results brings its models along: leave --model out, or --results");
+    return wants_models(job) && !job->set.results ? trials_check(job, err) : PAL_OK;
+}
+
+static enum pal_status make(struct job *job, const struct dataset *d, uint64_t memory,
+                            struct tracking *tracking, struct pal_error *err)
+{
+    struct results results = {0};
+    struct str page = {0};
+    const char *path = job->set.output ? job->set.output : usual_output;
+    bool models = job->set.results || wants_models(job);
+    enum pal_status st = PAL_OK;
+    if (job->set.results)
+        st = results_open(job->set.results, d, &results, err);
+    else if (models)
+        st = compare(job, d, memory, tracking, &results, err);
+    if (!st)
+        st = page_make(job, d, models ? &results : NULL, &page, err);
+    if (!st)
+        st = page_write(path, &page, err);
+    if (!st) {
+        track_artifact(tracking->run, "report.html", str_text(&page), page.len);
+        say(&job->out, "%s: ", path);
+        put_bytes(&job->out.pending, page.len);
+        say_text(&job->out, ", one file that needs nothing else\n");
+    }
+    str_done(&page);
+    results_done(&results);
+    return st;
+}
+
+enum pal_status report_run(struct job *job, struct pal_error *err)
+{
+    struct dataset *d = NULL;
+    struct tracking tracking = {0};
+    uint64_t memory = 0;
+    job->set.compare = true;
+    enum pal_status st = source_memory(job, &memory, err);
+    if (!st)
+        st = check(job, err);
+    if (!st && wants_models(job) && !job->set.results)
+        st = tracking_open(job, &tracking, err);
+    if (!st)
+        st = job_threads(job, err);
+    if (!st)
+        st = source_load(job, NULL, &d, err);
+    if (!st)
+        tracking_begin(&tracking, job, d);
+    if (!st)
+        st = make(job, d, memory, &tracking, err);
+    tracking_close(&tracking, job, st, err);
+    dataset_free(d);
+    return st;
+}
