@@ -214,7 +214,7 @@ static const struct command commands[] = {
             "from the best one tested; --results takes what palate eval wrote instead, of the same "
             "data, and --model none leaves models out.\n" USUAL,
         .options = DATA " model results output set split tune metrics part protocol weights "
-                        "relevant bootstrap confidence models track memory " WORK,
+                        "relevant target bootstrap confidence models track memory " WORK,
         .examples = "palate report --data ml-1m\tthe usual models, to report.html\n"
                     "palate eval --data ml-1m --model als,ease --compare --save results.json\t\n"
                     "palate report --data ml-1m --results results.json -o ml-1m.html\twithout "

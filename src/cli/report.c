@@ -148,8 +148,9 @@ static void put_protocol(struct str *out, const struct results *r)
                        : "the held-out items among sampled negatives, for ");
     put_count(&text, (uint64_t)results_number(
                          json_array_get(json_object_get(r->root, "results"), 0), "users"));
-    str_fmt(&text, " users; found is what weighs at least %g",
-            results_number(r->root, "relevant_from"));
+    const char *target = results_text(r, "target");
+    str_fmt(&text, " users; found is %s%s weighs at least %g", *target ? target : "what",
+            *target ? " that" : "", results_number(r->root, "relevant_from"));
     put_fact(out, "Protocol", str_text(&text));
     str_clear(&text);
     if (results_number(r->root, "bootstrap") > 0) {
