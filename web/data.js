@@ -53,6 +53,9 @@ function panels(stats) {
             (stats.activity || {}).counts && stats.activity.counts.length
                 ? activity(stats.activity)
                 : null,
+            ((stats.times || {}).counts || []).length > 1 ? times(stats.times) : null,
+            stats.cold ? cold(stats.cold) : null,
+            stats.liking ? liking(stats.liking, stats.users) : null,
             kinds.length ? types(kinds) : null,
             (stats.values || []).length > 1 ? ratings(stats.values) : null,
             (stats.categories || []).length ? categories(stats.categories) : null,
@@ -167,6 +170,86 @@ function activity({edges, counts}) {
         numbers: {
             head: ['Events', 'Users'],
             rows: labels.map((label, i) => [label, count(counts[i])])
+        }
+    });
+}
+
+function times({step, from, counts}) {
+    const labels = from.map(at => day(at));
+    return bars({
+        title: 'When it happened',
+        says: `Events by ${step}.`,
+        labels,
+        values: counts,
+        name: 'events',
+        numbers: {
+            head: ['From', 'Events'],
+            rows: labels.map((label, i) => [label, count(counts[i])])
+        }
+    });
+}
+
+/* "2–4", from where classes begin. */
+function classNames(edges) {
+    return edges.map((low, i) => {
+        const next = edges[i + 1];
+        return next === undefined
+            ? `${low} or more`
+            : next - low > 1
+              ? `${low}–${next - 1}`
+              : String(low);
+    });
+}
+
+function cold({edges, items, users}) {
+    const labels = classNames(edges);
+    const sum = list => list.reduce((total, n) => total + n, 0) || 1;
+    const few = items.reduce((total, n, i) => total + (edges[i] < 5 ? n : 0), 0) / sum(items);
+    return chartFigure({
+        title: 'Cold start',
+        says:
+            'Items and users by how many events they have, in percent. ' +
+            `${percent(few)} of the items have fewer than five.`,
+        numbers: {
+            head: ['Events', 'Items', 'Users'],
+            rows: labels.map((label, i) => [label, count(items[i]), count(users[i])])
+        },
+        make: () => ({
+            type: 'bar',
+            data: {
+                labels,
+                datasets: [items, users].map((list, n) => ({
+                    label: n ? 'users' : 'items',
+                    data: list.map(each => (100 * each) / sum(list)),
+                    backgroundColor: seriesColour(n),
+                    borderRadius: 3,
+                    maxBarThickness: 46
+                }))
+            },
+            options: {
+                scales: {
+                    x: axis('events', {grid: {display: false}}),
+                    y: axis('%', {beginAtZero: true})
+                }
+            }
+        })
+    });
+}
+
+function liking({at_least: bounds, users}, all) {
+    const labels = bounds.map(bound => `${bound} or more`);
+    return bars({
+        title: 'Who said enough to go by content',
+        says:
+            'Users by how many different items they liked. A profile of categories wants about ' +
+            `five: ${percent(all ? users[2] / all : 0)} have them.`,
+        labels,
+        values: users,
+        name: 'users',
+        tone: 4,
+        numbers: {
+            head: ['Liked items', 'Users'],
+            rows: labels.map((label, i) => [label, count(users[i])])
         }
     });
 }

@@ -2,92 +2,84 @@
 #include "server/api_inside.h"
 
 #include "base/mem.h"
+#include "data/shape.h"
 #include "data/stats.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum {
-    CURVE = 100,     /* points of the long-tail curve */
     CATEGORIES = 24, /* shown, the largest ones */
-    BUCKETS = 24,    /* of the activity histogram: each twice as wide as the one before */
     DRAIN_MS = 1000, /* how long the newest events are waited for */
     QUICK_MS = 50,   /* what takes no longer is counted anew for each answer */
     RESTS = 20,      /* times what counting took, until it is done again */
 };
+static const double LIKED = 0.5; /* the least weight of an event that says so */
 static const char NOTE[] = "stats";
 
-static int by_size(const void *a, const void *b)
+static void emit_counts(struct emit *e, const char *key, const uint64_t *count, size_t n)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? 1 : x > y ? -1 : 0;
+    emit_open(e, key, '[');
+    for (size_t i = 0; i < n; i++)
+        emit_uint(e, NULL, count[i]);
+    emit_close(e, ']');
 }
 
-/* Ranks from 1 to n, at most CURVE, as far apart as a logarithmic scale wants them. */
-static size_t spread_ranks(uint32_t n, uint32_t *rank)
+static void emit_bounds(struct emit *e, const char *key, const uint32_t *bound, size_t n)
 {
-    size_t count = 0;
-    for (size_t i = 0; n && i < CURVE; i++) {
-        uint32_t next = (uint32_t)lround(pow(n, (double)i / (CURVE - 1)));
-        if (!count || next > rank[count - 1])
-            rank[count++] = next;
-    }
-    return count;
+    emit_open(e, key, '[');
+    for (size_t i = 0; i < n; i++)
+        emit_uint(e, NULL, bound[i]);
+    emit_close(e, ']');
 }
 
 /* Interactions of the items of some ranks from the first to the last. */
-static void emit_popularity(struct emit *e, const struct dataset *d, const struct stats *s)
+static void emit_popularity(struct emit *e, const struct shape *shape, const struct stats *s)
 {
-    uint32_t items = d->all.items, n = 0, rank[CURVE];
-    uint64_t *count = mem_zero(items, sizeof *count);
     emit_open(e, "popularity", '{');
-    for (uint64_t i = 0; count && i < interactions_count(&d->all); i++)
-        count[d->all.item[i]]++;
-    if (count)
-        qsort(count, items, sizeof *count, by_size);
-    while (count && n < items && count[n])
-        n++;
-    size_t points = spread_ranks(n, rank);
-    emit_open(e, "ranks", '[');
-    for (size_t i = 0; i < points; i++)
-        emit_uint(e, NULL, rank[i]);
-    emit_close(e, ']');
-    emit_open(e, "counts", '[');
-    for (size_t i = 0; i < points; i++)
-        emit_uint(e, NULL, count[rank[i] - 1]);
-    emit_close(e, ']');
+    emit_bounds(e, "ranks", shape->rank, shape->ranks);
+    emit_counts(e, "counts", shape->rank_count, shape->ranks);
     emit_number(e, "long_tail_share", s->long_tail_share);
     emit_number(e, "gini", s->gini);
     emit_close(e, '}');
-    mem_free(count);
 }
 
 /* How many users have 1, 2–3, 4–7… interactions. */
-static void emit_activity(struct emit *e, const struct dataset *d)
+static void emit_activity(struct emit *e, const struct shape *shape)
 {
-    uint64_t count[BUCKETS] = {0};
-    size_t last = 0;
-    for (uint32_t u = 0; d->all.start && u < d->all.users; u++) {
-        uint64_t n = d->all.start[u + 1] - d->all.start[u];
-        size_t bucket = n ? 63 - (size_t)__builtin_clzll(n) : 0;
-        if (!n)
-            continue;
-        bucket = bucket < BUCKETS ? bucket : BUCKETS - 1;
-        count[bucket]++;
-        last = bucket + 1 > last ? bucket + 1 : last;
-    }
     emit_open(e, "activity", '{');
     emit_open(e, "edges", '[');
-    for (size_t i = 0; i < last; i++)
+    for (size_t i = 0; i < shape->buckets; i++)
         emit_uint(e, NULL, 1ull << i);
     emit_close(e, ']');
-    emit_open(e, "counts", '[');
-    for (size_t i = 0; i < last; i++)
-        emit_uint(e, NULL, count[i]);
+    emit_counts(e, "counts", shape->activity, shape->buckets);
+    emit_close(e, '}');
+}
+
+/* Of how many items and users little is known, and how many users said what they like. */
+static void emit_cold(struct emit *e, const struct shape *shape)
+{
+    emit_open(e, "cold", '{');
+    emit_bounds(e, "edges", shape_few, SHAPE_FEW);
+    emit_counts(e, "items", shape->items_few, SHAPE_FEW);
+    emit_counts(e, "users", shape->users_few, SHAPE_FEW);
+    emit_close(e, '}');
+    emit_open(e, "liking", '{');
+    emit_bounds(e, "at_least", shape_likes, SHAPE_LIKES);
+    emit_counts(e, "users", shape->users_liking, SHAPE_LIKES);
+    emit_close(e, '}');
+}
+
+/* Events by day, week, month… */
+static void emit_times(struct emit *e, const struct shape *shape)
+{
+    emit_open(e, "times", '{');
+    emit_string(e, "step", shape_step_name(shape->step));
+    emit_open(e, "from", '[');
+    for (size_t i = 0; i < shape->periods; i++)
+        emit_int(e, NULL, (int64_t)shape->period_s[i] * 1000);
     emit_close(e, ']');
+    emit_counts(e, "counts", shape->period_count, shape->periods);
     emit_close(e, '}');
 }
 
@@ -147,7 +139,8 @@ static void emit_categories(struct emit *e, const struct dataset *d, const struc
     emit_close(e, '}');
 }
 
-static void emit_stats(struct emit *e, const struct dataset *d, const struct stats *s)
+static void emit_stats(struct emit *e, const struct dataset *d, const struct stats *s,
+                       const struct shape *shape)
 {
     emit_open(e, NULL, '{');
     emit_uint(e, "users", s->users);
@@ -159,8 +152,10 @@ static void emit_stats(struct emit *e, const struct dataset *d, const struct sta
     for (size_t i = 0; i < d->types.count; i++)
         emit_uint(e, d->types.name[i], s->type_count[i]);
     emit_close(e, '}');
-    emit_activity(e, d);
-    emit_popularity(e, d, s);
+    emit_activity(e, shape);
+    emit_popularity(e, shape, s);
+    emit_cold(e, shape);
+    emit_times(e, shape);
     emit_open(e, "values", '[');
     for (size_t i = 0; i < s->value_count; i++) {
         emit_open(e, NULL, '{');
@@ -190,12 +185,18 @@ static enum pal_status make_stats(struct api *a, char **out, struct pal_error *e
 {
     struct dataset *d = NULL;
     struct stats s = {0};
+    struct shape shape;
+    struct weights weights;
     struct emit e = {.compact = true};
     enum pal_status st = store_dataset(live_store(a->options.live), NULL, 0, NULL, &d, NULL, err);
     if (!st)
         st = stats_make(d, NULL, &s, err);
     if (!st)
-        emit_stats(&e, d, &s);
+        st = weights_parse(d->weights ? d->weights : weights_default, &weights, err);
+    if (!st)
+        st = shape_make(d, &weights, LIKED, &shape, err);
+    if (!st)
+        emit_stats(&e, d, &s, &shape);
     if (!st && !str_ok(&e.text))
         st = pal_no_memory(err);
     stats_done(&s);

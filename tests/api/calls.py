@@ -293,6 +293,10 @@ def test_operations(folder):
             fail(f"no traffic: {status}")
         stats = site.get("/v1/stats")
         same([stats["items"], stats["events"], stats["types"]["view"]], [9, 1, 1])
+        same([stats["cold"][key] for key in ["edges", "items"]],
+             [[0, 1, 2, 5, 10, 50], [8, 1, 0, 0, 0, 0]])
+        same([stats["liking"]["users"], stats["times"]["counts"]], [[0] * 6, [1]])
+        same([stats["activity"]["counts"], stats["popularity"]["counts"]], [[1], [1]])
         same(site.get("/v1/models"), {"current": None, "versions": []})
         same(site.get("/v1/train")["state"], "idle")
         same(site.get("/v1/runs"), {"runs": []})
