@@ -167,11 +167,7 @@ static int put_hit(struct drawing *d, double y, uint32_t number)
 static double draw_between(const struct drawing *d, double alpha, double beta, double floor,
                            double p)
 {
-    double y;
-    do
-        y = beta_logit_above(alpha, beta, floor, p, d->rng);
-    while (y > d->above);
-    return y;
+    return beta_logit_between(alpha, beta, floor, d->above, p, d->rng);
 }
 
 static int visit_member(struct drawing *d, const struct rung *rung, const struct member *m,
@@ -261,9 +257,7 @@ static int visit_fresh(struct drawing *d, double floor)
         double alpha, beta;
         if (isnan(x->y)) {
             posterior(d, x->number, d->now_ms, &alpha, &beta);
-            do
-                x->y = beta_logit(alpha, beta, d->rng);
-            while (x->y > d->above);
+            x->y = draw_between(d, alpha, beta, -INFINITY, 1);
         }
         if (x->y > floor && x->y <= d->above && put_hit(d, x->y, x->number))
             return -1;
@@ -286,14 +280,11 @@ static int visit_all(struct drawing *d)
     if (need_hits(d, d->hits + d->count))
         return -1;
     for (uint32_t i = 0; i < d->count; i++) {
-        double alpha, beta, y;
+        double alpha, beta;
         if (find_fresh(d, i) || is_decided(d, i))
             continue;
         posterior(d, i, d->v->time_ms, &alpha, &beta);
-        do
-            y = beta_logit(alpha, beta, d->rng);
-        while (y > d->above);
-        d->hit[d->hits++] = (struct drawn){y, i};
+        d->hit[d->hits++] = (struct drawn){draw_between(d, alpha, beta, -INFINITY, 1), i};
     }
     return visit_fresh(d, -INFINITY);
 }

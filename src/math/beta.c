@@ -9,10 +9,12 @@
 #include "math/beta.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 enum {
     STEPS = 20000, /* of a continued fraction: never reached with a + b up to 10^8 */
     TRIES = 200,   /* of a plain draw, where p promises that a few are enough */
+    HALVINGS = 60,
 };
 
 static double softplus(double y)
@@ -139,4 +141,41 @@ double beta_logit_above(double a, double b, double y, double p, struct rng *rng)
         if (step > 0 && u <= log_density(a, b, y + step) - top + slope * step)
             return y + step;
     }
+}
+
+/* By inversion. Of the two tails the one is followed that is the thinner at `high`, where its
+ * chances are as exact as they are small. */
+static double invert_between(double a, double b, double low, double high, struct rng *rng)
+{
+    double under_low = 0, under_high, above = beta_above(a, b, high, &under_high), above_low = 1;
+    bool lower = under_high < above;
+    if (low > -INFINITY)
+        above_low = beta_above(a, b, low, &under_low);
+    double u = rng_real(rng), bottom = low > -INFINITY ? low : high - 1, top = high;
+    double target =
+        lower ? under_low + u * (under_high - under_low) : above_low - u * (above_low - above);
+    for (double step = 1, under; low == -INFINITY && step < 1e4; step *= 2, bottom -= step) {
+        double over = beta_above(a, b, bottom, &under);
+        if (lower ? under <= target : over >= target)
+            break;
+    }
+    for (int i = 0; i < HALVINGS; i++) {
+        double under, middle = bottom + (top - bottom) / 2;
+        double over = beta_above(a, b, middle, &under);
+        if (lower ? under < target : over > target)
+            bottom = middle;
+        else
+            top = middle;
+    }
+    return top;
+}
+
+double beta_logit_between(double a, double b, double low, double high, double p, struct rng *rng)
+{
+    for (int i = 0; i < TRIES; i++) {
+        double y = low > -INFINITY ? beta_logit_above(a, b, low, p, rng) : beta_logit(a, b, rng);
+        if (y <= high)
+            return y;
+    }
+    return invert_between(a, b, low, high, rng);
 }

@@ -5,6 +5,7 @@
 #include "math/beta.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 static const struct {
     double a, b;
@@ -124,6 +125,55 @@ static void wrong_promises_end(void **state)
     assert_true(distance(50, 1000, 0, sample, 2000) < 2.3 / sqrt(2000));
 }
 
+/* Kolmogorov's distance within (low, high], by the tail that is the thinner there. */
+static double distance_between(double a, double b, double low, double high, double *sample,
+                               size_t n)
+{
+    double worst = 0, under_low = 0, above_low = 1, under_high, above_high;
+    above_high = beta_above(a, b, high, &under_high);
+    if (low > -INFINITY)
+        above_low = beta_above(a, b, low, &under_low);
+    bool lower = under_high < above_high;
+    double all = lower ? under_high - under_low : above_low - above_high;
+    qsort(sample, n, sizeof *sample, ascending);
+    for (size_t i = 0; i < n; i++) {
+        double under, above = beta_above(a, b, sample[i], &under);
+        double below = (lower ? under - under_low : above_low - above) / all;
+        worst = fmax(worst, fmax(fabs(below - (double)i / (double)n),
+                                 fabs(below - (double)(i + 1) / (double)n)));
+    }
+    return worst;
+}
+
+/* Where much lies between the bounds and where next to nothing does: the last of them below 1e-9,
+ * which plain draws would not end in. */
+static void draws_between_follow_their_law(void **state)
+{
+    static const struct {
+        double a, b, low, high;
+    } cases[] = {
+        {2, 5, -INFINITY, 0},      {2, 5, -2, -0.5},          {9.25, 4.75, 0, 0.1},
+        {51, 12, 1.4, INFINITY},   {51, 12, -INFINITY, 1.5},  {51, 12, -INFINITY, -0.5485},
+        {51, 12, -2, -0.5485},     {300, 70, 3, 3.001},       {2e4, 3e4, -INFINITY, -0.5},
+        {1.5, 9000, -3, INFINITY}, {0.5, 0.5, -INFINITY, -9},
+    };
+    enum { FEWER = 4000 };
+    static double sample[FEWER];
+    struct rng rng;
+    rng_init(&rng, 13, 1);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        double a = cases[c].a, b = cases[c].b, low = cases[c].low, high = cases[c].high;
+        double p = low > -INFINITY ? beta_above(a, b, low, NULL) : 1;
+        for (size_t i = 0; i < FEWER; i++) {
+            sample[i] = beta_logit_between(a, b, low, high, p, &rng);
+            assert_true(sample[i] >= low && sample[i] <= high);
+        }
+        double d = distance_between(a, b, low, high, sample, FEWER);
+        if (!(d < 2.3 / sqrt(FEWER)))
+            fail_msg("Beta(%g, %g) in (%g, %g]: draws are %g from it", a, b, low, high, d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +181,7 @@ int main(void)
         cmocka_unit_test(known_values),
         cmocka_unit_test(draws_follow_their_law),
         cmocka_unit_test(wrong_promises_end),
+        cmocka_unit_test(draws_between_follow_their_law),
     };
     return cmocka_run_group_tests_name("math/beta", tests, NULL, NULL);
 }
