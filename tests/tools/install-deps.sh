@@ -5,7 +5,8 @@ accepts "$root/tools/install-deps" --check
 [[ -z $said ]] || fail 'it should be silent'
 
 CC=no-such-compiler refuses "$root/tools/install-deps" --check
-says 'install-deps: missing: gcc libc6-dev libxgboost-dev \(' # the compiler, and the headers nobody can look for
+# the compiler, and the headers nobody can look for
+says 'install-deps: missing: gcc libc6-dev libxgboost-dev \('
 PKG_CONFIG_LIBDIR=$tree PKG_CONFIG_PATH='' refuses "$root/tools/install-deps" --check
 says 'install-deps: missing: libxxhash-dev libopenblas-pthread-dev libjansson-dev'
 refuses "$root/tools/install-deps" --everything

@@ -216,7 +216,7 @@ static void old_served_lists_go(void **state)
     for (unsigned i = 0; i < 10; i++) {
         char id[48];
         struct store_change c = {
-            0, {.kind = RECORD_SERVED, .served = {word(id, "r", i), "u", i * 100, "[]"}}};
+            0, {.kind = RECORD_SERVED, .served = {word(id, "r", i), "u", i * 100, "[]", NULL, 0}}};
         apply(w->s, &c, 1, 0);
     }
     assert_ok(store_forget_served(w->s, 300, &deleted, &err), &err);
@@ -241,7 +241,7 @@ static void old_served_lists_go_from_the_front(void **state)
         struct store_change c = {
             0,
             {.kind = RECORD_SERVED,
-             .served = {word(id, "r", i), word(user, "u", i % 2), times[i], "[]"}}};
+             .served = {word(id, "r", i), word(user, "u", i % 2), times[i], "[]", NULL, 0}}};
         apply(w->s, &c, 1, 0);
     }
     assert_ok(store_forget_served(w->s, 300, &deleted, &err), &err);
@@ -253,8 +253,8 @@ static void old_served_lists_go_from_the_front(void **state)
     assert_ok(store_forget_served(w->s, 1000, &deleted, &err), &err);
     assert_int_equal(deleted, 1);
     struct store_change c[] = {
-        {0, {.kind = RECORD_SERVED, .served = {"s0", "u0", 2000, "[]"}}},
-        {0, {.kind = RECORD_SERVED, .served = {"s1", "u0", 2001, "[]"}}},
+        {0, {.kind = RECORD_SERVED, .served = {"s0", "u0", 2000, "[]", NULL, 0}}},
+        {0, {.kind = RECORD_SERVED, .served = {"s1", "u0", 2001, "[]", NULL, 0}}},
     };
     apply(w->s, c, 2, 0);
     reopen(w);
@@ -314,8 +314,8 @@ static void served_lists_in_the_order_of_arrival(void **state)
     struct pal_error err;
     struct str s = {0};
     struct store_change c[] = {
-        {0, {.kind = RECORD_SERVED, .served = {"r1", "u", 9, "[]"}}},
-        {0, {.kind = RECORD_SERVED, .served = {"r2", NULL, 3, "[]"}}},
+        {0, {.kind = RECORD_SERVED, .served = {"r1", "u", 9, "[]", NULL, 0}}},
+        {0, {.kind = RECORD_SERVED, .served = {"r2", NULL, 3, "[]", NULL, 0}}},
     };
     apply(w->s, c, 2, 0);
     assert_ok(store_all_served(w->s, tell_served, &s, &err), &err);
