@@ -46,7 +46,8 @@ static enum pal_status run_one(struct job *job, const struct trials *t,
     if (!st && plan_ranks(trial->variant))
         st = describe_ranker(job, m, trial, err);
     if (!st)
-        st = trials_score(job, t, m, &trial->result, err);
+        st = evaluate(m, t->data, &t->split, &t->weights, &t->options, &job->run, &trial->result,
+                      err);
     trial->eval_s = now_seconds() - began;
     trial->peak_bytes = peak_bytes();
     if (st)
@@ -54,12 +55,6 @@ static enum pal_status run_one(struct job *job, const struct trials *t,
     else
         *out = m;
     return st;
-}
-
-enum pal_status trials_score(struct job *job, const struct trials *t, const struct model *m,
-                             struct eval_result *out, struct pal_error *err)
-{
-    return evaluate(m, t->data, &t->split, &t->weights, &t->options, &job->run, out, err);
 }
 
 /* Whether the plan has a ranker behind its i-th variant, which will want it as a source. */

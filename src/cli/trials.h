@@ -52,14 +52,10 @@ MUST_USE enum pal_status trials_prepare(struct job *job, const struct dataset *d
                                         struct pal_error *err);
 
 /* Trains other variants, by other rules if `weights` is not NULL, on t's training part and judges
- * them as t's own were; or judges a model as it is. out (plan->count) and *out are the caller's
- * to free with eval_result_done. */
+ * them as t's own were. out (plan->count) is the caller's to free with eval_result_done. */
 MUST_USE enum pal_status trials_refit(struct job *job, const struct trials *t,
                                       const struct plan *plan, const struct weights *weights,
                                       uint64_t memory, struct trial *out, struct pal_error *err);
-MUST_USE enum pal_status trials_score(struct job *job, const struct trials *t,
-                                      const struct model *m, struct eval_result *out,
-                                      struct pal_error *err);
 
 /* Whether a is a better value of t's first metric than b. NaN is worse than anything. */
 bool trials_better(const struct trials *t, double a, double b);
