@@ -203,6 +203,10 @@ static enum pal_status find_campaigns(struct job *job, struct campaign *out, siz
     enum pal_status st = file_join(folder, sizeof folder, data, job->set.from, err);
     if (st)
         return st;
+    if (!file_is_dir(data))
+        return pal_fail(err, PAL_ENOTFOUND, "there is no folder %s, %s", data,
+                        getenv("PALATE_DATA") ? "neither here nor in $PALATE_DATA"
+                                              : "and PALATE_DATA names no folder to look in");
     DIR *dir = file_is_dir(folder) ? opendir(folder) : NULL;
     size_t n = 0;
     for (struct dirent *e; dir && (e = readdir(dir)) && n < CAMPAIGNS_MOST;) {

@@ -112,7 +112,9 @@ def test_the_open_bandit_data(folder):
 
 
 def test_what_logs_cannot_tell(folder):
-    refuses(1, "ope", "--data", os.path.join(folder, "none"), says="holds no logs")
+    refuses(1, "ope", "--data", os.path.join(folder, "none"), says="there is no folder")
+    os.mkdir(os.path.join(folder, "empty"))
+    refuses(1, "ope", "--data", os.path.join(folder, "empty"), says="holds no logs")
     put_log(folder, "random", [["a", 1, 0, .5]])
     refuses(1, "ope", "--data", folder, says=["men", "holds no log"])
     put_log(folder, "bts", [["b", 1, 0, .5]])
