@@ -56,7 +56,9 @@ struct bandit_pick {
     uint32_t number;
     float score;      /* the draw, or the decayed count */
     float propensity; /* bandit_draw: the chance that a draw puts this item among the first k of
-                         those allowed, estimated, in (0, 1]; 1 for the others */
+                         those allowed, estimated, in (0, 1]; 1 for the others. Within 12 % on
+                         average where most are allowed; where six of seven are not, what comes
+                         rarely may be told far too high */
 };
 
 /* The best k of one Thompson draw among items [0, count) for which allow(ctx, item) holds (NULL =
