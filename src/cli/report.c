@@ -114,7 +114,13 @@ static void put_command(struct str *out, const struct job *job)
             continue;
         str_clear(&value);
         opt_show(&options[i].row, &job->set, &value);
-        str_fmt(out, " --%s ", options[i].row.name);
+        bool flag = options[i].row.kind == OPT_BOOL;
+        if (flag && strcmp(str_text(&value), "true") != 0)
+            continue;
+        str_fmt(out, " --%s", options[i].row.name);
+        if (flag)
+            continue;
+        str_char(out, ' ');
         put_word(out, str_text(&value));
     }
     for (size_t i = 0; i < job->set_count; i++) {

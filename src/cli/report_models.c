@@ -97,7 +97,8 @@ static void put_second(struct str *out, const struct results *r, size_t second)
     str_put(out, " with ");
     put_value(out, x);
     if (x != 0)
-        str_fmt(out, ", %.1f %% away", 100 * fabs(best - x) / fabs(x));
+        str_fmt(out, ", which the best is %.1f %% %s", 100 * fabs(best - x) / fabs(x),
+                metric_falls(&r->metric[0]) ? "below" : "above");
     if (isnan(p)) {
         str_put(out, "; whether that is more than chance was not tested.");
         return;

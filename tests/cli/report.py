@@ -248,8 +248,8 @@ def test_the_command_is_told(folder):
     os.mkdir(odd)
     data = world(odd, "a world.palate")
     out = os.path.join(folder, "r.html")
-    palate("report", "--data", data, "--model", "als", *QUICK, "--bootstrap", "0", "-o", out,
-           env={"PALATE_SEED": "5"})
+    palate("report", "--data", data, "--model", "als", *QUICK, "--bootstrap", "0", "--quiet",
+           "-o", out, env={"PALATE_SEED": "5"})
     command = "".join(Page(out).text["code"])
     same(command.startswith("palate report --data '"), True)
     import shlex
