@@ -1,5 +1,6 @@
 /* palate: the binary. Finds the command, reads its words, runs it, and says how it ended. */
 #include "cli/command.h"
+#include "cli/outside.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -82,6 +83,7 @@ int main(int argc, char **argv)
     hold_streams();
     choose_locale();
     interrupt_catch();
+    outside_register();
     if (argc < 2) {
         struct console c = {.fd = STDERR_FILENO};
         struct pal_error err;

@@ -48,6 +48,13 @@ struct journal_recovery {
     char cut_file[256]; /* where that was */
 };
 
+/* The name of the journal in the folder `dir`: 12 hex digits, drawn when it is first asked for and
+ * kept in a file of the folder, which is made if need be. With a record's number it names the
+ * record among those of all processes. PAL_ECORRUPT for a file that holds something else. */
+enum { JOURNAL_IDENTITY = 13 };
+MUST_USE enum pal_status journal_identity(const char *dir, char out[JOURNAL_IDENTITY],
+                                          struct pal_error *err);
+
 /* Opens or makes the folder `dir`. A torn or damaged tail of the newest segment is cut off and
  * reported in *found; damage anywhere before that is PAL_ECORRUPT: records behind it were
  * acknowledged. `least_next`: everything below this number has reached its destination (the store's

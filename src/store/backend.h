@@ -1,6 +1,6 @@
 /* What a kind of database implements to be a store: one table of operations, which store.c finds by
  * the URL. What the functions do, take and may fail with is said in store.h. To add a kind: one
- * file with a table, one row in store.c. */
+ * file with a table, and one line in src/cli/outside.c. */
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
 
@@ -20,6 +20,16 @@ struct store_ops {
                              uint64_t seq, const char *note, const char *text, size_t *repeated,
                              struct pal_error *err);
     enum pal_status (*position)(struct store *s, uint64_t *seq, struct pal_error *err);
+    bool shared;
+    enum pal_status (*source)(struct store *s, const char *journal, struct pal_error *err);
+    enum pal_status (*take)(struct store *s, const struct store_change *changes, size_t count,
+                            const struct store_reach *reaches, size_t reach_count, size_t *repeated,
+                            struct pal_error *err);
+    enum pal_status (*reaches)(struct store *s, const char *journal, struct store_reach *out,
+                               size_t most, size_t *count, struct pal_error *err);
+    enum pal_status (*mark)(struct store *s, uint64_t *mark, struct pal_error *err);
+    enum pal_status (*follow)(struct store *s, uint64_t *mark, size_t most, store_record_fn *fn,
+                              void *ctx, struct pal_error *err);
     enum pal_status (*user_events)(struct store *s, const char *user_id, uint64_t before,
                                    size_t most, store_event_fn *fn, void *ctx,
                                    struct pal_error *err);
@@ -59,5 +69,9 @@ struct store {
 };
 
 extern const struct store_ops store_sqlite;
+
+/* Makes a further kind known. Before any thread is started; the table lives as long as the process.
+ */
+void store_add_kind(const struct store_ops *ops);
 
 #endif

@@ -1,35 +1,46 @@
 /* See store.h: finds the kind of database by the URL and passes everything on to it. */
 #include "store/backend.h"
 
-#include "base/str.h"
+#include "base/scheme.h"
 
 #include <string.h>
 
-static const struct store_ops *const kinds[] = {&store_sqlite};
-enum { KINDS = sizeof kinds / sizeof kinds[0] };
+enum { KINDS_MOST = 8 };
+static const struct store_ops *kinds[KINDS_MOST] = {&store_sqlite};
+static size_t kind_count = 1;
+
+void store_add_kind(const struct store_ops *ops)
+{
+    for (size_t i = 0; i < kind_count; i++)
+        if (kinds[i] == ops)
+            return;
+    if (kind_count < KINDS_MOST)
+        kinds[kind_count++] = ops;
+}
 
 /* The kind that a URL names, and what stands behind the colon. */
 static enum pal_status find_kind(const char *url, const struct store_ops **ops, const char **place,
                                  struct pal_error *err)
 {
     struct str shapes = {0};
-    for (size_t i = 0; i < KINDS; i++) {
-        size_t len = strlen(kinds[i]->scheme);
-        if (strncmp(url, kinds[i]->scheme, len) == 0 && url[len] == ':' && url[len + 1]) {
+    for (size_t i = 0; i < kind_count; i++) {
+        if (scheme_is(url, kinds[i]->scheme)) {
             *ops = kinds[i];
-            *place = url + len + 1;
+            *place = url + strlen(kinds[i]->scheme) + 1;
             str_done(&shapes);
             return PAL_OK;
         }
-        str_fmt(&shapes, "%s%s", i ? ", " : "", kinds[i]->shape);
+        scheme_list(&shapes, kinds[i]->shape);
     }
-    enum pal_status st =
-        str_ok(&shapes) ? pal_fail(err, PAL_EUNSUPPORTED,
-                                   "store '%s': this build has no such kind of store; it has: %s",
-                                   url, str_text(&shapes))
-                        : pal_no_memory(err);
+    enum pal_status st = scheme_unknown("store", url, &shapes, err);
     str_done(&shapes);
     return st;
+}
+
+/* For what a kind need not be able to do. */
+static enum pal_status lacks(const char *what, struct pal_error *err)
+{
+    return pal_fail(err, PAL_EUNSUPPORTED, "this kind of store cannot %s", what);
 }
 
 enum pal_status store_open(const char *url, bool read_only, struct store **out,
@@ -68,6 +79,42 @@ enum pal_status store_load(struct store *s, const struct store_change *changes, 
                            struct pal_error *err)
 {
     return s->ops->apply(s, changes, count, 0, note, text, repeated, err);
+}
+
+bool store_shared(const struct store *s)
+{
+    return s->ops->shared;
+}
+
+enum pal_status store_source(struct store *s, const char *journal, struct pal_error *err)
+{
+    return s->ops->source ? s->ops->source(s, journal, err) : PAL_OK;
+}
+
+enum pal_status store_take(struct store *s, const struct store_change *changes, size_t count,
+                           const struct store_reach *reaches, size_t reach_count, size_t *repeated,
+                           struct pal_error *err)
+{
+    return s->ops->take ? s->ops->take(s, changes, count, reaches, reach_count, repeated, err)
+                        : lacks("be filled from a stream", err);
+}
+
+enum pal_status store_reaches(struct store *s, const char *journal, struct store_reach *out,
+                              size_t most, size_t *count, struct pal_error *err)
+{
+    return s->ops->reaches ? s->ops->reaches(s, journal, out, most, count, err)
+                           : lacks("be filled from a stream", err);
+}
+
+enum pal_status store_mark(struct store *s, uint64_t *mark, struct pal_error *err)
+{
+    return s->ops->mark ? s->ops->mark(s, mark, err) : lacks("be followed", err);
+}
+
+enum pal_status store_follow(struct store *s, uint64_t *mark, size_t most, store_record_fn *fn,
+                             void *ctx, struct pal_error *err)
+{
+    return s->ops->follow ? s->ops->follow(s, mark, most, fn, ctx, err) : lacks("be followed", err);
 }
 
 enum pal_status store_position(struct store *s, uint64_t *seq, struct pal_error *err)

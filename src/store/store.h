@@ -37,6 +37,7 @@ const char *store_path(const struct store *s);
 struct store_change {
     uint64_t seq;
     struct record record;
+    int64_t at_ms; /* from a stream: when it was published; 0 = not from one */
 };
 
 /* Applies count changes and moves the position to `seq`, in one transaction. Changes with a number
@@ -55,6 +56,47 @@ MUST_USE enum pal_status store_load(struct store *s, const struct store_change *
 
 /* The position: the number of the last record applied; 0 at first. */
 MUST_USE enum pal_status store_position(struct store *s, uint64_t *seq, struct pal_error *err);
+
+/* ---- Beside other processes ---- */
+
+/* Whether other processes may write to it at the same time. */
+bool store_shared(const struct store *s);
+
+/* Whose records store_apply's numbers count: the journal of that name (see journal_identity). Right
+ * after opening, before store_position. A store that is not shared has one position for whatever
+ * journal comes. */
+MUST_USE enum pal_status store_source(struct store *s, const char *journal, struct pal_error *err);
+
+/* How far the records of one journal have come through one shard of a stream. */
+struct store_reach {
+    const char *journal;
+    unsigned shard;
+    uint64_t seq; /* all of that journal's in that shard up to this number are stored */
+};
+
+/* Applies what came through a stream, in one transaction with how far it came (store_reach moves
+ * forward only). Anything may come twice, also from before: an event whose id is stored is passed
+ * over; an item or user put or removed after at_ms stays as it is; a user erased after at_ms is not
+ * erased again, and an event of a user that was erased since at_ms is passed over. */
+MUST_USE enum pal_status store_take(struct store *s, const struct store_change *changes,
+                                    size_t count, const struct store_reach *reaches,
+                                    size_t reach_count, size_t *repeated, struct pal_error *err);
+
+/* What is known of a journal, at most `most` shards; out's journal is the argument's. */
+MUST_USE enum pal_status store_reaches(struct store *s, const char *journal,
+                                       struct store_reach *out, size_t most, size_t *count,
+                                       struct pal_error *err);
+
+/* The place of the latest change of all. */
+MUST_USE enum pal_status store_mark(struct store *s, uint64_t *mark, struct pal_error *err);
+
+/* What changed behind a mark, by whomever, as records: RECORD_CLEAR if everything was forgotten,
+ * then items put and removed (as they are now), users erased, and events, each in order; about
+ * `most` of them, and *mark moves behind those. Nothing is missed: places ascend in the order of
+ * commits. */
+typedef enum pal_status store_record_fn(void *ctx, const struct record *r, struct pal_error *err);
+MUST_USE enum pal_status store_follow(struct store *s, uint64_t *mark, size_t most,
+                                      store_record_fn *fn, void *ctx, struct pal_error *err);
 
 /* ---- Reading: any thread. Texts given to a callback are borrowed for the call; a status from it
  * other than PAL_OK ends the walk and is returned. ---- */

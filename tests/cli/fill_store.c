@@ -73,7 +73,7 @@ static void fill_store(struct store *s, const struct dataset *d, const struct at
                                            .available = true};
             else
                 r = event(d, &all[seq - d->items.ids.count]);
-            batch[k] = (struct store_change){++seq, r};
+            batch[k] = (struct store_change){.seq = ++seq, .record = r};
         }
         check(store_apply(s, batch, k, seq, NULL, &err), &err);
     }

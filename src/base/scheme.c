@@ -1,0 +1,109 @@
+/* See scheme.h. */
+#include "base/scheme.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool scheme_is(const char *url, const char *scheme)
+{
+    size_t len = strlen(scheme);
+    return strncmp(url, scheme, len) == 0 && url[len] == ':' && url[len + 1];
+}
+
+/* Where the host begins that a user and a password stand before; NULL if none do. */
+static const char *find_at(const char *authority)
+{
+    const char *end = authority + strcspn(authority, "/?#"), *at = NULL;
+    for (const char *p = authority; p < end; p++)
+        if (*p == '@')
+            at = p;
+    return at;
+}
+
+static bool is_secret(const char *name, size_t len)
+{
+    static const char *const secret[] = {"password", "secret", "key", "token"};
+    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+        size_t n = strlen(secret[i]);
+        if (len >= n && strncasecmp(name + len - n, secret[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "a=1&password=x" with its secrets hidden. */
+static void show_query(struct str *out, const char *p)
+{
+    while (*p) {
+        size_t whole = strcspn(p, "&"), name = strcspn(p, "=&");
+        if (name < whole && is_secret(p, name))
+            str_fmt(out, "%.*s=***", (int)name, p);
+        else
+            str_add(out, p, whole);
+        p += whole;
+        if (*p)
+            str_add(out, p++, 1);
+    }
+}
+
+void scheme_show(struct str *out, const char *url)
+{
+    const char *authority = strstr(url, "://");
+    if (authority) {
+        authority += 3;
+        const char *at = find_at(authority),
+                   *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+        if (colon) {
+            str_fmt(out, "%.*s:***", (int)(colon - url), url);
+            url = at;
+        }
+    }
+    const char *query = strchr(url, '?');
+    if (!query) {
+        str_put(out, url);
+        return;
+    }
+    str_add(out, url, (size_t)(query - url) + 1);
+    show_query(out, query + 1);
+}
+
+void scheme_copy(char *buf, size_t size, const char *url)
+{
+    struct str text = {0};
+    scheme_show(&text, url);
+    snprintf(buf, size, "%s", str_ok(&text) ? str_text(&text) : "?");
+    str_done(&text);
+}
+
+void scheme_list(struct str *shapes, const char *shape)
+{
+    str_fmt(shapes, "%s%s", shapes->len ? ", " : "", shape);
+}
+
+enum { ABSENT_MOST = 16 };
+static struct absent {
+    const char *scheme, *library, *package;
+} absent[ABSENT_MOST];
+static size_t absent_count;
+
+void scheme_absent(const char *scheme, const char *library, const char *package)
+{
+    if (absent_count < ABSENT_MOST)
+        absent[absent_count++] = (struct absent){scheme, library, package};
+}
+
+enum pal_status scheme_unknown(const char *what, const char *url, const struct str *shapes,
+                               struct pal_error *err)
+{
+    char shown[256];
+    if (!str_ok(shapes))
+        return pal_no_memory(err);
+    scheme_copy(shown, sizeof shown, url);
+    for (size_t i = 0; i < absent_count; i++)
+        if (scheme_is(url, absent[i].scheme))
+            return pal_fail(err, PAL_EUNSUPPORTED,
+                            "%s '%s': this build was made without %s: install %s and build again",
+                            what, shown, absent[i].library, absent[i].package);
+    return pal_fail(err, PAL_EUNSUPPORTED, "%s '%s': this build has no such kind of %s; it has: %s",
+                    what, shown, what, shapes->len ? str_text(shapes) : "none");
+}

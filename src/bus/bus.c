@@ -1,0 +1,80 @@
+/* See bus.h: finds the kind of broker by the URL and passes everything on to it. */
+#include "bus/backend.h"
+
+#include "base/scheme.h"
+
+enum { KINDS_MOST = 8 };
+static const struct bus_ops *kinds[KINDS_MOST];
+static size_t kind_count;
+
+void bus_add_kind(const struct bus_ops *ops)
+{
+    for (size_t i = 0; i < kind_count; i++)
+        if (kinds[i] == ops)
+            return;
+    if (kind_count < KINDS_MOST)
+        kinds[kind_count++] = ops;
+}
+
+static enum pal_status no_kind(const char *url, struct pal_error *err)
+{
+    struct str shapes = {0};
+    for (size_t i = 0; i < kind_count; i++)
+        scheme_list(&shapes, kinds[i]->shape);
+    enum pal_status st = scheme_unknown("stream", url, &shapes, err);
+    str_done(&shapes);
+    return st;
+}
+
+enum pal_status bus_open(const char *url, unsigned uses, struct bus **out, struct pal_error *away,
+                         struct pal_error *err)
+{
+    for (size_t i = 0; i < kind_count; i++)
+        if (scheme_is(url, kinds[i]->scheme))
+            return kinds[i]->open(url, uses, out, away, err);
+    return no_kind(url, err);
+}
+
+void bus_close(struct bus *b)
+{
+    if (b)
+        b->ops->close(b);
+}
+
+enum pal_status bus_publish(struct bus *b, const struct bus_message *messages, size_t count,
+                            unsigned wait_ms, struct pal_error *err)
+{
+    return b->ops->publish(b, messages, count, wait_ms, err);
+}
+
+unsigned bus_shards(struct bus *b)
+{
+    return b->ops->shards(b);
+}
+
+unsigned bus_shard(struct bus *b, const char *key)
+{
+    return b->ops->shard(b, key);
+}
+
+enum pal_status bus_receive(struct bus *b, struct bus_received *out, size_t most, unsigned wait_ms,
+                            size_t *count, struct pal_error *err)
+{
+    return b->ops->receive(b, out, most, wait_ms, count, err);
+}
+
+enum pal_status bus_refuse(struct bus *b, const struct bus_received *m, const char *reason,
+                           struct pal_error *err)
+{
+    return b->ops->refuse(b, m, reason, err);
+}
+
+enum pal_status bus_settle(struct bus *b, struct pal_error *err)
+{
+    return b->ops->settle(b, err);
+}
+
+void bus_status(struct bus *b, struct bus_status *out)
+{
+    b->ops->status(b, out);
+}

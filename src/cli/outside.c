@@ -1,0 +1,24 @@
+/* See outside.h. A part that was built is one line here; a library that was not there when this was
+ * built is one, too. */
+#include "cli/outside.h"
+
+#include "base/scheme.h"
+
+void outside_register(void)
+{
+#ifndef HAVE_AMQP
+    scheme_absent("amqp", "librabbitmq", "librabbitmq-dev");
+    scheme_absent("amqps", "librabbitmq", "librabbitmq-dev");
+#endif
+#ifndef HAVE_KAFKA
+    scheme_absent("kafka", "librdkafka", "librdkafka-dev");
+#endif
+#ifndef HAVE_REDIS
+    scheme_absent("redis", "hiredis", "libhiredis-dev");
+    scheme_absent("rediss", "hiredis", "libhiredis-dev");
+#endif
+#ifndef HAVE_POSTGRES
+    scheme_absent("postgres", "libpq", "libpq-dev");
+    scheme_absent("postgresql", "libpq", "libpq-dev");
+#endif
+}
