@@ -58,10 +58,10 @@ static void invent(struct rng *r, const struct plan *p, uint64_t seq, struct tex
     snprintf(t->item, sizeof t->item, "item-%ld", skewed(r, p->items));
     snprintf(t->id, sizeof t->id, "%016" PRIx64 "%016" PRIx64, rng_next(r), rng_next(r));
     *c = (struct store_change){
-        seq,
-        {.kind = RECORD_EVENT,
-         .event = {t->user, t->item, types[rng_below(r, 5)], 1, 1700000000000 + (int64_t)seq,
-                   p->ids ? t->id : NULL, NULL}}};
+        .seq = seq,
+        .record = {.kind = RECORD_EVENT,
+                   .event = {t->user, t->item, types[rng_below(r, 5)], 1,
+                             1700000000000 + (int64_t)seq, p->ids ? t->id : NULL, NULL}}};
 }
 
 static double drain(struct store *s, const struct plan *p)

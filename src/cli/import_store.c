@@ -84,7 +84,7 @@ static enum pal_status put(struct import *m, const struct record *r, struct pal_
     enum pal_status st = r->kind == RECORD_EVENT ? add_type(m, r->event.type, err) : PAL_OK;
     if (st)
         return st;
-    m->change[m->count++] = (struct store_change){0, *r};
+    m->change[m->count++] = (struct store_change){.seq = 0, .record = *r};
     m->done++;
     m->events += r->kind == RECORD_EVENT;
     m->items += r->kind == RECORD_ITEM;

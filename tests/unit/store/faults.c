@@ -194,8 +194,9 @@ static void fill_up(struct scene *w, void (*relief)(struct scene *w))
     for (size_t done = 0; done < USERS; done += BATCH) {
         for (size_t i = 0; i < BATCH; i++)
             c[i] = (struct store_change){
-                done + i + 1,
-                {.kind = RECORD_USER, .user = {word(user[i], "u", done + i), attributes, 1}}};
+                .seq = done + i + 1,
+                .record = {.kind = RECORD_USER,
+                           .user = {word(user[i], "u", done + i), attributes, 1}}};
         enum pal_status st = store_apply(w->s, c, BATCH, done + BATCH, NULL, &err);
         if (st == PAL_OK)
             continue;

@@ -282,10 +282,12 @@ static void fill(struct scene *w, struct rng *r, unsigned users)
             snprintf(text[i][2], 64, "ticket-%05u-%u-%u", u, round, i);
             if (i % 4 == 0)
                 c[i] = (struct store_change){
-                    0, {.kind = RECORD_USER, .user = {text[i][0], text[i][1], 1}}};
+                    .seq = 0, .record = {.kind = RECORD_USER, .user = {text[i][0], text[i][1], 1}}};
             else if (i % 4 == 1)
                 c[i] = (struct store_change){
-                    0, {.kind = RECORD_SERVED, .served = {"rec", text[i][0], 1, "[]", NULL, 0}}};
+                    .seq = 0,
+                    .record = {.kind = RECORD_SERVED,
+                               .served = {"rec", text[i][0], 1, "[]", NULL, 0}}};
             else
                 c[i] = event_change(0, text[i][0], "thing", "like", 1, text[i][2]);
         }

@@ -216,7 +216,9 @@ static void old_served_lists_go(void **state)
     for (unsigned i = 0; i < 10; i++) {
         char id[48];
         struct store_change c = {
-            0, {.kind = RECORD_SERVED, .served = {word(id, "r", i), "u", i * 100, "[]", NULL, 0}}};
+            .seq = 0,
+            .record = {.kind = RECORD_SERVED,
+                       .served = {word(id, "r", i), "u", i * 100, "[]", NULL, 0}}};
         apply(w->s, &c, 1, 0);
     }
     assert_ok(store_forget_served(w->s, 300, &deleted, &err), &err);
@@ -238,10 +240,10 @@ static void old_served_lists_go_from_the_front(void **state)
     uint64_t deleted;
     for (unsigned i = 0; i < 5; i++) {
         char id[48], user[48];
-        struct store_change c = {
-            0,
-            {.kind = RECORD_SERVED,
-             .served = {word(id, "r", i), word(user, "u", i % 2), times[i], "[]", NULL, 0}}};
+        struct store_change c = {.seq = 0,
+                                 .record = {.kind = RECORD_SERVED,
+                                            .served = {word(id, "r", i), word(user, "u", i % 2),
+                                                       times[i], "[]", NULL, 0}}};
         apply(w->s, &c, 1, 0);
     }
     assert_ok(store_forget_served(w->s, 300, &deleted, &err), &err);
@@ -289,7 +291,7 @@ static void a_note_in_the_same_transaction(void **state)
     struct scene *w = *state;
     struct pal_error err;
     struct store_change good = event_change(0, "u", "i", "like", 1, NULL);
-    struct store_change bad = {0, {.kind = (enum record_kind)99}};
+    struct store_change bad = {.seq = 0, .record = {.kind = (enum record_kind)99}};
     char *text = NULL;
     uint64_t position;
     assert_ok(store_load(w->s, &good, 1, "n", "one", NULL, &err), &err);

@@ -63,12 +63,13 @@ static inline struct store_change event_change(uint64_t seq, const char *user, c
                                                const char *event_id)
 {
     return (struct store_change){
-        seq, {.kind = RECORD_EVENT, .event = {user, item, type, 1, time_ms, event_id, NULL}}};
+        .seq = seq,
+        .record = {.kind = RECORD_EVENT, .event = {user, item, type, 1, time_ms, event_id, NULL}}};
 }
 
 static inline struct store_change id_change(uint64_t seq, enum record_kind kind, const char *id)
 {
-    return (struct store_change){seq, {.kind = kind, .id = id}};
+    return (struct store_change){.seq = seq, .record = {.kind = kind, .id = id}};
 }
 
 static inline void apply(struct store *s, const struct store_change *changes, size_t count,
