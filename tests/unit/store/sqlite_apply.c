@@ -191,8 +191,9 @@ static void single_rows_are_found(void **state)
     struct str s = {0};
     uint64_t events;
     struct store_change c[] = {
-        {1, {.kind = RECORD_ITEM, .item = {"a", "A", "[\"x\"]", "{}", "u", true, 5}}},
-        {2, {.kind = RECORD_USER, .user = {"p", "{\"age\":3}", 6}}},
+        {.seq = 1,
+         .record = {.kind = RECORD_ITEM, .item = {"a", "A", "[\"x\"]", "{}", "u", true, 5}}},
+        {.seq = 2, .record = {.kind = RECORD_USER, .user = {"p", "{\"age\":3}", 6}}},
         id_change(3, RECORD_ITEM_DELETE, "never there"),
     };
     apply(w->s, c, 3, 3);
@@ -255,8 +256,8 @@ static void old_served_lists_go_from_the_front(void **state)
     assert_ok(store_forget_served(w->s, 1000, &deleted, &err), &err);
     assert_int_equal(deleted, 1);
     struct store_change c[] = {
-        {0, {.kind = RECORD_SERVED, .served = {"s0", "u0", 2000, "[]", NULL, 0}}},
-        {0, {.kind = RECORD_SERVED, .served = {"s1", "u0", 2001, "[]", NULL, 0}}},
+        {.seq = 0, .record = {.kind = RECORD_SERVED, .served = {"s0", "u0", 2000, "[]", NULL, 0}}},
+        {.seq = 0, .record = {.kind = RECORD_SERVED, .served = {"s1", "u0", 2001, "[]", NULL, 0}}},
     };
     apply(w->s, c, 2, 0);
     reopen(w);
@@ -316,8 +317,8 @@ static void served_lists_in_the_order_of_arrival(void **state)
     struct pal_error err;
     struct str s = {0};
     struct store_change c[] = {
-        {0, {.kind = RECORD_SERVED, .served = {"r1", "u", 9, "[]", NULL, 0}}},
-        {0, {.kind = RECORD_SERVED, .served = {"r2", NULL, 3, "[]", NULL, 0}}},
+        {.seq = 0, .record = {.kind = RECORD_SERVED, .served = {"r1", "u", 9, "[]", NULL, 0}}},
+        {.seq = 0, .record = {.kind = RECORD_SERVED, .served = {"r2", NULL, 3, "[]", NULL, 0}}},
     };
     apply(w->s, c, 2, 0);
     assert_ok(store_all_served(w->s, tell_served, &s, &err), &err);
