@@ -36,6 +36,10 @@ static const struct opt rows[] = {
      "items that a user is remembered to have seen"},
     {"profile_ignored", OPT_INT, FIELD(profile_ignored), "256", SERVED_MOST, 1e5, OPT_LOG2, NULL,
      "items that a user is remembered to have been shown and left"},
+    {"credit", OPT_INT, FIELD(credit), "1048576", 1, 1e9, OPT_LOG2, NULL,
+     "recommended items of which is remembered, in 8 bytes each, which source put them there, "
+     "until "
+     "something comes of them"},
     {"drain_most", OPT_INT, FIELD(drain_most), "10000", 1, 1e6, OPT_LOG2, NULL,
      "records that the store takes in one transaction"},
     {"served", OPT_BOOL, FIELD(served), "true", 0, 0, OPT_LINEAR, NULL,
@@ -132,6 +136,8 @@ static enum pal_status make_parts(struct live *l, struct pal_error *err)
         st = bandit_new(&l->config.bandit, &l->bandit, err);
     if (st == PAL_OK)
         st = recent_new(&l->recent, err);
+    if (st == PAL_OK)
+        st = credit_new((size_t)o->credit, &l->credit, err);
     if (st == PAL_OK && (!o->store || !o->models))
         st = pal_fail(err, PAL_EUSAGE, "say where the store and the models are");
     return st;
@@ -349,6 +355,7 @@ void live_close(struct live *l, unsigned wait_ms)
     bandit_free(l->bandit);
     mem_free(l->ignored.item);
     recent_free(l->recent);
+    credit_free(l->credit);
     str_done(&l->served.bytes);
     mem_free(l->served.size);
     kinds_done(&l->kinds);
@@ -416,6 +423,7 @@ void live_status(struct live *l, struct live_status *out)
     for (size_t i = 0; i < LIVE_SOURCES && atomic_load(&l->sources[i].name); i++) {
         out->served[i].source = atomic_load(&l->sources[i].name);
         out->served[i].items = atomic_load(&l->sources[i].items);
+        out->served[i].taken = atomic_load(&l->sources[i].taken);
         out->served_sources++;
     }
     out->trained_ms = out->model_version ? atomic_load(&l->trained_ms) : 0;

@@ -33,6 +33,7 @@ struct live_options {
     int64_t profile_events;    /* of a user's latest events that count, at most */
     int64_t profile_seen;      /* items that a user is remembered to have seen, at most */
     int64_t profile_ignored;   /* items that a user is remembered to have ignored, at most */
+    int64_t credit;            /* items whose source is remembered until something comes of them */
     int64_t drain_most;        /* records in one transaction of the drain */
     int64_t served_days;       /* how long served lists are kept; 0 = they are not */
     bool served;               /* keep lists that were served at all */
@@ -229,6 +230,7 @@ struct live_status {
     struct {
         const char *source;
         uint64_t items;
+        uint64_t taken;         /* of those in users' lists: something good came of them since */
     } served[SOURCES_MOST + 4]; /* items by source */
     size_t served_sources;
     uint64_t events_since_training; /* for the learning loop: durable ones since then, or in all */

@@ -272,17 +272,36 @@ static enum pal_status copy_item(struct asking *a, const struct pipeline_item *f
     return st;
 }
 
-/* How many items each source gave, for status. */
-static void count_source(struct live *l, const char *source)
+/* The source's place in l->sources, its own from now on; LIVE_SOURCES if all are taken. */
+static size_t place_of(struct live *l, const char *source)
 {
-    for (size_t i = 0; i < LIVE_SOURCES; i++) {
+    size_t i = 0;
+    for (; i < LIVE_SOURCES; i++) {
         const char *name = atomic_load_explicit(&l->sources[i].name, memory_order_relaxed);
         if (!name && atomic_compare_exchange_strong(&l->sources[i].name, &name, source))
             name = source;
-        if (name == source || strcmp(name, source) == 0) {
-            atomic_fetch_add_explicit(&l->sources[i].items, 1, memory_order_relaxed);
-            return;
-        }
+        if (name == source || strcmp(name, source) == 0)
+            break;
+    }
+    return i;
+}
+
+/* How many items each source gave, for status. */
+static void count_source(struct live *l, const char *source)
+{
+    size_t i = place_of(l, source);
+    if (i < LIVE_SOURCES)
+        atomic_fetch_add_explicit(&l->sources[i].items, 1, memory_order_relaxed);
+}
+
+/* What comes of these items is to count for those who put them there. */
+static void note_credit(struct live *l, const char *user_id, const struct pipeline_item *items,
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t source = place_of(l, items[i].source);
+        if (source < LIVE_SOURCES)
+            credit_note(l->credit, user_id, items[i].item, (uint8_t)source);
     }
 }
 
@@ -352,6 +371,7 @@ enum pal_status live_recommend(struct live *l, const struct live_request *q, str
         for (size_t i = 0; i < count; i++)
             numbers[i] = items[i].item;
         served_compare(l, q->user_id, numbers, count, a.now_ms);
+        note_credit(l, q->user_id, items, count);
         make_id(&a, out->recommendation_id);
         served_note(l, q->user_id, out, a.now_ms, &a.tmp);
     }

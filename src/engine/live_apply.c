@@ -39,6 +39,14 @@ static uint32_t number_of(struct live *l, const char *item_id)
     return INTERN_NONE;
 }
 
+/* Something good came of an item that was recommended to the user: for whoever put it there. */
+static void count_taken(struct live *l, const struct event *e, uint32_t number, float weight)
+{
+    int source = weight > 0 ? credit_take(l->credit, e->user_id, number) : CREDIT_NONE;
+    if (source != CREDIT_NONE)
+        atomic_fetch_add_explicit(&l->sources[source].taken, 1, memory_order_relaxed);
+}
+
 static void apply_event(struct live *l, const struct event *e, uint8_t type, uint64_t seq)
 {
     struct pal_error err;
@@ -53,6 +61,7 @@ static void apply_event(struct live *l, const struct event *e, uint8_t type, uin
     float weight = kinds_weight(&l->kinds, type, e->value);
     const struct profile_event shown = {number, weight, e->time_ms, l->kinds.marks[type]};
     profiles_event(l->profiles, e->user_id, seq, &shown);
+    count_taken(l, e, number, weight);
     if (weight != 0 &&
         bandit_count(l->bandit, number, weight, l->kinds.teaches[type], e->time_ms, &err) != PAL_OK)
         live_say(l, LIVE_ERROR, "an event is not counted: %s", err.message);
@@ -137,6 +146,7 @@ static void apply_clear(struct live *l, uint64_t seq)
     ignored_clear(l);
     live_unlock(l);
     recent_clear(l->recent);
+    credit_clear(l->credit);
     title_keys_done(&titles);
     catalog_free(old);
     atomic_store(&l->events_new, 0);

@@ -13,6 +13,7 @@
 #define ENGINE_LIVE_INSIDE_H
 
 #include "base/arenas.h"
+#include "engine/credit.h"
 #include "engine/drain.h"
 #include "engine/ignored.h"
 #include "engine/kinds.h"
@@ -64,6 +65,7 @@ struct live {
 
     struct kinds kinds;
     struct recent *recent;
+    struct credit *credit;
     struct store *store;
     struct journal *journal;
     struct profiles *profiles;
@@ -109,7 +111,7 @@ struct live {
     atomic_bool store_away; /* a profile could not be loaded; said once */
     struct {
         _Atomic(const char *) name;
-        atomic_ullong items;
+        atomic_ullong items, taken;
     } sources[LIVE_SOURCES];
 };
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -383,8 +384,15 @@ void journal_wake(struct journal *j)
     pthread_mutex_unlock(&j->lock);
 }
 
+static uint64_t free_bytes(const struct journal *j)
+{
+    struct statvfs fs;
+    return fstatvfs(j->dir_fd, &fs) ? 0 : (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
 void journal_status(struct journal *j, struct journal_status *out)
 {
+    uint64_t room = free_bytes(j);
     pthread_mutex_lock(&j->lock);
     *out = (struct journal_status){
         .next = j->next,
@@ -392,6 +400,8 @@ void journal_status(struct journal *j, struct journal_status *out)
         .drained = j->drained,
         .segments = j->segment_count,
         .bytes = j->disk_bytes,
+        .most_bytes = (uint64_t)j->o.most_bytes,
+        .free_bytes = room,
         .commits = j->commits,
         .records = j->records,
         .commit_ns = j->commit_ns,

@@ -125,6 +125,8 @@ void journal_rotate(struct journal *j);
 struct journal_status {
     uint64_t next, committed, drained; /* sequence numbers; committed and drained are the last */
     uint64_t segments, bytes;
+    uint64_t most_bytes;         /* which bytes may not pass */
+    uint64_t free_bytes;         /* that the disk has for us; 0 if it does not tell */
     uint64_t commits, records;   /* since opening */
     uint64_t commit_ns, sync_ns; /* sums over all commits: writing and syncing; syncing */
     uint64_t last_commit_ns;

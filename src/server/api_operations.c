@@ -83,6 +83,17 @@ static void put_events(struct str *out, const struct live_status *s)
     for (size_t i = 0; i < s->served_sources; i++)
         labelled(out, "recommended_items_total", "source", s->served[i].source,
                  (double)s->served[i].items);
+    head(out, "taken_items_total", "counter",
+         "Of those recommended to users, items that they then did something good with, by who put "
+         "them there.");
+    for (size_t i = 0; i < s->served_sources; i++)
+        labelled(out, "taken_items_total", "source", s->served[i].source,
+                 (double)s->served[i].taken);
+    gauge(out, "events_repeated_total", "counter",
+          "Events that came again under their event_id, and were not counted again.",
+          (double)s->events_repeated);
+    gauge(out, "served_lost_total", "counter", "Served lists that could not be kept.",
+          (double)s->served_lost);
 }
 
 static void put_model(struct str *out, const struct live_status *s)
@@ -112,6 +123,9 @@ static void put_journal(struct str *out, const struct live_status *s)
     gauge(out, "journal_last_commit_seconds", "gauge", "The last commit took.",
           (double)j->last_commit_ns / 1e9);
     gauge(out, "journal_bytes", "gauge", "Bytes of all segments.", (double)j->bytes);
+    gauge(out, "journal_most_bytes", "gauge", "What they may not pass: then events are refused.",
+          (double)j->most_bytes);
+    gauge(out, "journal_free_bytes", "gauge", "Left on the journal's disk.", (double)j->free_bytes);
     gauge(out, "journal_segments", "gauge", "Segment files.", (double)j->segments);
     gauge(out, "journal_pending_records", "gauge", "Durable, and not in the store yet.",
           (double)(j->committed - j->drained));
@@ -131,6 +145,8 @@ static void put_profiles(struct str *out, const struct live_status *s)
           (double)s->profile_hits);
     gauge(out, "profile_misses_total", "counter", "Profiles read from the store.",
           (double)s->profile_misses);
+    gauge(out, "profile_failures_total", "counter",
+          "Profiles that the store could not be asked for.", (double)s->profile_failures);
     gauge(out, "profile_evictions_total", "counter", "Profiles dropped for room.",
           (double)s->profile_evictions);
     gauge(out, "memory_bytes", "gauge", "Resident memory of the process.", (double)resident());

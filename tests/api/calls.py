@@ -277,7 +277,8 @@ def test_operations(folder):
         same(site.get("/health/ready"), {"status": "ready"})
         metrics = site.raw("GET", "/metrics").body.decode()
         for line in ['palate_events_total{type="view"} 1', "palate_catalog_items 9",
-                     "palate_journal_failing 0", "palate_model_version 0"]:
+                     "palate_journal_failing 0", "palate_model_version 0",
+                     "palate_journal_most_bytes 4294967296", "palate_served_lost_total 0"]:
             if line not in metrics.splitlines():
                 fail(f"'{line}' is not in\n{metrics}")
         names = {}
@@ -310,6 +311,33 @@ def test_operations(folder):
         same(page.status, 200)
         if "default-src 'self'" not in page.headers["Content-Security-Policy"]:
             fail("no policy")
+
+
+def test_sources(folder):
+    """What was recommended and what came of it, by source: once for each time it was shown, and
+    only for those who were shown it."""
+    def count(name):
+        lines = site.raw("GET", "/metrics").body.decode().splitlines()
+        found = [line.split(" ") for line in lines if line.startswith(f"palate_{name}{{")]
+        return {head.split('"')[1]: int(number) for head, number in found}
+
+    with Site(folder, "--set", "engine.explore=0") as site:
+        catalog(site, 3)
+        listed = site.get("/v1/users/u/recommendations", n=4)["items"]
+        shown = {}
+        for item in listed:
+            shown[item["source"]] = shown.get(item["source"], 0) + 1
+        same(count("recommended_items_total"), shown)
+        same(count("taken_items_total"), {source: 0 for source in shown})
+        first, second, third, fourth = listed
+        for user, item, kind in [("u", first, "view"), ("u", first, "like"),
+                                 ("u", second, "dislike"), ("v", third, "like"),
+                                 ("u", fourth, "purchase")]:
+            site.post("/v1/events", {"user_id": user, "item_id": item["item_id"], "type": kind})
+        taken = {source: 0 for source in shown}
+        for item in (first, fourth):
+            taken[item["source"]] += 1
+        same(count("taken_items_total"), taken)
 
 
 def test_runs(folder):

@@ -67,6 +67,13 @@ def goes_on(site):
     same(site.get("/v1/items", limit=5)["total"] >= 50, True)
 
 
+def free_mb(site):
+    """What the server tells Prometheus of its journal's disk."""
+    lines = site.raw("GET", "/metrics").body.decode().splitlines()
+    [value] = [x.split()[1] for x in lines if x.startswith("palate_journal_free_bytes ")]
+    return float(value) / (1 << 20)
+
+
 def check_all_there(site, taken):
     """Each batch that was taken once: its event_ids make the retries of a refused one harmless."""
     expected = {}
@@ -84,7 +91,9 @@ def test_full(folder):
             out.write(b"x" * (BALLAST_MB << 20))
         taken = []
         with Site(folder, *OPTIONS) as site:
+            same(DISK_MB - BALLAST_MB - 2 < free_mb(site) <= DISK_MB - BALLAST_MB, True)
             fill(site, taken)
+            same(free_mb(site) < BALLAST_MB / 2, True)
             if len(taken) < 3:
                 fail(f"only {len(taken)} batches were taken")
             goes_on(site)
