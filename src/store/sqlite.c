@@ -179,15 +179,12 @@ enum pal_status state_read(struct conn *c, struct state *out, struct pal_error *
         return st;
     if (!row)
         return sql_fail(c, SQLITE_CORRUPT, err);
-    *out = (struct state){(uint64_t)sqlite3_column_int64(q, 0),
-                          sqlite3_column_int64(q, 1),
-                          sqlite3_column_int64(q, 2),
-                          sqlite3_column_int64(q, 3),
-                          sqlite3_column_int64(q, 4),
-                          sqlite3_column_int64(q, 5),
-                          sqlite3_column_int64(q, 6),
-                          sqlite3_column_int64(q, 7),
-                          sqlite3_column_int64(q, 8)};
+    *out = (struct state){(uint64_t)sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1),
+                          sqlite3_column_int64(q, 2),           sqlite3_column_int64(q, 3),
+                          sqlite3_column_int64(q, 4),           sqlite3_column_int64(q, 5),
+                          sqlite3_column_int64(q, 6),           sqlite3_column_int64(q, 7),
+                          sqlite3_column_int64(q, 8),           sqlite3_column_int64(q, 9),
+                          sqlite3_column_int64(q, 10)};
     sql_end(q);
     return PAL_OK;
 }
@@ -420,6 +417,10 @@ const struct store_ops store_sqlite = {
     .path = sqlite_path,
     .apply = sqlite_apply,
     .position = sqlite_position,
+    .take = sqlite_take,
+    .reaches = sqlite_reaches,
+    .mark = sqlite_mark,
+    .follow = sqlite_follow,
     .user_events = sqlite_user_events,
     .user_count = sqlite_user_count,
     .events = sqlite_events,

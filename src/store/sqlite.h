@@ -41,6 +41,15 @@ enum sql {
     SQL_IDS_DELETE_1,
     SQL_IDS_CLEAR_0,
     SQL_IDS_CLEAR_1,
+    SQL_ITEM_AT,
+    SQL_USER_AT,
+    SQL_ERASED_AT,
+    SQL_ERASED_PUT,
+    SQL_ERASED_FORGET,
+    SQL_REACH_PUT,
+    SQL_REACHES,
+    SQL_SEEN_OF,
+    SQL_SEEN_ANY,
     SQL_SERVED_PUT,
     SQL_SERVED_HEAD,
     SQL_SERVED_HEAD_PUT,
@@ -67,6 +76,10 @@ enum sql {
     SQL_ALL_ITEMS,
     SQL_ALL_USERS,
     SQL_ALL_EVENTS,
+    SQL_FOLLOW_END,
+    SQL_FOLLOW_ITEMS,
+    SQL_FOLLOW_ERASED,
+    SQL_FOLLOW_EVENTS,
     SQL_COUNT
 };
 extern const char *const sqlite_sql[SQL_COUNT];
@@ -86,6 +99,8 @@ struct state {
     int64_t items, users, events, served;
     int64_t ids_through; /* see sqlite_ids.c */
     int64_t ids_table, ids_count;
+    int64_t cleared, cleared_at; /* the place and the moment (see change_at) of the last
+                                    RECORD_CLEAR */
 };
 
 /* A user or an item that the writer met lately. */
@@ -232,6 +247,26 @@ MUST_USE enum pal_status lists_erase(struct sqlite_store *s, struct state *state
 MUST_USE enum pal_status lists_forget(struct sqlite_store *s, struct state *state,
                                       int64_t before_ms, struct pal_error *err);
 
+/* ---- What comes through a stream (sqlite_take.c) ---- */
+
+/* A moment, by which changes are told earlier from later: milliseconds, and behind them the lowest
+ * 20 bits of the number in the journal. */
+int64_t change_at(const struct store_change *c);
+
+/* Whether a change from a stream is one that something later made void, or that came before. */
+MUST_USE enum pal_status take_void(struct sqlite_store *s, const struct state *state,
+                                   const struct store_change *c, bool *is_void,
+                                   struct pal_error *err);
+
+/* Remembers a user who was erased by what came through a stream, and at the end of a transaction
+ * forgets those of long before the last one, at `at`. */
+MUST_USE enum pal_status take_erased(struct sqlite_store *s, struct state *state,
+                                     const struct store_change *c, struct pal_error *err);
+MUST_USE enum pal_status take_forget(struct sqlite_store *s, int64_t at, struct pal_error *err);
+
+MUST_USE enum pal_status take_reaches(struct conn *c, const struct store_reach *reaches,
+                                      size_t count, struct pal_error *err);
+
 /* ---- Events' own ids (sqlite_ids.c): the writer's ---- */
 
 MUST_USE enum pal_status ids_seen(struct sqlite_store *s, const struct state *state,
@@ -252,6 +287,14 @@ void ids_done(struct ids *ids);
 enum pal_status sqlite_apply(struct store *base, const struct store_change *changes, size_t count,
                              uint64_t seq, const char *note, const char *text, size_t *repeated,
                              struct pal_error *err);
+enum pal_status sqlite_take(struct store *base, const struct store_change *changes, size_t count,
+                            const struct store_reach *reaches, size_t reach_count, size_t *repeated,
+                            struct pal_error *err);
+enum pal_status sqlite_reaches(struct store *base, const char *journal, struct store_reach *out,
+                               size_t most, size_t *count, struct pal_error *err);
+enum pal_status sqlite_mark(struct store *base, uint64_t *mark, struct pal_error *err);
+enum pal_status sqlite_follow(struct store *base, uint64_t *mark, size_t most, store_record_fn *fn,
+                              void *ctx, struct pal_error *err);
 enum pal_status sqlite_user_events(struct store *base, const char *user_id, uint64_t before,
                                    size_t most, store_event_fn *fn, void *ctx,
                                    struct pal_error *err);
@@ -282,6 +325,9 @@ enum pal_status sqlite_backup(struct store *base, const char *path, const struct
 enum pal_status sqlite_restore(const char *place, const char *backup, struct pal_error *err);
 enum pal_status sqlite_forget_served(struct store *base, int64_t before_ms, uint64_t *deleted,
                                      struct pal_error *err);
+
+/* The row at hand, with columns as SQL_READ_EVENTS has them. */
+struct stored_event event_of(sqlite3_stmt *q);
 
 /* The types of the file, in order. */
 MUST_USE enum pal_status types_read(struct conn *c, struct event_types *out, struct pal_error *err);

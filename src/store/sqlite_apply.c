@@ -17,7 +17,10 @@ struct apply {
     struct conn *c;
     struct state state;
     size_t repeated;
-    bool deleted; /* something to erase from the log */
+    bool deleted;                      /* something to erase from the log */
+    bool stream;                       /* the changes came through one */
+    int64_t erased_at;                 /* the moment of the last erasure out of a stream */
+    const struct store_change *change; /* at hand */
 };
 
 static enum pal_status apply_event(struct apply *a, const struct event *e, struct pal_error *err)
@@ -59,8 +62,9 @@ static enum pal_status apply_item(struct apply *a, const struct item_row *i, str
     struct slot *item;
     enum pal_status st = names_item(a->s, &a->state, i->item_id, true, &item, err);
     if (st == PAL_OK)
-        st = sql_run(a->c, SQL_ITEM_PUT, err, "ttttiii", i->title, i->categories, i->attributes,
-                     i->image_url, (int64_t)i->available, i->created_ms, item->number);
+        st = sql_run(a->c, SQL_ITEM_PUT, err, "ttttiiiii", i->title, i->categories, i->attributes,
+                     i->image_url, (int64_t)i->available, i->created_ms, a->state.next_place++,
+                     change_at(a->change), item->number);
     if (st != PAL_OK)
         return st;
     a->state.items += item->last == ITEM_DELETED;
@@ -75,7 +79,8 @@ static enum pal_status apply_item_delete(struct apply *a, const char *id, struct
     enum pal_status st = names_item(a->s, &a->state, id, false, &item, err);
     if (st != PAL_OK || item->number == 0 || item->last == ITEM_DELETED)
         return st;
-    st = sql_run(a->c, SQL_ITEM_DELETE, err, "i", item->number);
+    st = sql_run(a->c, SQL_ITEM_DELETE, err, "iii", a->state.next_place++, change_at(a->change),
+                 item->number);
     if (st != PAL_OK)
         return st;
     a->state.items--;
@@ -87,9 +92,9 @@ static enum pal_status apply_user(struct apply *a, const struct user_row *u, str
 {
     struct slot *user;
     enum pal_status st = names_user(a->s, &a->state, u->user_id, true, &user, err);
-    return st == PAL_OK
-               ? sql_run(a->c, SQL_USER_PUT, err, "tii", u->attributes, u->created_ms, user->number)
-               : st;
+    return st == PAL_OK ? sql_run(a->c, SQL_USER_PUT, err, "tiii", u->attributes, u->created_ms,
+                                  change_at(a->change), user->number)
+                        : st;
 }
 
 /* Deletes the event at `place` and says which one came before it. */
@@ -127,6 +132,10 @@ static enum pal_status apply_user_delete(struct apply *a, const char *id, struct
         a->deleted = true;
         st = names_user(a->s, &a->state, id, false, &user, err);
     }
+    if (st == PAL_OK && a->stream)
+        st = take_erased(a->s, &a->state, a->change, err);
+    if (a->stream)
+        a->erased_at = change_at(a->change);
     if (st != PAL_OK || user->number == 0)
         return st;
     for (int64_t place = user->last; place > 0 && st == PAL_OK;)
@@ -147,21 +156,31 @@ static enum pal_status apply_clear(struct apply *a, struct pal_error *err)
     enum pal_status st =
         sql_script(a->c,
                    "DELETE FROM events; DELETE FROM heads; DELETE FROM users; DELETE FROM items;"
-                   "DELETE FROM types; DELETE FROM served; DELETE FROM served_heads; DELETE FROM "
-                   "notes WHERE name GLOB "
-                   "'import:*'",
+                   "DELETE FROM types; DELETE FROM served; DELETE FROM served_heads;"
+                   "DELETE FROM erased; DELETE FROM notes WHERE name GLOB 'import:*'",
                    err);
     names_done(&a->s->users);
     names_done(&a->s->items);
     names_done(&a->s->served);
     a->s->types.count = 0;
     a->state.items = a->state.users = a->state.events = a->state.served = 0;
+    a->state.cleared = a->state.next_place++;
+    a->state.cleared_at = change_at(a->change);
     a->deleted = true;
     return st == PAL_OK ? ids_clear(a->s, &a->state, err) : st;
 }
 
-static enum pal_status apply_one(struct apply *a, const struct record *r, struct pal_error *err)
+static enum pal_status apply_one(struct apply *a, const struct store_change *c,
+                                 struct pal_error *err)
 {
+    const struct record *r = &c->record;
+    a->change = c;
+    if (a->stream) {
+        bool is_void;
+        enum pal_status st = take_void(a->s, &a->state, c, &is_void, err);
+        if (st != PAL_OK || is_void)
+            return st;
+    }
     switch (r->kind) {
     case RECORD_EVENT:
         return apply_event(a, &r->event, err);
@@ -184,9 +203,10 @@ static enum pal_status apply_one(struct apply *a, const struct record *r, struct
 
 static enum pal_status write_state(struct conn *c, const struct state *state, struct pal_error *err)
 {
-    return sql_run(c, SQL_STATE_PUT, err, "iiiiiiiii", (int64_t)state->position, state->next_place,
-                   state->items, state->users, state->events, state->served, state->ids_through,
-                   state->ids_table, state->ids_count);
+    return sql_run(c, SQL_STATE_PUT, err, "iiiiiiiiiii", (int64_t)state->position,
+                   state->next_place, state->items, state->users, state->events, state->served,
+                   state->ids_through, state->ids_table, state->ids_count, state->cleared,
+                   state->cleared_at);
 }
 
 static enum pal_status apply_all(struct apply *a, const struct store_change *changes, size_t count,
@@ -195,13 +215,15 @@ static enum pal_status apply_all(struct apply *a, const struct store_change *cha
     enum pal_status st = PAL_OK;
     struct turns turns = {0};
     for (size_t i = 0; i < count && st == PAL_OK; i++) {
-        if (changes[i].seq == 0 || changes[i].seq > a->state.position)
-            st = apply_one(a, &changes[i].record, err);
+        if (a->stream || changes[i].seq == 0 || changes[i].seq > a->state.position)
+            st = apply_one(a, &changes[i], err);
         if (count <= FEW)
             turns_pass(&turns, 4);
     }
     if (seq > a->state.position)
         a->state.position = seq;
+    if (st == PAL_OK && a->erased_at)
+        st = take_forget(a->s, a->erased_at, err);
     if (st == PAL_OK)
         st = names_flush(a->s, err);
     if (st == PAL_OK)
@@ -248,24 +270,33 @@ static enum pal_status end(struct sqlite_store *s, enum pal_status st, struct pa
     return st;
 }
 
-enum pal_status sqlite_apply(struct store *base, const struct store_change *changes, size_t count,
-                             uint64_t seq, const char *note, const char *text, size_t *repeated,
-                             struct pal_error *err)
+/* What goes into the transaction besides the changes. */
+struct beside {
+    uint64_t seq;
+    const char *note, *text; /* note NULL = none */
+    const struct store_reach *reaches;
+    size_t reach_count;
+};
+
+static enum pal_status transact(struct sqlite_store *s, const struct store_change *changes,
+                                size_t count, bool stream, const struct beside *with,
+                                size_t *repeated, struct pal_error *err)
 {
-    struct sqlite_store *s = (struct sqlite_store *)base;
     enum pal_status st = writable(s, err);
     if (st != PAL_OK)
         return st;
     pthread_mutex_lock(&s->write_mutex);
-    struct apply a = {.s = s, .c = s->writer};
+    struct apply a = {.s = s, .c = s->writer, .stream = stream};
     st = refresh(s, err);
     if (st == PAL_OK)
         st = sql_run(s->writer, SQL_BEGIN_WRITE, err, "");
     if (st == PAL_OK) {
         a.state = s->state;
-        st = apply_all(&a, changes, count, seq, err);
-        if (st == PAL_OK && note)
-            st = sql_run(s->writer, SQL_NOTE_PUT, err, "tt", note, text);
+        st = apply_all(&a, changes, count, with->seq, err);
+        if (st == PAL_OK && with->note)
+            st = sql_run(s->writer, SQL_NOTE_PUT, err, "tt", with->note, with->text);
+        if (st == PAL_OK)
+            st = take_reaches(s->writer, with->reaches, with->reach_count, err);
         st = end(s, st, err);
     }
     if (st == PAL_OK) {
@@ -278,6 +309,22 @@ enum pal_status sqlite_apply(struct store *base, const struct store_change *chan
     if (st == PAL_OK && repeated)
         *repeated = a.repeated;
     return st;
+}
+
+enum pal_status sqlite_apply(struct store *base, const struct store_change *changes, size_t count,
+                             uint64_t seq, const char *note, const char *text, size_t *repeated,
+                             struct pal_error *err)
+{
+    struct beside with = {.seq = seq, .note = note, .text = text};
+    return transact((struct sqlite_store *)base, changes, count, false, &with, repeated, err);
+}
+
+enum pal_status sqlite_take(struct store *base, const struct store_change *changes, size_t count,
+                            const struct store_reach *reaches, size_t reach_count, size_t *repeated,
+                            struct pal_error *err)
+{
+    struct beside with = {.reaches = reaches, .reach_count = reach_count};
+    return transact((struct sqlite_store *)base, changes, count, true, &with, repeated, err);
 }
 
 enum pal_status sqlite_put_note(struct store *base, const char *name, const char *text,

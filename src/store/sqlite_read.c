@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Columns as SQL_READ_EVENTS has them. */
-static struct stored_event event_of(sqlite3_stmt *q)
+struct stored_event event_of(sqlite3_stmt *q)
 {
     return (struct stored_event){(uint64_t)sqlite3_column_int64(q, 0),
                                  {.user_id = sql_text(q, 1),

@@ -47,6 +47,20 @@ static const char *const steps[] = {
     "INSERT INTO served_heads SELECT user_id, max(id) FROM served WHERE user_id IS NOT NULL"
     " GROUP BY user_id;"
     "DROP INDEX served_user; DROP INDEX served_time;",
+
+    /* What comes through a stream: when things were last changed (`at`, see change_at), so that
+     * what comes twice or late changes nothing; users who were erased lately; how far each
+     * journal's records came. items.place is that of the last change, for those who follow. */
+    "ALTER TABLE state ADD COLUMN cleared INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE state ADD COLUMN cleared_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE items ADD COLUMN at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE items ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX items_place ON items(place) WHERE place > 0;"
+    "ALTER TABLE users ADD COLUMN at INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE erased(place INTEGER PRIMARY KEY, user_id TEXT NOT NULL UNIQUE,"
+    " at INTEGER NOT NULL);"
+    "CREATE TABLE reaches(journal TEXT NOT NULL, shard INTEGER NOT NULL, seq INTEGER NOT NULL,"
+    " PRIMARY KEY(journal, shard)) WITHOUT ROWID;",
 };
 enum { VERSION = sizeof steps / sizeof steps[0] };
 

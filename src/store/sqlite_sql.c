@@ -21,9 +21,10 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_STATE_GET] = "SELECT position, next_place, items, users, events, served, ids_through,"
-                      " ids_table, ids_count FROM state WHERE id = 0",
+                      " ids_table, ids_count, cleared, cleared_at FROM state WHERE id = 0",
     [SQL_STATE_PUT] = "UPDATE state SET position = ?, next_place = ?, items = ?, users = ?,"
-                      " events = ?, served = ?, ids_through = ?, ids_table = ?, ids_count = ?"
+                      " events = ?, served = ?, ids_through = ?, ids_table = ?, ids_count = ?,"
+                      " cleared = ?, cleared_at = ?"
                       " WHERE id = 0",
     [SQL_TYPES] = "SELECT name FROM types ORDER BY id",
     [SQL_TYPE_PUT] = "INSERT INTO types(name) VALUES(?) ON CONFLICT DO UPDATE SET name = name"
@@ -31,7 +32,7 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_USER_FIND] = "SELECT u.id, coalesce(h.last, 0), coalesce(h.events, 0) FROM users u"
                       " LEFT JOIN heads h ON h.user = u.id WHERE u.user_id = ?",
     [SQL_USER_ADD] = "INSERT INTO users(user_id, created_ms) VALUES(?, 0)",
-    [SQL_USER_PUT] = "UPDATE users SET attributes = ?, created_ms = ? WHERE id = ?",
+    [SQL_USER_PUT] = "UPDATE users SET attributes = ?, created_ms = ?, at = ? WHERE id = ?",
     [SQL_USER_DELETE] = "DELETE FROM users WHERE id = ?",
     [SQL_HEAD_PUT] = "INSERT INTO heads(user, last, events) VALUES(?, ?, ?)"
                      " ON CONFLICT DO UPDATE SET last = excluded.last, events = excluded.events",
@@ -39,11 +40,12 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_ITEM_FIND] = "SELECT id, standing FROM items WHERE item_id = ?",
     [SQL_ITEM_ADD] = "INSERT INTO items(item_id, standing, available, created_ms)"
                      " VALUES(?, 0, 1, 0)",
-    [SQL_ITEM_PUT] = "UPDATE items SET standing = 1, title = ?, categories = ?, attributes = ?,"
-                     " image_url = ?, available = ?, created_ms = ? WHERE id = ?",
+    [SQL_ITEM_PUT] =
+        "UPDATE items SET standing = 1, title = ?, categories = ?, attributes = ?,"
+        " image_url = ?, available = ?, created_ms = ?, place = ?, at = ? WHERE id = ?",
     [SQL_ITEM_DELETE] = "UPDATE items SET standing = 2, title = NULL, categories = NULL,"
-                        " attributes = NULL, image_url = NULL, available = 0, created_ms = 0"
-                        " WHERE id = ?",
+                        " attributes = NULL, image_url = NULL, available = 0, created_ms = 0,"
+                        " place = ?, at = ? WHERE id = ?",
     [SQL_EVENT_PUT] = "INSERT INTO events(place, user, item, type, value, time_ms, prev, event_id,"
                       " recommendation_id) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_EVENT_LINK] = "SELECT prev, event_id FROM events WHERE place = ? AND user = ?",
@@ -59,6 +61,18 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_IDS_DELETE_1] = "DELETE FROM event_ids_1 WHERE hash = ? AND place = ?",
     [SQL_IDS_CLEAR_0] = "DELETE FROM event_ids_0",
     [SQL_IDS_CLEAR_1] = "DELETE FROM event_ids_1",
+    [SQL_ITEM_AT] = "SELECT at FROM items WHERE item_id = ?",
+    [SQL_USER_AT] = "SELECT at FROM users WHERE user_id = ?",
+    [SQL_ERASED_AT] = "SELECT at FROM erased WHERE user_id = ?",
+    [SQL_ERASED_PUT] = "INSERT OR REPLACE INTO erased(place, user_id, at) VALUES(?, ?, ?)",
+    [SQL_ERASED_FORGET] = "DELETE FROM erased WHERE at < ?",
+    [SQL_REACH_PUT] = "INSERT INTO reaches(journal, shard, seq) VALUES(?, ?, ?)"
+                      " ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)",
+    [SQL_REACHES] = "SELECT shard, seq FROM reaches WHERE journal = ? ORDER BY shard LIMIT ?",
+    [SQL_SEEN_OF] = "SELECT recommendation_id, time_ms, prev FROM served WHERE id = ?"
+                    " AND user_id = ?",
+    [SQL_SEEN_ANY] = "SELECT recommendation_id, time_ms, id - 1 FROM served WHERE id <= ?"
+                     " ORDER BY id DESC LIMIT 1",
     [SQL_SERVED_PUT] = "INSERT INTO served(recommendation_id, user_id, time_ms, list, prev)"
                        " VALUES(?, ?, ?, ?, ?)",
     [SQL_SERVED_HEAD] = "SELECT last FROM served_heads WHERE user_id = ?",
@@ -97,6 +111,25 @@ const char *const sqlite_sql[SQL_COUNT] = {
     [SQL_ALL_USERS] = "SELECT id, user_id, attributes FROM users ORDER BY id",
     [SQL_ALL_EVENTS] = "SELECT user, item, type, value, time_ms, event_id FROM events"
                        " ORDER BY place",
+    /* up to the place before which at most so many of each kind lie behind a mark */
+    [SQL_FOLLOW_END] =
+        "SELECT min(next_place - 1,"
+        " coalesce((SELECT place FROM events WHERE place > ?1 ORDER BY place LIMIT 1 OFFSET ?2),"
+        " next_place - 1),"
+        " coalesce((SELECT place FROM items WHERE place > 0 AND place > ?1 ORDER BY place"
+        " LIMIT 1 OFFSET ?2), next_place - 1),"
+        " coalesce((SELECT place FROM erased WHERE place > ?1 ORDER BY place LIMIT 1 OFFSET ?2),"
+        " next_place - 1)), cleared FROM state WHERE id = 0",
+    [SQL_FOLLOW_ITEMS] = "SELECT item_id, title, categories, attributes, image_url, available,"
+                         " created_ms, standing FROM items WHERE place > 0 AND place > ?"
+                         " AND place <= ? ORDER BY place",
+    [SQL_FOLLOW_ERASED] = "SELECT user_id FROM erased WHERE place > ? AND place <= ?"
+                          " ORDER BY place",
+    [SQL_FOLLOW_EVENTS] =
+        "SELECT e.place, u.user_id, i.item_id, t.name, e.value, e.time_ms, e.event_id,"
+        " e.recommendation_id, e.prev FROM events e CROSS JOIN users u CROSS JOIN items i"
+        " CROSS JOIN types t WHERE e.place > ? AND e.place <= ? AND u.id = e.user"
+        " AND i.id = e.item AND t.id = e.type ORDER BY e.place",
 };
 
 static enum pal_status failed_io(const struct conn *c, struct pal_error *err)

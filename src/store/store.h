@@ -77,7 +77,10 @@ struct store_reach {
 /* Applies what came through a stream, in one transaction with how far it came (store_reach moves
  * forward only). Anything may come twice, also from before: an event whose id is stored is passed
  * over; an item or user put or removed after at_ms stays as it is; a user erased after at_ms is not
- * erased again, and an event of a user that was erased since at_ms is passed over. */
+ * erased again, and an event or list of a user that was erased since at_ms is passed over; so is
+ * all from before everything was forgotten. Of two changes in one millisecond the one with the
+ * greater seq (its number in its journal; not compared with any position here) is the later.
+ * Erasures are remembered for 30 days. */
 MUST_USE enum pal_status store_take(struct store *s, const struct store_change *changes,
                                     size_t count, const struct store_reach *reaches,
                                     size_t reach_count, size_t *repeated, struct pal_error *err);
@@ -92,8 +95,9 @@ MUST_USE enum pal_status store_mark(struct store *s, uint64_t *mark, struct pal_
 
 /* What changed behind a mark, by whomever, as records: RECORD_CLEAR if everything was forgotten,
  * then items put and removed (as they are now), users erased, and events, each in order; about
- * `most` of them, and *mark moves behind those. Nothing is missed: places ascend in the order of
- * commits. */
+ * `most` of them of each sort, and *mark moves behind those. Nothing is missed: places ascend in
+ * the order of commits. (But a store that is not shared doesn't tell of users erased by store_apply
+ * or store_load, which it keeps no trace of.) If fn fails the mark stays. */
 typedef enum pal_status store_record_fn(void *ctx, const struct record *r, struct pal_error *err);
 MUST_USE enum pal_status store_follow(struct store *s, uint64_t *mark, size_t most,
                                       store_record_fn *fn, void *ctx, struct pal_error *err);
