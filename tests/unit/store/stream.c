@@ -300,7 +300,8 @@ static void few_at_a_time(void **state)
         struct str step = {0};
         assert_ok(store_follow(w->s, &mark, 7, tell_record, &step, &err), &err);
         size_t lines = 0;
-        for (char *line = strtok(step.text, "\n"); line; line = strtok(NULL, "\n"), lines++)
+        for (char *line = step.text ? strtok(step.text, "\n") : NULL; line;
+             line = strtok(NULL, "\n"), lines++)
             if (strncmp(line, "event", 5) == 0)
                 str_fmt(&told, "%s\n", line);
             else
