@@ -55,17 +55,29 @@ static const struct command commands[] = {
     },
     {
         .name = "export",
-        .brief = "write everything in a store as JSON lines",
-        .operands = "",
+        .brief = "write everything in a store as JSON lines, or a list for every user",
+        .operands = "[recommendations]",
+        .operands_most = 1,
         .help =
             "One object a line: {\"item\":{...}}, {\"user\":{...}}, {\"event\":{...}} and "
             "{\"served\":{...}}, with the fields that the HTTP API has; to a file, or to standard "
             "output without -o or with -o -. The server may run meanwhile: what is written is all "
             "as of one moment, with what its journal still holds. palate import --store reads it "
-            "back.",
-        .options = "store journal output",
+            "back.\n"
+            "palate export recommendations writes the --count best items for every user by the "
+            "live "
+            "version, for those who serve from a database of their own: as CSV, as JSON lines (by "
+            "the ending of -o's name, or --as), or with -o "
+            "postgres://USER@HOST/DB?table=NAME right into a table, in whose place the new lists "
+            "come in one step when all are there. Histories are those that the version was trained "
+            "on, or of --store or --data; what the store says is not available is in no list. "
+            "Interrupted, the same command goes on behind the last user that was written.",
+        .options =
+            "store journal output " DATA " model models count for days as threads kernels json",
         .examples = "palate export -o everything.jsonl\tfrom sqlite:palate.db\n"
-                    "palate export --store sqlite:shop.db\tto standard output\n",
+                    "palate export --store sqlite:shop.db\tto standard output\n"
+                    "palate export recommendations -n 20 -o lists.csv\ta list for everybody\n"
+                    "palate export recommendations --for active --as jsonl\tto standard output\n",
         .run = export_run,
     },
     {

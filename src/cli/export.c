@@ -5,6 +5,7 @@
  * Items and users come first, in their order, then events and served lists in that of their
  * arrival; an import of the lines makes the same store again. */
 #include "base/file.h"
+#include "cli/lists.h"
 #include "cli/pending.h"
 #include "data/record_json.h"
 
@@ -183,6 +184,8 @@ enum pal_status export_run(struct job *job, struct pal_error *err)
     struct export x = {.job = job};
     struct store *s = NULL;
     const char *output = job->set.output;
+    if (job->operand_count)
+        return lists_run(job, err);
     if (output && strcmp(output, "-") == 0)
         output = NULL;
     enum pal_status st = job_threads(job, err);

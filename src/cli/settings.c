@@ -118,6 +118,12 @@ const struct option options[] = {
     INT("count", 'n', count, "10", 1, 10000, "how many"),
     INT("activate", 0, activate, "0", 0, 4e9, "make this version the live one"),
     FLAG("explain", 'e', explain, "say why"),
+    PICK("for", whose, "all", "all|active",
+         "who gets a list: everybody, or who did something in the last --days"),
+    INT("days", 0, days, "30", 1, 36500,
+        "how far --for active looks back from the newest event"),
+    PICK("as", lists_as, "auto", "auto|csv|jsonl",
+         "how lists are written; auto = by the file's name"),
 
     {{"store", OPT_TEXT, AT(store), "sqlite:palate.db", 0, 0, OPT_LINEAR, "URL",
       "where items, users and events are kept"}, 0, LAST, false},

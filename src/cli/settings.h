@@ -40,6 +40,10 @@ struct settings {
     int64_t count, activate;
     bool explain;
 
+    /* lists for everybody */
+    int whose, lists_as;
+    int64_t days;
+
     /* the server */
     const char *store, *journal, *listen, *keys, *tls_cert, *tls_key, *cors;
     bool insecure, allow_cleanup, no_training;
@@ -58,6 +62,9 @@ struct settings {
 
 enum part_choice { PART_TEST, PART_VALID };
 enum protocol_choice { PROTOCOL_AUTO, PROTOCOL_FULL, PROTOCOL_NEGATIVES };
+
+enum whose_choice { WHOSE_ALL, WHOSE_ACTIVE };
+enum lists_choice { LISTS_AUTO, LISTS_CSV, LISTS_JSONL };
 
 enum search_choice { SEARCH_TPE, SEARCH_RANDOM };
 
