@@ -193,20 +193,30 @@ static bool only_where_to_look(const struct job *job, int option, const char *va
            !file_join(inside, sizeof inside, value, name, NULL) && file_exists(inside);
 }
 
+/* PALATE_NAME, if it is set to anything. */
+static enum pal_status read_variable(struct job *job, int option, const char *of,
+                                     struct pal_error *err)
+{
+    char name[64];
+    option_variable(of, name, sizeof name);
+    const char *value = getenv(name);
+    if (!value || !*value || only_where_to_look(job, option, value))
+        return PAL_OK;
+    return job_set(job, option, value, FROM_ENVIRONMENT, name, err);
+}
+
 static enum pal_status read_environment(struct job *job, struct pal_error *err)
 {
-    for (int i = 0; i < (int)option_count; i++) {
-        char name[64];
-        option_variable(&options[i], name, sizeof name);
-        const char *value = getenv(name);
-        if (!value || !*value || !command_takes(job->command, i) || options[i].hidden ||
-            only_where_to_look(job, i, value))
+    enum pal_status st = PAL_OK;
+    for (int i = 0; i < (int)option_count && !st; i++) {
+        const char *alias = option_alias(&options[i]);
+        if (!command_takes(job->command, i) || options[i].hidden)
             continue;
-        enum pal_status st = job_set(job, i, value, FROM_ENVIRONMENT, name, err);
-        if (st)
-            return st;
+        st = read_variable(job, i, options[i].row.name, err);
+        if (!st && alias)
+            st = read_variable(job, i, alias, err);
     }
-    return PAL_OK;
+    return st;
 }
 
 enum pal_status args_read(struct job *job, int argc, char **argv, bool *help, struct pal_error *err)

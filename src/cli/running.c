@@ -14,6 +14,7 @@ struct running {
     struct loop *loop;
     struct api *api;
     struct http_server *http;
+    struct http_route routes[API_ROUTES_MOST];
     struct str url;
 };
 
@@ -39,15 +40,16 @@ static void put_url(struct running *s, const struct serving *o)
 static enum pal_status start(struct running *s, const struct job *job, const struct serving *o,
                              struct pal_error *err)
 {
-    size_t count;
-    const struct http_route *routes = api_routes(&count);
-    struct api_options api = {.models = job->set.models, .allow_cleanup = job->set.allow_cleanup};
+    unsigned roles = o->config.roles;
+    size_t count = api_routes(roles, s->routes);
+    struct api_options api = {
+        .roles = roles, .models = job->set.models, .allow_cleanup = job->set.allow_cleanup};
     void *log = (void *)(uintptr_t)s->log;
     /* first what costs nothing: a port that is taken is told before a store is opened */
-    enum pal_status st = http_open(&o->http, routes, count, on_line, log, &s->http, err);
+    enum pal_status st = http_open(&o->http, s->routes, count, on_line, log, &s->http, err);
     if (!st)
         st = live_open(&o->config, on_log, log, &s->live, err);
-    if (!st)
+    if (!st && (roles & ROLE_PIPELINE))
         st = loop_start(s->live, &o->loop, &o->config.live, NULL, on_log, log, &s->loop, err);
     api.live = s->live;
     api.loop = s->loop;

@@ -1,23 +1,44 @@
 /* palate serve: the running recommender behind HTTP. */
 #include "cli/running.h"
 
+#include "base/scheme.h"
+#include "engine/roles.h"
+
 #include <poll.h>
 #include <unistd.h>
 
 enum { LOOK_MS = 100 };
 
+/* A URL without the password that may be in it. */
+static void put_url(struct str *line, const char *what, const char *url)
+{
+    if (!url)
+        return;
+    str_fmt(line, "%s ", what);
+    scheme_show(line, url);
+}
+
 static void say_started(struct running *s, const struct log *log, const struct serving *o)
 {
     struct str line = {0};
     struct live_status status;
+    char roles[ROLES_TEXT];
     live_status(running_live(s), &status);
-    str_fmt(&line, "palate " PALATE_VERSION " listens on %s: %u items, ", running_url(s),
-            status.items);
+    roles_text(status.roles, roles);
+    str_fmt(&line, "palate " PALATE_VERSION " listens on %s: ", running_url(s));
+    if (status.roles != ROLE_ALL)
+        str_fmt(&line, "role %s, ", roles);
+    if (status.roles & ROLE_RECS)
+        str_fmt(&line, "%u items, ", status.items);
     if (status.model_version)
         str_fmt(&line, "model version %u", status.model_version);
     else
-        str_put(&line, "no model yet");
-    str_fmt(&line, "; store %s, models %s", o->config.live.store, o->config.live.models);
+        str_put(&line, status.roles & ROLE_RECS ? "no model yet" : "no models");
+    if (live_store(running_live(s)))
+        put_url(&line, "; store", o->config.live.store);
+    put_url(&line, "; stream", o->config.live.stream);
+    if (status.roles & (ROLE_RECS | ROLE_PIPELINE))
+        put_url(&line, ", models", o->config.live.models);
     log_say(log, LOG_INFO, str_text(&line));
     str_done(&line);
 }

@@ -3,6 +3,7 @@
 
 #include "cli/plan.h"
 
+#include "engine/roles.h"
 #include "model/model.h"
 
 #include <stddef.h>
@@ -106,6 +107,7 @@ enum pal_status serving_make(struct job *job, struct serving *out, struct pal_er
     s.config.live.store = set->store;
     s.config.live.journal = set->journal;
     s.config.live.models = set->models;
+    s.config.live.stream = set->stream;
     s.config.live.weights = set->weights;
     s.loop.config = job->config;
     s.loop.models = set->model ? set->model : s.loop.models;
@@ -128,7 +130,9 @@ enum pal_status serving_make(struct job *job, struct serving *out, struct pal_er
         s.loop.events = 0;
         s.loop.growth = 0;
     }
-    enum pal_status st = pipeline_check(&s.config.engine, err);
+    enum pal_status st = roles_parse(set->role, &s.config.roles, err);
+    if (!st)
+        st = pipeline_check(&s.config.engine, err);
     if (!st)
         *out = s;
     return st;

@@ -126,7 +126,12 @@ const struct option options[] = {
          "how lists are written; auto = by the file's name"),
 
     {{"store", OPT_TEXT, AT(store), "sqlite:palate.db", 0, 0, OPT_LINEAR, "URL",
-      "where items, users and events are kept"}, 0, LAST, false},
+      "where items, users and events are kept (--catalog is the same)"}, 0, LAST, false},
+    TEXT("stream", 0, stream, "URL",
+         "the broker that carries what comes in to the store, instead of the server itself"),
+    TEXT("role", 0, role, "A,B",
+         "what this process does: recs answers, collector takes in, pipeline carries the stream "
+         "into the store and trains (default: all three)"),
     TEXT("journal", 0, journal, "DIR",
          "the journal's folder (default: beside the store, palate.db-journal.d)"),
     {{"listen", OPT_TEXT, AT(listen), "127.0.0.1:8080", 0, 0, OPT_LINEAR, "ADDRESS:PORT",
@@ -171,8 +176,25 @@ const size_t option_count = sizeof options / sizeof options[0];
 
 _Static_assert(sizeof options / sizeof options[0] <= OPTIONS_MOST, "struct job has no room");
 
+/* Other names of options. */
+static const struct {
+    const char *name, *option;
+} aliases[] = {{"catalog", "store"}};
+enum { ALIASES = sizeof aliases / sizeof aliases[0] };
+
+const char *option_alias(const struct option *o)
+{
+    for (size_t i = 0; i < ALIASES; i++)
+        if (strcmp(aliases[i].option, o->row.name) == 0)
+            return aliases[i].name;
+    return NULL;
+}
+
 int option_index(const char *name, size_t len)
 {
+    for (size_t i = 0; i < ALIASES; i++)
+        if (strncmp(aliases[i].name, name, len) == 0 && !aliases[i].name[len])
+            return option_index(aliases[i].option, strlen(aliases[i].option));
     for (size_t i = 0; i < option_count; i++)
         if (strncmp(options[i].row.name, name, len) == 0 && !options[i].row.name[len])
             return (int)i;
@@ -198,9 +220,9 @@ bool option_listed(const char *list, int i)
     return false;
 }
 
-void option_variable(const struct option *o, char *buf, size_t size)
+void option_variable(const char *name, char *buf, size_t size)
 {
-    snprintf(buf, size, "PALATE_%s", o->row.name);
+    snprintf(buf, size, "PALATE_%s", name);
     for (char *p = buf; *p; p++)
         *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
 }

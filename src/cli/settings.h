@@ -45,7 +45,7 @@ struct settings {
     int64_t days;
 
     /* the server */
-    const char *store, *journal, *listen, *keys, *tls_cert, *tls_key, *cors;
+    const char *store, *stream, *role, *journal, *listen, *keys, *tls_cert, *tls_key, *cors;
     bool insecure, allow_cleanup, no_training;
     int log;
 
@@ -84,7 +84,7 @@ enum { OPTIONS_MOST = 80 };
 extern const struct option options[];
 extern const size_t option_count;
 
-/* The row's place in options, or -1. */
+/* The place in options of a name or an alias, or -1. */
 int option_index(const char *name, size_t len);
 
 /* Calls on each name of a blank-separated list: returns the next one's index and moves *list past
@@ -94,8 +94,11 @@ int option_next(const char **list);
 /* Whether the list names option i. */
 bool option_listed(const char *list, int i);
 
+/* Another name by which it may be given, or NULL. */
+const char *option_alias(const struct option *o);
+
 /* "PALATE_SKIP_BAD" for "skip-bad". */
-void option_variable(const struct option *o, char *buf, size_t size);
+void option_variable(const char *name, char *buf, size_t size);
 
 /* "N", "X", "PATH", "full|negatives"; "" for a flag. */
 const char *option_value_name(const struct option *o);

@@ -2,6 +2,7 @@
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
+#include "base/scheme.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -123,6 +124,18 @@ static void free_locks(struct live *l)
     arenas_done(&l->scratch);
 }
 
+/* A collector that feeds a stream leaves the store to others. */
+static bool needs_store(const struct live *l)
+{
+    return !l->config.live.stream || live_does(l, ROLE_RECS | ROLE_PIPELINE);
+}
+
+/* Whether this process writes to the store: what comes in, or what comes through the stream. */
+static bool writes_store(const struct live *l)
+{
+    return live_does(l, l->config.live.stream ? ROLE_PIPELINE : ROLE_RECS | ROLE_COLLECTOR);
+}
+
 /* What stands alone: no files yet. */
 static enum pal_status make_parts(struct live *l, struct pal_error *err)
 {
@@ -138,7 +151,7 @@ static enum pal_status make_parts(struct live *l, struct pal_error *err)
         st = recent_new(&l->recent, err);
     if (st == PAL_OK)
         st = credit_new((size_t)o->credit, &l->credit, err);
-    if (st == PAL_OK && (!o->store || !o->models))
+    if (st == PAL_OK && ((needs_store(l) && !o->store) || !o->models))
         st = pal_fail(err, PAL_EUSAGE, "say where the store and the models are");
     return st;
 }
@@ -166,25 +179,35 @@ static enum pal_status take_deleted(void *ctx, const struct item_row *row, struc
     return st;
 }
 
-static enum pal_status read_store(struct live *l, uint64_t *position, struct pal_error *err)
+static enum pal_status open_store(struct live *l, uint64_t *position, struct pal_error *err)
 {
-    struct event_types types;
-    uint8_t number;
+    /* of SQLite there is one writer */
+    bool read_only = !writes_store(l) && scheme_is(l->config.live.store, "sqlite");
+    enum pal_status st = store_open(l->config.live.store, read_only, &l->store, err);
+    if (st == PAL_OK)
+        st = store_cache(l->store, l->config.live.store_cache_bytes, err);
+    if (st == PAL_OK)
+        st = store_position(l->store, position, err);
+    return st;
+}
+
+static enum pal_status make_profiles(struct live *l, uint64_t position, struct pal_error *err)
+{
     const struct profile_limits limits = {
         l->config.live.profile_bytes,
         l->config.live.profile_events,
         l->config.live.profile_seen,
         {(size_t)l->config.live.profile_ignored, l->config.engine.ignored_days * 86400e3},
     };
-    enum pal_status st = store_open(l->config.live.store, false, &l->store, err);
-    if (st == PAL_OK)
-        st = store_cache(l->store, l->config.live.store_cache_bytes, err);
-    if (st == PAL_OK)
-        st = store_position(l->store, position, err);
-    if (st == PAL_OK)
-        st = profiles_new(&limits, *position, &l->profiles, err);
-    if (st == PAL_OK)
-        st = store_items(l->store, take_item, l, err);
+    return profiles_new(&limits, position, &l->profiles, err);
+}
+
+/* What there is to recommend, and the types of events. */
+static enum pal_status read_store(struct live *l, struct pal_error *err)
+{
+    struct event_types types;
+    uint8_t number;
+    enum pal_status st = store_items(l->store, take_item, l, err);
     if (st == PAL_OK)
         st = store_deleted_items(l->store, take_deleted, l, err);
     if (st == PAL_OK)
@@ -202,13 +225,11 @@ static enum pal_status open_journal(struct live *l, uint64_t position,
                                     struct journal_recovery *found, struct pal_error *err)
 {
     struct str dir = {0};
-    const char *path = store_path(l->store);
+    const char *path = l->store ? store_path(l->store) : NULL;
     if (l->config.live.journal)
         str_put(&dir, l->config.live.journal);
-    else if (path)
-        str_fmt(&dir, "%s-journal.d", path);
     else
-        return pal_fail(err, PAL_EUSAGE, "say in which folder the journal is to be kept");
+        str_fmt(&dir, "%s-journal.d", path ? path : "palate");
     enum pal_status st = str_ok(&dir) ? PAL_OK : pal_no_memory(err);
     if (st == PAL_OK)
         st =
@@ -256,29 +277,49 @@ static enum pal_status replay(struct live *l, uint64_t position, struct pal_erro
     return st;
 }
 
-static enum pal_status start(struct live *l, struct pal_error *err)
+/* What is in memory of the store and the journal. */
+static enum pal_status recover(struct live *l, uint64_t position, struct pal_error *err)
 {
     struct journal_recovery found;
     struct journal_status journal;
-    uint64_t position = 0;
-    enum pal_status st = make_parts(l, err);
-    if (st == PAL_OK)
-        st = read_store(l, &position, err);
-    if (st == PAL_OK)
-        st = open_journal(l, position, &found, err);
+    enum pal_status st = PAL_OK;
+    if (live_does(l, ROLE_RECS))
+        st = read_store(l, err);
+    if (st != PAL_OK || !live_does(l, ROLE_RECS | ROLE_COLLECTOR))
+        return st;
+    st = open_journal(l, position, &found, err);
     if (st == PAL_OK)
         st = replay(l, position, err);
     if (st != PAL_OK)
         return st;
     journal_status(l->journal, &journal);
     atomic_store(&l->drain.committed, journal.committed);
+    return PAL_OK;
+}
+
+static enum pal_status start(struct live *l, struct pal_error *err)
+{
+    uint64_t position = 0;
+    enum pal_status st = make_parts(l, err);
+    if (st == PAL_OK && needs_store(l))
+        st = open_store(l, &position, err);
+    if (st == PAL_OK)
+        st = make_profiles(l, position, err);
+    if (st == PAL_OK)
+        st = recover(l, position, err);
+    if (st != PAL_OK)
+        return st;
     if (catalog_count(l->catalog) > 0)
         atomic_fetch_add(&l->items_put, 1);
-    live_first_models(l);
-    st = live_count(l, err); /* before the drain: what the store has now is not counted yet */
-    if (st == PAL_OK)
+    if (live_does(l, ROLE_RECS))
+        live_first_models(l);
+    else if (live_does(l, ROLE_PIPELINE))
+        live_note_training(l, 0);
+    if (live_does(l, ROLE_RECS | ROLE_PIPELINE))
+        st = live_count(l, err); /* before the drain: what the store has now is not counted yet */
+    if (st == PAL_OK && l->journal)
         st = drain_start(l, position, err);
-    if (st == PAL_OK && !l->config.seed)
+    if (st == PAL_OK && live_does(l, ROLE_RECS) && !l->config.seed)
         st = keeper_start(l, err);
     return st;
 }
@@ -290,6 +331,7 @@ enum pal_status live_open(const struct live_config *config, live_log_fn *log, vo
     if (!l)
         return pal_no_memory(err);
     l->config = *config;
+    l->roles = config->roles ? config->roles : ROLE_ALL;
     l->log = log;
     l->log_ctx = log_ctx;
     l->clock_ms = CLOCK_BEGIN_MS;
@@ -325,7 +367,8 @@ static void finish(struct live *l, unsigned wait_ms)
     struct pal_error err;
     int64_t until = clock_ms() + wait_ms;
     served_flush(l, false);
-    ignored_save(l);
+    if (live_does(l, ROLE_RECS))
+        ignored_save(l);
     if (!live_settle(l, wait_ms))
         live_say(l, LIVE_WARNING, "the journal has not answered every write yet");
     int64_t left = until - clock_ms();
@@ -364,6 +407,12 @@ void live_close(struct live *l, unsigned wait_ms)
 }
 
 /* ---- Status ---- */
+
+bool live_alone(const struct live *l)
+{
+    return live_does(l, ROLE_RECS) && live_does(l, ROLE_COLLECTOR) && !l->config.live.stream &&
+           !store_shared(l->store);
+}
 
 static void status_of_world(struct live *l, struct live_status *out)
 {
@@ -413,7 +462,9 @@ static void status_of_profiles(struct live *l, struct live_status *out)
 void live_status(struct live *l, struct live_status *out)
 {
     *out = (struct live_status){0};
-    journal_status(l->journal, &out->journal);
+    out->roles = l->roles;
+    if (l->journal)
+        journal_status(l->journal, &out->journal);
     status_of_drain(l, out);
     status_of_profiles(l, out);
     status_of_world(l, out);
@@ -426,7 +477,8 @@ void live_status(struct live *l, struct live_status *out)
         out->served[i].taken = atomic_load(&l->sources[i].taken);
         out->served_sources++;
     }
-    out->trained_ms = out->model_version ? atomic_load(&l->trained_ms) : 0;
+    if (out->model_version || !live_does(l, ROLE_RECS))
+        out->trained_ms = atomic_load(&l->trained_ms);
     out->events_since_training = atomic_load(&l->events_new);
     out->events_repeated = atomic_load(&l->repeated);
     out->served_lost = atomic_load(&l->served.lost);

@@ -14,6 +14,7 @@
 
 #include "data/weights.h"
 #include "engine/pipeline.h"
+#include "engine/roles.h"
 #include "journal/journal.h"
 #include "store/store.h"
 
@@ -21,7 +22,9 @@ struct live;
 
 struct live_options {
     const char *store;   /* "sqlite:palate.db" */
-    const char *journal; /* folder; NULL = beside the store: "palate.db-journal.d" */
+    const char *stream;  /* "amqp://host/"; NULL = what comes in goes to the store from here */
+    const char *journal; /* folder; NULL = beside the store: "palate.db-journal.d", or, where that
+                            is no file, "palate-journal.d" */
     const char *models;  /* the registry's folder */
     const char *weights; /* data/weights.h; NULL = the default */
     const char *seen;    /* types that mark an item seen: "like,dislike,purchase,rating", "*" = all,
@@ -46,6 +49,8 @@ struct live_config {
     struct pipeline_options engine;
     struct bandit_options bandit;
     struct journal_options journal;
+    unsigned roles; /* roles.h; 0 = all. What a role does not need is not opened and not in memory;
+                       what it does not do, callers leave alone */
     uint64_t seed; /* 0 = one of chance, as it should be. Otherwise the same calls give the same
                       answers, for simulations: the clock stands where live_set_clock put it last
                       (2025 at first), and housekeeping is what live_keep does */
@@ -196,7 +201,7 @@ MUST_USE enum pal_status live_user_served(struct live *l, const char *user_id, s
  * within wait_ms. */
 MUST_USE enum pal_status live_drain(struct live *l, unsigned wait_ms, struct pal_error *err);
 
-/* The store, for reading (counts, notes, whole walks). */
+/* The store, for reading (counts, notes, whole walks); NULL where the role needs none. */
 struct store *live_store(struct live *l);
 
 /* ---- Models ---- */
@@ -211,8 +216,12 @@ MUST_USE enum pal_status live_activate(struct live *l, uint32_t number, struct p
 
 /* ---- Health ---- */
 
+/* Whether all that comes in comes in here, so that memory knows what there is. */
+bool live_alone(const struct live *l);
+
 struct live_status {
-    struct journal_status journal;
+    unsigned roles;
+    struct journal_status journal; /* all 0 where there is none */
     uint64_t store_position;
     bool store_failing;
     struct pal_error store_error;

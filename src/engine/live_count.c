@@ -89,7 +89,8 @@ static void *count_all(void *arg)
     if (st != PAL_OK && st != PAL_EINTERRUPTED)
         live_say(l, LIVE_WARNING, "what is popular is not fully counted: %s", err.message);
     atomic_fetch_add(&l->events_new, c->fresh);
-    ignored_restore(l, c->epoch);
+    if (live_does(l, ROLE_RECS))
+        ignored_restore(l, c->epoch);
     if (c->events && bandit_refresh(l->bandit, live_now_ms(l), &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "what is popular is not up to date: %s", err.message);
     mem_free(c);
@@ -103,7 +104,7 @@ enum pal_status live_count(struct live *l, struct pal_error *err)
         return pal_no_memory(err);
     c->l = l;
     c->epoch = l->epoch;
-    c->trained_ms = l->snapshot->base ? atomic_load(&l->trained_ms) : 0;
+    c->trained_ms = atomic_load(&l->trained_ms); /* 0 where no version is live */
     enum pal_status st = last_place(l, &c->last, err);
     if (st != PAL_OK) {
         mem_free(c);

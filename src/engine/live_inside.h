@@ -60,14 +60,15 @@ enum { LIVE_SOURCES = SOURCES_MOST + 4 };
 
 struct live {
     struct live_config config;
+    unsigned roles; /* never 0 */
     live_log_fn *log;
     void *log_ctx;
 
     struct kinds kinds;
     struct recent *recent;
     struct credit *credit;
-    struct store *store;
-    struct journal *journal;
+    struct store *store;     /* NULL: a collector that only feeds a stream */
+    struct journal *journal; /* NULL: a pipeline takes nothing in */
     struct profiles *profiles;
     struct bandit *bandit;
     struct ignored ignored;
@@ -119,6 +120,11 @@ struct live {
 void live_say(struct live *l, enum live_level level, const char *fmt, ...) PRINTF(3, 4);
 
 int64_t live_now_ms(const struct live *l);
+
+static inline bool live_does(const struct live *l, unsigned role)
+{
+    return l->roles & role;
+}
 
 /* ---- live_write.c ---- */
 
@@ -181,6 +187,9 @@ void live_totals_done(struct live_totals *t);
 
 /* Loads what is live in the registry or, if that is damaged, the newest that is not. */
 void live_first_models(struct live *l);
+
+/* Notes when the registry's newest version was made: what was trained last, live or not. */
+void live_note_training(struct live *l, int64_t at_least_ms);
 
 /* Fits a content model to the catalog as it is, if there is a reason to. */
 void live_fit_content(struct live *l);

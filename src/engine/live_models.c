@@ -229,13 +229,13 @@ void live_fit_content(struct live *l)
 
 /* An earlier version may be live, or the newest have been held back: what was trained last is the
  * newest there is, and at least as new as this one. */
-static void note_training(struct live *l, const struct model_set *live)
+void live_note_training(struct live *l, int64_t at_least_ms)
 {
     struct registry_version *all = NULL;
     struct version_names newest;
     struct pal_error err;
     size_t count = 0;
-    int64_t trained_ms = live->created_ms;
+    int64_t trained_ms = at_least_ms;
     if (registry_list(l->config.live.models, &all, &count, &err) == PAL_OK && count &&
         version_models(all[count - 1].path, &newest, &err) == PAL_OK &&
         newest.created_s * 1000 > trained_ms)
@@ -260,7 +260,7 @@ static enum pal_status load(struct live *l, const struct registry_version *v, st
     while (st == PAL_OK && !swapped) /* again if everything was forgotten while joining */
         st = swap(l, fresh, content_of(fresh) ? NULL : content, &swapped, err);
     if (st == PAL_OK) {
-        note_training(l, fresh);
+        live_note_training(l, fresh->created_ms);
         if (!base || base->version != fresh->version)
             atomic_store(&l->events_new, 0);
         if (content_of(fresh))
@@ -307,13 +307,22 @@ void live_forget_models(struct live *l)
     mem_free(all);
 }
 
+/* For who does not answer: a version is there that learned from what there was. */
+static void note_only(struct live *l)
+{
+    live_note_training(l, 0);
+    atomic_store(&l->events_new, 0);
+}
+
 enum pal_status live_reload(struct live *l, uint32_t *version, struct pal_error *err)
 {
     struct registry_version v = {0};
     struct pal_error why;
     enum pal_status st = registry_current(l->config.live.models, &v, &why);
-    if (st == PAL_OK)
+    if (st == PAL_OK && live_does(l, ROLE_RECS))
         st = load(l, &v, &why);
+    else if (st == PAL_OK)
+        note_only(l);
     else if (st == PAL_ENOTFOUND)
         st = PAL_OK;
     if (st != PAL_OK) {
@@ -450,7 +459,8 @@ void live_first_models(struct live *l)
                  v.number);
         return;
     }
-    if (st == PAL_OK && catalog_count(l->catalog) == 0 && !ever && adopt(l, v.path, &err) != PAL_OK)
+    if (st == PAL_OK && catalog_count(l->catalog) == 0 && !ever &&
+        live_does(l, ROLE_COLLECTOR) && adopt(l, v.path, &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "the models' items could not be taken over: %s", err.message);
     if (st == PAL_OK)
         st = load(l, &v, &err);

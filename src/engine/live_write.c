@@ -195,6 +195,8 @@ enum pal_status live_write(struct live *l, struct record *records, size_t count,
                            void *ctx, struct pal_error *err)
 {
     int64_t now = live_now_ms(l);
+    if (!l->journal)
+        return pal_fail(err, PAL_EUSAGE, "a pipeline takes nothing in");
     if (count == 0) {
         if (done)
             done(ctx, PAL_OK, NULL);

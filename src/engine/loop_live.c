@@ -12,7 +12,7 @@ static int64_t trained_ms(void *ctx)
 {
     struct live_status s;
     live_status(ctx, &s);
-    return s.model_version ? s.trained_ms : 0;
+    return s.trained_ms;
 }
 
 /* What the store has and what is still on its way there. */

@@ -5,6 +5,7 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,53 +13,104 @@
 enum { WORKERS = 3, WORK_MOST = 256, SMALL_BODY = 64 * 1024, NOTE_BODY = 1 << 20 };
 
 /* clang-format off */
-static const struct http_route routes[] = {
-    {"POST",   "/v1/events", HTTP_WRITE, api_add_events, API_BODY_MOST, NULL},
-    {"GET",    "/v1/items", HTTP_READ, api_list_items, 0, NULL},
-    {"POST",   "/v1/items", HTTP_WRITE, api_put_items, API_BODY_MOST, NULL},
-    {"PUT",    "/v1/items/{item_id}", HTTP_WRITE, api_put_item, NOTE_BODY, NULL},
-    {"GET",    "/v1/items/{item_id}", HTTP_READ, api_get_item, 0, NULL},
-    {"DELETE", "/v1/items/{item_id}", HTTP_WRITE, api_delete_item, 0, NULL},
-    {"GET",    "/v1/items/{item_id}/similar", HTTP_READ, api_similar, 0, NULL},
-    {"PUT",    "/v1/users/{user_id}", HTTP_WRITE, api_put_user, NOTE_BODY, NULL},
-    {"GET",    "/v1/users/{user_id}", HTTP_READ, api_get_user, 0, NULL},
-    {"DELETE", "/v1/users/{user_id}", HTTP_WRITE, api_delete_user, 0, NULL},
-    {"GET",    "/v1/users/{user_id}/events", HTTP_READ, api_user_events, 0, NULL},
-    {"GET",    "/v1/users/{user_id}/recommendations", HTTP_READ, api_recommend, 0, NULL},
-    {"POST",   "/v1/recommendations", HTTP_READ, api_recommend_for, NOTE_BODY, NULL},
-    {"GET",    "/v1/popular", HTTP_READ, api_popular, 0, NULL},
-    {"GET",    "/v1/trending", HTTP_READ, api_trending, 0, NULL},
-    {"POST",   "/v1/rank", HTTP_READ, api_rank, NOTE_BODY, NULL},
-    {"GET",    "/v1/models", HTTP_READ, api_models, 0, NULL},
-    {"GET",    "/v1/runs", HTTP_READ, api_runs, 0, NULL},
-    {"POST",   "/v1/models/reload", HTTP_ADMIN, api_reload, SMALL_BODY, NULL},
-    {"POST",   "/v1/models/{version}/activate", HTTP_ADMIN, api_activate, SMALL_BODY, NULL},
-    {"POST",   "/v1/train", HTTP_ADMIN, api_train, SMALL_BODY, NULL},
-    {"GET",    "/v1/train", HTTP_READ, api_training, 0, NULL},
-    {"GET",    "/v1/stats", HTTP_READ, api_stats, 0, NULL},
-    {"GET",    "/v1/status", HTTP_READ, api_status, 0, NULL},
-    {"GET",    "/v1/simulations", HTTP_READ, api_simulations, 0, NULL},
-    {"POST",   "/v1/simulations", HTTP_ADMIN, api_add_simulation, NOTE_BODY, NULL},
-    {"GET",    "/health/live", HTTP_OPEN, api_live, 0, NULL},
-    {"GET",    "/health/ready", HTTP_OPEN, api_ready, 0, NULL},
-    {"GET",    "/metrics", HTTP_READ, api_metrics, 0, NULL},
-    {"GET",    "/openapi.json", HTTP_OPEN, api_openapi, 0, NULL},
-    {"GET",    "/healthcheck", HTTP_OPEN, api_live, 0, NULL},
-    {"POST",   "/add_items", HTTP_WRITE, api_add_items_classic, API_BODY_MOST, NULL},
-    {"POST",   "/interact", HTTP_WRITE, api_interact, API_BODY_MOST, NULL},
-    {"GET",    "/recs/{user_id}", HTTP_READ, api_recs, 0, NULL},
-    {"GET",    "/cleanup", HTTP_ADMIN, api_cleanup, 0, NULL},
-    {"POST",   "/cleanup", HTTP_ADMIN, api_cleanup, SMALL_BODY, NULL},
-    {"GET",    "/", HTTP_OPEN, api_page, 0, NULL},
-    {"GET",    "/favicon.ico", HTTP_OPEN, api_icon, 0, NULL},
-    {"GET",    "/assets/{file}", HTTP_OPEN, api_page, 0, NULL},
+enum {
+    RECS = ROLE_RECS,
+    TAKES = ROLE_COLLECTOR,
+    TRAINS = ROLE_PIPELINE,
+    EITHER = RECS | TRAINS,
+    ANY = ROLE_ALL,
+};
+
+/* Each call, and the roles that answer it. */
+static const struct {
+    struct http_route route;
+    unsigned roles;
+} routes[] = {
+    {{"POST",   "/v1/events", HTTP_WRITE, api_add_events, API_BODY_MOST, NULL}, TAKES},
+    {{"GET",    "/v1/items", HTTP_READ, api_list_items, 0, NULL}, RECS},
+    {{"POST",   "/v1/items", HTTP_WRITE, api_put_items, API_BODY_MOST, NULL}, TAKES},
+    {{"PUT",    "/v1/items/{item_id}", HTTP_WRITE, api_put_item, NOTE_BODY, NULL}, TAKES},
+    {{"GET",    "/v1/items/{item_id}", HTTP_READ, api_get_item, 0, NULL}, RECS},
+    {{"DELETE", "/v1/items/{item_id}", HTTP_WRITE, api_delete_item, 0, NULL}, TAKES},
+    {{"GET",    "/v1/items/{item_id}/similar", HTTP_READ, api_similar, 0, NULL}, RECS},
+    {{"PUT",    "/v1/users/{user_id}", HTTP_WRITE, api_put_user, NOTE_BODY, NULL}, TAKES},
+    {{"GET",    "/v1/users/{user_id}", HTTP_READ, api_get_user, 0, NULL}, RECS},
+    {{"DELETE", "/v1/users/{user_id}", HTTP_WRITE, api_delete_user, 0, NULL}, TAKES},
+    {{"GET",    "/v1/users/{user_id}/events", HTTP_READ, api_user_events, 0, NULL}, RECS},
+    {{"GET",    "/v1/users/{user_id}/recommendations", HTTP_READ, api_recommend, 0, NULL},
+     RECS},
+    {{"POST",   "/v1/recommendations", HTTP_READ, api_recommend_for, NOTE_BODY, NULL}, RECS},
+    {{"GET",    "/v1/popular", HTTP_READ, api_popular, 0, NULL}, RECS},
+    {{"GET",    "/v1/trending", HTTP_READ, api_trending, 0, NULL}, RECS},
+    {{"POST",   "/v1/rank", HTTP_READ, api_rank, NOTE_BODY, NULL}, RECS},
+    {{"GET",    "/v1/models", HTTP_READ, api_models, 0, NULL}, EITHER},
+    {{"GET",    "/v1/runs", HTTP_READ, api_runs, 0, NULL}, EITHER},
+    {{"POST",   "/v1/models/reload", HTTP_ADMIN, api_reload, SMALL_BODY, NULL}, EITHER},
+    {{"POST",   "/v1/models/{version}/activate", HTTP_ADMIN, api_activate, SMALL_BODY, NULL}, EITHER},
+    {{"POST",   "/v1/train", HTTP_ADMIN, api_train, SMALL_BODY, NULL}, TRAINS},
+    {{"GET",    "/v1/train", HTTP_READ, api_training, 0, NULL}, TRAINS},
+    {{"GET",    "/v1/stats", HTTP_READ, api_stats, 0, NULL}, RECS},
+    {{"GET",    "/v1/status", HTTP_READ, api_status, 0, NULL}, ANY},
+    {{"GET",    "/v1/simulations", HTTP_READ, api_simulations, 0, NULL}, RECS},
+    {{"POST",   "/v1/simulations", HTTP_ADMIN, api_add_simulation, NOTE_BODY, NULL}, RECS},
+    {{"GET",    "/health/live", HTTP_OPEN, api_live, 0, NULL}, ANY},
+    {{"GET",    "/health/ready", HTTP_OPEN, api_ready, 0, NULL}, ANY},
+    {{"GET",    "/metrics", HTTP_READ, api_metrics, 0, NULL}, ANY},
+    {{"GET",    "/openapi.json", HTTP_OPEN, api_openapi, 0, NULL}, ANY},
+    {{"GET",    "/healthcheck", HTTP_OPEN, api_live, 0, NULL}, ANY},
+    {{"POST",   "/add_items", HTTP_WRITE, api_add_items_classic, API_BODY_MOST, NULL}, TAKES},
+    {{"POST",   "/interact", HTTP_WRITE, api_interact, API_BODY_MOST, NULL}, TAKES},
+    {{"GET",    "/recs/{user_id}", HTTP_READ, api_recs, 0, NULL}, RECS},
+    {{"GET",    "/cleanup", HTTP_ADMIN, api_cleanup, 0, NULL}, TAKES},
+    {{"POST",   "/cleanup", HTTP_ADMIN, api_cleanup, SMALL_BODY, NULL}, TAKES},
+    {{"GET",    "/", HTTP_OPEN, api_page, 0, NULL}, ANY},
+    {{"GET",    "/favicon.ico", HTTP_OPEN, api_icon, 0, NULL}, ANY},
+    {{"GET",    "/assets/{file}", HTTP_OPEN, api_page, 0, NULL}, ANY},
 };
 /* clang-format on */
 
-const struct http_route *api_routes(size_t *count)
+_Static_assert(sizeof routes / sizeof routes[0] <= API_ROUTES_MOST, "a caller has no room");
+
+/* ---- What this process does not do ---- */
+
+static void elsewhere(void *ctx, struct http_request *r, const char *what, unsigned role)
 {
-    *count = sizeof routes / sizeof routes[0];
-    return routes;
+    const struct api *a = ctx;
+    char here[ROLES_TEXT], there[ROLES_TEXT], detail[200];
+    roles_text(a->options.roles, here);
+    roles_text(role, there);
+    snprintf(detail, sizeof detail,
+             "this process has the role %s: %s. Call one that runs with --role %s", here, what,
+             there);
+    http_problem(r, 409, "other_role", detail);
+}
+
+static void not_recs(void *ctx, struct http_request *r)
+{
+    elsewhere(ctx, r, "it recommends nothing and looks nothing up", ROLE_RECS);
+}
+
+static void not_collector(void *ctx, struct http_request *r)
+{
+    elsewhere(ctx, r, "events, items, users and erasures go to a collector", ROLE_COLLECTOR);
+}
+
+static void not_pipeline(void *ctx, struct http_request *r)
+{
+    elsewhere(ctx, r, "training is the pipeline's", ROLE_PIPELINE);
+}
+
+size_t api_routes(unsigned roles, struct http_route out[API_ROUTES_MOST])
+{
+    size_t count = sizeof routes / sizeof routes[0];
+    for (size_t i = 0; i < count; i++) {
+        out[i] = routes[i].route;
+        if (!(routes[i].roles & roles))
+            out[i].handler = routes[i].roles & ROLE_RECS        ? not_recs
+                             : routes[i].roles & ROLE_COLLECTOR ? not_collector
+                                                                : not_pipeline;
+    }
+    return count;
 }
 
 int64_t api_now_ms(void)
@@ -82,7 +134,8 @@ enum pal_status api_new(const struct api_options *o, struct api **out, struct pa
         api_free(a);
         return st;
     }
-    api_stats_recall(a);
+    if (live_store(o->live) && (o->roles & ROLE_RECS))
+        api_stats_recall(a);
     *out = a;
     return PAL_OK;
 }

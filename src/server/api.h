@@ -4,13 +4,15 @@
 
 #include "engine/live.h"
 #include "engine/loop.h"
+#include "engine/roles.h"
 #include "server/http.h"
 
 struct api;
 
 struct api_options {
     struct live *live; /* borrowed, as is the loop */
-    struct loop *loop;
+    struct loop *loop; /* NULL = there is none */
+    unsigned roles;    /* roles.h: calls of others answer 409 and say whom to ask */
     const char *models; /* the registry's folder */
     bool allow_cleanup; /* /cleanup may forget everything */
 };
@@ -21,8 +23,9 @@ MUST_USE enum pal_status api_new(const struct api_options *o, struct api **out,
 /* After http_stop. NULL is fine. */
 void api_free(struct api *a);
 
-/* The table of routes, for http_start with the struct api as context. */
-const struct http_route *api_routes(size_t *count);
+/* The table of routes, for http_start with the struct api as context; returns how many. */
+enum { API_ROUTES_MOST = 64 };
+size_t api_routes(unsigned roles, struct http_route out[API_ROUTES_MOST]);
 
 /* The server that asks, for its traffic figures; before the first request that wants them. */
 void api_serve(struct api *a, struct http_server *server);

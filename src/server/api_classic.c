@@ -154,7 +154,7 @@ static enum pal_status read_actions(struct api *a, const json_t *body, struct ar
             return pal_fail(err, PAL_EUSAGE, "item_ids[%zu] must be a text or an integer", i);
         if (!action || (strcmp(action, "like") != 0 && strcmp(action, "dislike") != 0))
             return pal_fail(err, PAL_EUSAGE, "actions[%zu] must be \"like\" or \"dislike\"", i);
-        if (json_is_integer(id) &&
+        if (json_is_integer(id) && live_alone(a->options.live) &&
             live_item(a->options.live, item, tmp, &known, NULL) == PAL_ENOTFOUND)
             st = classic_item(a, id, NULL, tmp, &records[written++], err);
         records[written++] = (struct record){

@@ -74,6 +74,16 @@ static void labelled(struct str *out, const char *name, const char *label, const
     str_fmt(out, "\"} %.17g\n", number);
 }
 
+static void put_roles(struct str *out, unsigned roles)
+{
+    head(out, "role", "gauge", "1 for each role that this process has.");
+    for (unsigned role = 1; role < ROLE_ALL; role *= 2) {
+        char name[ROLES_TEXT];
+        roles_text(role, name);
+        labelled(out, "role", "role", name, (roles & role) != 0);
+    }
+}
+
 static void put_events(struct str *out, const struct live_status *s)
 {
     head(out, "events_total", "counter", "Events taken in since the start, by type.");
@@ -181,6 +191,7 @@ void api_metrics(void *ctx, struct http_request *r)
     labelled(&out, "build_info", "version", PALATE_VERSION, 1);
     gauge(&out, "uptime_seconds", "gauge", "Since the start.",
           (double)(api_now_ms() - a->started_ms) / 1e3);
+    put_roles(&out, s.roles);
     put_events(&out, &s);
     put_model(&out, &s);
     put_journal(&out, &s);
@@ -266,6 +277,7 @@ void api_status(void *ctx, struct http_request *r)
     struct api *a = ctx;
     struct live_status s;
     struct pal_error err;
+    char roles[ROLES_TEXT];
     struct emit e = {.compact = true};
     struct api_query q = {.r = r, .err = &err};
     enum pal_status st = query_end(&q);
@@ -274,8 +286,10 @@ void api_status(void *ctx, struct http_request *r)
         return;
     }
     live_status(a->options.live, &s);
+    roles_text(s.roles, roles);
     emit_open(&e, NULL, '{');
     emit_string(&e, "version", PALATE_VERSION);
+    emit_string(&e, "role", roles);
     emit_number(&e, "uptime_s", (double)(api_now_ms() - a->started_ms) / 1e3);
     emit_parts(&e, &s);
     emit_uint(&e, "memory_bytes", resident());
