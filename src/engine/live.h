@@ -51,9 +51,9 @@ struct live_config {
     struct journal_options journal;
     unsigned roles; /* roles.h; 0 = all. What a role does not need is not opened and not in memory;
                        what it does not do, callers leave alone */
-    uint64_t seed; /* 0 = one of chance, as it should be. Otherwise the same calls give the same
-                      answers, for simulations: the clock stands where live_set_clock put it last
-                      (2025 at first), and housekeeping is what live_keep does */
+    uint64_t seed;  /* 0 = one of chance, as it should be. Otherwise the same calls give the same
+                       answers, for simulations: the clock stands where live_set_clock put it last
+                       (2025 at first), and housekeeping is what live_keep does */
 };
 
 /* Told of what a person should know, from any of the threads, perhaps with a lock held: a sentence,

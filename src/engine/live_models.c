@@ -459,8 +459,8 @@ void live_first_models(struct live *l)
                  v.number);
         return;
     }
-    if (st == PAL_OK && catalog_count(l->catalog) == 0 && !ever &&
-        live_does(l, ROLE_COLLECTOR) && adopt(l, v.path, &err) != PAL_OK)
+    if (st == PAL_OK && catalog_count(l->catalog) == 0 && !ever && live_does(l, ROLE_COLLECTOR) &&
+        adopt(l, v.path, &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "the models' items could not be taken over: %s", err.message);
     if (st == PAL_OK)
         st = load(l, &v, &err);

@@ -45,6 +45,6 @@ void roles_text(unsigned roles, char out[ROLES_TEXT])
     out[0] = 0;
     for (unsigned i = 0; i < NAMES; i++)
         if (roles & 1u << i)
-            used += (size_t)snprintf(out + used, ROLES_TEXT - used, "%s%s", used ? "," : "",
-                                     names[i]);
+            used +=
+                (size_t)snprintf(out + used, ROLES_TEXT - used, "%s%s", used ? "," : "", names[i]);
 }

@@ -10,9 +10,9 @@
 struct api;
 
 struct api_options {
-    struct live *live; /* borrowed, as is the loop */
-    struct loop *loop; /* NULL = there is none */
-    unsigned roles;    /* roles.h: calls of others answer 409 and say whom to ask */
+    struct live *live;  /* borrowed, as is the loop */
+    struct loop *loop;  /* NULL = there is none */
+    unsigned roles;     /* roles.h: calls of others answer 409 and say whom to ask */
     const char *models; /* the registry's folder */
     bool allow_cleanup; /* /cleanup may forget everything */
 };

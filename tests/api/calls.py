@@ -372,7 +372,7 @@ def test_document_and_routes_agree(folder):
     same(document["openapi"], "3.1.0")
     described = {(m.upper(), p) for p, ops in document["paths"].items() for m in ops}
     with open(os.path.join(ROOT, "src", "server", "api.c"), encoding="utf-8") as source:
-        rows = [line.split('"') for line in source if line.startswith('    {"')]
+        rows = [line.split('"') for line in source if line.startswith('    {{"')]
     routes = {(row[1], row[3]) for row in rows}
     same(routes - described, {("GET", "/"), ("GET", "/favicon.ico"), ("GET", "/assets/{file}")})
     same(described - routes, set())

@@ -9,8 +9,14 @@ static void words_become_roles(void **state)
         const char *text;
         unsigned roles;
     } rows[] = {
-        {NULL, 7},       {"all", 7},       {"recs", 1},        {"collector", 2},
-        {"pipeline", 4}, {"recs,pipeline", 5}, {"collector , recs", 3}, {"recs,recs", 1},
+        {NULL, 7},
+        {"all", 7},
+        {"recs", 1},
+        {"collector", 2},
+        {"pipeline", 4},
+        {"recs,pipeline", 5},
+        {"collector , recs", 3},
+        {"recs,recs", 1},
         {" recs", 1},
     };
     (void)state;
