@@ -5,7 +5,7 @@
  * half-life. Drawing for each of 100,000 items would take milliseconds; instead only those items
  * get a variate whose variate lies above a threshold that a few more than k are expected to pass,
  * found by skipping through items sorted by their chance to pass it. That is exact: bandit_draw.c
- * says how, and how propensities are estimated.
+ * says how, and bandit_propensity.c how propensities are found.
  *
  * A draw is from the posteriors at most half_life / 128 ago, but for items counted since the last
  * bandit_refresh by at least 1/2, up to 64 of them, which are drawn as they are now; what goes
@@ -56,9 +56,10 @@ struct bandit_pick {
     uint32_t number;
     float score;      /* the draw, or the decayed count */
     float propensity; /* bandit_draw: the chance that a draw puts this item among the first k of
-                         those allowed, estimated, in (0, 1]; 1 for the others. Within 12 % on
-                         average where most are allowed; where six of seven are not, what comes
-                         rarely may be told far too high */
+                         those allowed, in (0, 1]; 1 for the others. Estimated, within 12 % on
+                         average, where few had to be passed over; else the chance given what all
+                         others drew, which differs from draw to draw. Either way 1 / propensity
+                         weights what came of it rightly */
 };
 
 /* The best k of one Thompson draw among items [0, count) for which allow(ctx, item) holds (NULL =

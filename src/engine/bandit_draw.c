@@ -20,16 +20,8 @@
  * Posteriors are those of the view, at most a horizon old; items counted since it was made (up to
  * FRESH) are drawn by themselves from their posterior as of now. Left out are only chances below
  * 2^-40: at a million items all together less than one draw in a million.
- *
- * An item's propensity π is the chance that its variate X passes the k-th best of the others, T,
- * which doesn't depend on X. T is the k-th best of all where the item is not among the first k, the
- * (k+1)-th where it is; of both the view has quantiles from draws made in advance. With p and p'
- * the means of P(X > T) over either, π = (1 - π) p + π p', so π = p / (1 + p - p'). Where items had
- * to be passed over, the place of the last one that was looked at stands for the k-th. Past DEPTH
- * places the k-th of the draw itself must do for T. All of it depends on the view, the item and the
- * place alone, so the view remembers what was computed for items that come on top again and again.
  */
-#include "engine/bandit_inside.h"
+#include "engine/bandit_drawing.h"
 
 #include "base/mem.h"
 #include "base/turns.h"
@@ -40,45 +32,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIX UINT64_C(0x9e3779b97f4a7c15)
-
-enum {
-    NODES = 6, /* of the interpolation of P(X > T) */
-    FEW = 64,  /* hits, picks for which nothing is allocated */
-};
-
-struct drawing {
-    const struct bandit *b;
-    const struct view *v;
-    uint32_t count;
-    size_t k;
-    int64_t now_ms;
-    struct rng *rng;
-    bandit_allow_fn *allow;
-    void *ctx;
-    struct drawn *hit; /* (hits, room for cap) whatever lies above the threshold so far */
-    size_t hits, cap;
-    uint32_t *decided; /* (settled) their numbers from earlier thresholds, ascending */
-    size_t settled;
-    double above; /* what has not been hit is not above this */
-    struct drawn *out;
-    size_t found, asked;
-    size_t freshes;
-    uint64_t fresh_bits;       /* by number % 64: whose bit is not set is not among them */
-    struct drawn fresh[FRESH]; /* from here on not zeroed */
-    struct drawn few[FEW];     /* where hits begins */
-};
-
 /* ---- what is known about an item ---- */
 
-static bool posterior(const struct drawing *d, uint32_t number, int64_t now_ms, double *alpha,
-                      double *beta)
+bool drawing_posterior(const struct drawing *d, uint32_t number, int64_t now_ms, double *alpha,
+                       double *beta)
 {
     struct evidence e = bandit_evidence(d->b, number);
     return bandit_beta(d->b, &e, now_ms, alpha, beta);
 }
 
-static const struct drawn *find_fresh(const struct drawing *d, uint32_t number)
+const struct drawn *drawing_fresh(const struct drawing *d, uint32_t number)
 {
     if (!(d->fresh_bits >> number % 64 & 1))
         return NULL;
@@ -107,7 +70,7 @@ static void list_fresh(struct drawing *d)
     for (size_t i = 0; i < FRESH; i++) {
         uint64_t entry = atomic_load_explicit(&b->fresh[i], memory_order_acquire);
         uint32_t round = (uint32_t)(entry >> 32), number = (uint32_t)entry;
-        if (round < d->v->round || number >= d->count || find_fresh(d, number))
+        if (round < d->v->round || number >= d->count || drawing_fresh(d, number))
             continue;
         d->fresh_bits |= UINT64_C(1) << number % 64;
         d->fresh[d->freshes++] = (struct drawn){NAN, number};
@@ -130,7 +93,7 @@ static double fresh_chance(const struct drawing *d, size_t i, const struct rung 
         return (double)p;
     }
     double alpha, beta;
-    posterior(d, number, d->now_ms, &alpha, &beta);
+    drawing_posterior(d, number, d->now_ms, &alpha, &beta);
     p = (float)beta_above(alpha, beta, rung->y, NULL);
     memcpy(&bits, &p, sizeof bits);
     atomic_store_explicit(memo, (uint64_t)bits << 32 | whose, memory_order_relaxed);
@@ -174,9 +137,9 @@ static int visit_member(struct drawing *d, const struct rung *rung, const struct
                         double bound)
 {
     double coin = rng_real(d->rng) * bound, alpha, beta, below;
-    if (coin >= m->chance || m->number >= d->count || find_fresh(d, m->number))
+    if (coin >= m->chance || m->number >= d->count || drawing_fresh(d, m->number))
         return 0;
-    posterior(d, m->number, d->v->time_ms, &alpha, &beta);
+    drawing_posterior(d, m->number, d->v->time_ms, &alpha, &beta);
     if (d->above < INFINITY) {
         double passed = beta_above(alpha, beta, d->above, &below);
         if (!(coin * below < m->chance - passed) || is_decided(d, m->number))
@@ -226,7 +189,7 @@ static int visit_priors(struct drawing *d, const struct rung *rung)
         size_t place = (size_t)at;
         uint32_t number =
             place < v->priors ? v->prior[place] : v->span + (uint32_t)(place - v->priors);
-        if (number >= d->count || find_fresh(d, number) || is_decided(d, number))
+        if (number >= d->count || drawing_fresh(d, number) || is_decided(d, number))
             continue;
         if (put_hit(d, draw_between(d, alpha, beta, rung->y, chance), number))
             return -1;
@@ -241,7 +204,7 @@ static int visit_fresh_first(struct drawing *d, const struct rung *rung)
         double alpha, beta, chance = fresh_chance(d, i, rung);
         if (rng_real(d->rng) >= chance)
             continue;
-        posterior(d, d->fresh[i].number, d->now_ms, &alpha, &beta);
+        drawing_posterior(d, d->fresh[i].number, d->now_ms, &alpha, &beta);
         if (put_hit(d, draw_between(d, alpha, beta, rung->y, chance), d->fresh[i].number))
             return -1;
         d->fresh[i].y = INFINITY; /* above all that comes */
@@ -256,7 +219,7 @@ static int visit_fresh(struct drawing *d, double floor)
         struct drawn *x = &d->fresh[i];
         double alpha, beta;
         if (isnan(x->y)) {
-            posterior(d, x->number, d->now_ms, &alpha, &beta);
+            drawing_posterior(d, x->number, d->now_ms, &alpha, &beta);
             x->y = draw_between(d, alpha, beta, -INFINITY, 1);
         }
         if (x->y > floor && x->y <= d->above && put_hit(d, x->y, x->number))
@@ -281,9 +244,9 @@ static int visit_all(struct drawing *d)
         return -1;
     for (uint32_t i = 0; i < d->count; i++) {
         double alpha, beta;
-        if (find_fresh(d, i) || is_decided(d, i))
+        if (drawing_fresh(d, i) || is_decided(d, i))
             continue;
-        posterior(d, i, d->v->time_ms, &alpha, &beta);
+        drawing_posterior(d, i, d->v->time_ms, &alpha, &beta);
         d->hit[d->hits++] = (struct drawn){draw_between(d, alpha, beta, -INFINITY, 1), i};
     }
     return visit_fresh(d, -INFINITY);
@@ -309,16 +272,23 @@ static void sift_down(struct drawn *heap, size_t n, size_t i)
     heap[i] = x;
 }
 
-/* Takes hits from `first` on, best first, until k are found; the others stay in no order. */
-static void take(struct drawing *d, size_t first)
+/* Hits from `first` on become the heap. */
+static void make_heap(struct drawing *d, size_t first)
 {
-    size_t n = d->hits - first;
-    struct drawn *heap = n ? d->hit + first : NULL;
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(heap, n, i);
-    while (n > 0 && d->found < d->k) {
+    d->first = first;
+    d->left = d->hits - first;
+    for (size_t i = d->left / 2; i-- > 0;)
+        sift_down(d->hit + first, d->left, i);
+}
+
+/* Takes hits from the heap, best first, until `want` are found. */
+static void take(struct drawing *d, size_t want)
+{
+    struct drawn *heap = d->left ? d->hit + d->first : NULL;
+    while (d->left > 0 && d->found < want) {
+        size_t n = --d->left;
         struct drawn best = heap[0];
-        heap[0] = heap[--n];
+        heap[0] = heap[n];
         heap[n] = best;
         if (n > 0)
             sift_down(heap, n, 0);
@@ -354,25 +324,40 @@ static size_t first_rung(const struct drawing *d)
     return v->rungs;
 }
 
+/* The next lower threshold; the last one is none at all. */
+static int visit_next(struct drawing *d)
+{
+    const struct view *v = d->v;
+    size_t first = d->hits;
+    if (first > 0 && settle(d))
+        return -1;
+    if (d->next < v->rungs ? visit_rung(d, &v->rung[d->next]) : visit_all(d))
+        return -1;
+    make_heap(d, first);
+    d->above = d->next < v->rungs ? v->rung[d->next].y : d->above;
+    d->next++;
+    return 0;
+}
+
+/* From where the draw stands, until `want` are found or there are no more. */
+enum pal_status drawing_go_on(struct drawing *d, size_t want, struct pal_error *err)
+{
+    take(d, want);
+    while (d->found < want && d->next <= d->v->rungs) {
+        if (visit_next(d))
+            return pal_no_memory(err);
+        take(d, want);
+    }
+    return PAL_OK;
+}
+
 /* The buffers of hits are kept for the next draw; free_buffers frees them. */
 static enum pal_status draw(struct drawing *d, struct pal_error *err)
 {
-    int failed = 0;
     d->above = INFINITY;
-    d->hits = d->settled = d->found = d->asked = 0;
-    for (size_t r = first_rung(d); d->found < d->k && r <= d->v->rungs && !failed; r++) {
-        size_t first = d->hits;
-        failed = first > 0 ? settle(d) : 0;
-        if (!failed && r < d->v->rungs)
-            failed = visit_rung(d, &d->v->rung[r]);
-        else if (!failed)
-            failed = visit_all(d);
-        if (failed)
-            break;
-        take(d, first);
-        d->above = r < d->v->rungs ? d->v->rung[r].y : d->above;
-    }
-    return failed ? pal_no_memory(err) : PAL_OK;
+    d->hits = d->settled = d->found = d->asked = d->left = 0;
+    d->next = first_rung(d);
+    return drawing_go_on(d, d->k, err);
 }
 
 static void begin(struct drawing *d, const struct bandit *b, const struct view *v, struct rng *rng)
@@ -382,7 +367,7 @@ static void begin(struct drawing *d, const struct bandit *b, const struct view *
     d->v = v;
     d->rng = rng;
     d->hit = d->few;
-    d->cap = FEW;
+    d->cap = DRAWING_FEW;
 }
 
 static void free_buffers(struct drawing *d)
@@ -410,114 +395,6 @@ enum pal_status bandit_simulate(const struct bandit *b, const struct view *v, si
     return st;
 }
 
-/* ---- propensities ---- */
-
-/* P(X > y) for y between `low` and `high`: ln P at NODES places, parabolas between. */
-struct curve {
-    double low, step, value[NODES];
-};
-
-static void fit_curve(struct curve *c, double alpha, double beta, double low, double high)
-{
-    c->low = low;
-    c->step = fmax((high - low) / (NODES - 1), 1e-9);
-    for (int i = 0; i < NODES; i++)
-        c->value[i] = log(fmax(beta_above(alpha, beta, low + i * c->step, NULL), 1e-300));
-}
-
-/* The mean of P(X > T) over the quantiles of a place. */
-static double mean_above(const struct curve *c, const double *quantile)
-{
-    double sum = 0;
-    for (size_t q = 0; q < QUANTILES; q++) {
-        double at = fmin(fmax((quantile[q] - c->low) / c->step, 0), NODES - 1);
-        int node = (int)(at + 0.5);
-        node = node < 1 ? 1 : node > NODES - 2 ? NODES - 2 : node;
-        const double *v = c->value + node;
-        double x = at - node, curved = (v[1] - 2 * v[0] + v[-1]) / 2;
-        sum += exp(v[0] + x * ((v[1] - v[-1]) / 2 + x * curved));
-    }
-    return fmin(sum / QUANTILES, 1);
-}
-
-/* By the quantiles of the place of the last one that was looked at. */
-static double by_quantiles(const struct drawing *d, double alpha, double beta)
-{
-    const double *place = d->v->place + (d->asked - 1) * QUANTILES;
-    const double *next = d->asked < d->v->rows ? place + QUANTILES : place;
-    struct curve curve;
-    fit_curve(&curve, alpha, beta, next[0], place[QUANTILES - 1]);
-    double out = mean_above(&curve, place), in = mean_above(&curve, next);
-    return out / (1 + out - in);
-}
-
-static struct memo *memo_of(const struct drawing *d, uint32_t number)
-{
-    uint32_t hash = number * 2654435769u + (uint32_t)d->asked * 2246822519u;
-    return &d->v->memo[(hash >> 8) % MEMO];
-}
-
-/* Below 0: not known. */
-static double recall(const struct drawing *d, uint32_t number)
-{
-    const struct memo *m = memo_of(d, number);
-    uint64_t value = atomic_load_explicit(&m->value, memory_order_relaxed);
-    uint64_t check = atomic_load_explicit(&m->check, memory_order_relaxed);
-    uint32_t bits = (uint32_t)(value >> 32);
-    float p;
-    if ((uint32_t)value != number || check != (value ^ (uint64_t)d->asked * MIX) || !bits)
-        return -1;
-    memcpy(&p, &bits, sizeof p);
-    return (double)p;
-}
-
-static void remember(const struct drawing *d, uint32_t number, float p)
-{
-    struct memo *m = memo_of(d, number);
-    uint32_t bits;
-    memcpy(&bits, &p, sizeof bits);
-    uint64_t value = (uint64_t)bits << 32 | number;
-    atomic_store_explicit(&m->value, value, memory_order_relaxed);
-    atomic_store_explicit(&m->check, value ^ (uint64_t)d->asked * MIX, memory_order_relaxed);
-}
-
-static double propensity(const struct drawing *d, uint32_t number, double last_y)
-{
-    const struct view *v = d->v;
-    double alpha, beta;
-    if (d->found < d->k || d->asked >= d->count)
-        return 1; /* whoever is allowed is in */
-    bool fresh = find_fresh(d, number) != NULL, deep = d->asked > DEPTH || d->asked > v->rows;
-    if (!fresh && !deep) {
-        double known = recall(d, number);
-        if (known >= 0)
-            return known;
-    }
-    posterior(d, number, fresh ? d->now_ms : v->time_ms, &alpha, &beta);
-    if (deep)
-        return beta_above(alpha, beta, last_y, NULL);
-    float p = (float)by_quantiles(d, alpha, beta);
-    if (!fresh)
-        remember(d, number, p);
-    return (double)p;
-}
-
-static void write_picks(const struct drawing *d, struct bandit_pick *out)
-{
-    double prior = -1; /* the same for all without evidence, where there are many */
-    for (size_t i = 0; i < d->found; i++) {
-        const struct drawn *x = &d->out[i];
-        double alpha, beta, p;
-        bool evident = posterior(d, x->number, d->now_ms, &alpha, &beta);
-        bool shared = !evident && d->v->priors > 1000;
-        p = shared && prior >= 0 ? prior : propensity(d, x->number, d->out[d->found - 1].y);
-        prior = shared ? p : prior;
-        /* above 0, so that a weight of 1 / propensity is always finite */
-        out[i] = (struct bandit_pick){x->number, (float)beta_from_logit(x->y),
-                                      (float)fmax(fmin(p, 1), 1e-9)};
-    }
-}
-
 enum pal_status bandit_draw(const struct bandit *b, uint32_t count, size_t k, int64_t now_ms,
                             struct rng *rng, bandit_allow_fn *allow, void *ctx,
                             struct bandit_pick *out, size_t *drawn, struct pal_error *err)
@@ -529,7 +406,7 @@ enum pal_status bandit_draw(const struct bandit *b, uint32_t count, size_t k, in
         *drawn = 0;
         return PAL_OK;
     }
-    struct drawn few[FEW], *best = k <= FEW ? few : mem_alloc(k, sizeof *best);
+    struct drawn few[DRAWING_FEW], *best = k < DRAWING_FEW ? few : mem_alloc(k + 1, sizeof *best);
     if (!best)
         return pal_no_memory(err);
     enum pal_status st = bandit_pin(b, count, now_ms, &v, err);
@@ -544,10 +421,10 @@ enum pal_status bandit_draw(const struct bandit *b, uint32_t count, size_t k, in
     d.out = best;
     list_fresh(&d);
     st = draw(&d, err);
-    if (st == PAL_OK) {
-        write_picks(&d, out);
+    if (st == PAL_OK)
+        st = drawing_picks(&d, out, err);
+    if (st == PAL_OK)
         *drawn = d.found;
-    }
     free_buffers(&d);
     bandit_unpin(b, v);
 done:
