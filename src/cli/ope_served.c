@@ -246,6 +246,7 @@ static void emit_all(struct job *job, struct emit *e, const struct served *x)
     emit_uint(e, "rewarded", x->rewarded);
     emit_open(e, "events", '{');
     emit_uint(e, "counted", s->counted);
+    emit_uint(e, "counted_without_id", s->guessed);
     emit_uint(e, "outside_window", s->outside);
     emit_uint(e, "unknown", s->unknown);
     emit_close(e, '}');

@@ -26,6 +26,8 @@ void shown_done(struct shown *s)
     intern_done(&s->sources);
     mem_free(s->slot);
     mem_free(s->list);
+    mem_free(s->order);
+    mem_free(s->begin);
 }
 
 static enum pal_status number(struct intern *t, const char *text, uint32_t *out,
@@ -116,30 +118,113 @@ static enum pal_status take_list(void *ctx, const struct served_row *row, struct
     return st;
 }
 
+/* ---- Whose lists are when ---- */
+
+/* The user who saw a list; INTERN_NONE for somebody without an id. */
+static uint32_t viewer(const struct shown *s, uint32_t list)
+{
+    uint32_t unit = s->slot[s->list[list].first].unit;
+    return unit < NOBODY ? unit : INTERN_NONE;
+}
+
+/* Lists come in the order of time but for clocks that were set back: each goes behind those of its
+ * user that are not later. */
+static void put_in_order(struct shown *s, uint32_t list, uint32_t begin, uint32_t end)
+{
+    uint32_t at = end;
+    while (at > begin && s->list[s->order[at - 1]].time_ms > s->list[list].time_ms) {
+        s->order[at] = s->order[at - 1];
+        at--;
+    }
+    s->order[at] = list;
+}
+
+static enum pal_status order_lists(struct shown *s, struct pal_error *err)
+{
+    uint32_t users = s->users.count, lists = s->lists.count, user;
+    uint32_t *end = mem_zero((size_t)users + 1, sizeof *end);
+    s->order = mem_alloc(lists ? lists : 1, sizeof *s->order);
+    s->begin = mem_zero((size_t)users + 1, sizeof *s->begin);
+    if (!end || !s->order || !s->begin) {
+        mem_free(end);
+        return pal_no_memory(err);
+    }
+    for (uint32_t i = 0; i < lists; i++)
+        if ((user = viewer(s, i)) != INTERN_NONE)
+            s->begin[user + 1]++;
+    for (uint32_t u = 0; u < users; u++) {
+        s->begin[u + 1] += s->begin[u];
+        end[u] = s->begin[u];
+    }
+    for (uint32_t i = 0; i < lists; i++)
+        if ((user = viewer(s, i)) != INTERN_NONE)
+            put_in_order(s, i, s->begin[user], end[user]++);
+    mem_free(end);
+    return PAL_OK;
+}
+
+/* ---- What came of them ---- */
+
+/* The slot of a list that holds the item; SIZE_MAX if none does. */
+static size_t slot_of(const struct shown *s, uint32_t list, uint32_t item)
+{
+    for (size_t i = s->list[list].first; i < s->list[list + 1].first; i++)
+        if (s->slot[i].item == item)
+            return i;
+    return SIZE_MAX;
+}
+
+/* The latest list before the event that showed its item to its user. */
+static size_t guess(const struct reading_shown *r, const struct event *e, uint32_t item)
+{
+    const struct shown *s = &r->s;
+    uint32_t user = intern_find(&s->users, e->user_id, strlen(e->user_id));
+    if (user == INTERN_NONE || item == INTERN_NONE)
+        return SIZE_MAX;
+    for (uint32_t i = s->begin[user + 1]; i-- > s->begin[user];) {
+        uint32_t list = s->order[i];
+        if (s->list[list].time_ms > e->time_ms)
+            continue;
+        if (e->time_ms - s->list[list].time_ms > r->window_ms)
+            break;
+        size_t slot = slot_of(s, list, item);
+        if (slot != SIZE_MAX)
+            return slot;
+    }
+    return SIZE_MAX;
+}
+
+static void earn(struct shown *s, size_t slot, double weight)
+{
+    double was = s->slot[slot].reward;
+    s->counted++;
+    if (fabs(weight) > fabs(was) || (fabs(weight) == fabs(was) && weight > was))
+        s->slot[slot].reward = weight;
+}
+
 static void take(struct reading_shown *r, const struct event *e)
 {
     struct shown *s = &r->s;
     const char *id = e->recommendation_id;
-    if (!id || !*id)
-        return;
     double weight = weights_of(r->weights, e->type, e->value);
-    uint32_t list = intern_find(&s->lists, id, strlen(id));
     uint32_t item = intern_find(&s->items, e->item_id, strlen(e->item_id));
-    size_t i = list == INTERN_NONE ? 0 : s->list[list].first;
-    size_t end = list == INTERN_NONE ? 0 : s->list[list + 1].first;
-    while (i < end && s->slot[i].item != item)
-        i++;
-    if (i == end) {
-        s->unknown++;
-    } else if (e->time_ms < s->list[list].time_ms ||
-               e->time_ms - s->list[list].time_ms > r->window_ms) {
-        s->outside++;
-    } else {
-        double was = s->slot[i].reward;
-        s->counted++;
-        if (fabs(weight) > fabs(was) || (fabs(weight) == fabs(was) && weight > was))
-            s->slot[i].reward = weight;
+    if (!id || !*id) {
+        size_t slot = guess(r, e, item);
+        if (slot == SIZE_MAX)
+            return; /* it answers no list */
+        s->guessed++;
+        earn(s, slot, weight);
+        return;
     }
+    uint32_t list = intern_find(&s->lists, id, strlen(id));
+    size_t slot = list == INTERN_NONE ? SIZE_MAX : slot_of(s, list, item);
+    if (slot == SIZE_MAX)
+        s->unknown++;
+    else if (e->time_ms < s->list[list].time_ms ||
+             e->time_ms - s->list[list].time_ms > r->window_ms)
+        s->outside++;
+    else
+        earn(s, slot, weight);
 }
 
 static enum pal_status take_event(void *ctx, const struct stored_event *e, struct pal_error *err)
@@ -191,6 +276,8 @@ enum pal_status shown_read(struct job *job, const struct weights *w, int64_t win
                       "%s holds no served lists with propensities (%zu without): palate serve "
                       "keeps them unless live.served is off",
                       job->set.store, r.s.without);
+    if (!st)
+        st = order_lists(&r.s, err);
     if (!st)
         st = store_events(s, 0, take_event, &r, err);
     if (!st)

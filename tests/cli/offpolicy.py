@@ -170,7 +170,9 @@ def test_served_lists(folder):
     lines, slots = people(3000, random.Random(5))
     event = {"user_id": "u1", "item_id": "0", "type": "click", "value": 1, "timestamp": TIME}
     lines += [{"event": dict(event, timestamp=TIME + 25 * 3600000, recommendation_id="r1")},
-              {"event": dict(event, recommendation_id="nowhere")}, {"event": event}]
+              {"event": dict(event, recommendation_id="nowhere")},
+              {"event": dict(event, user_id="someone else")},
+              {"event": dict(event, timestamp=TIME - 1)}]
     url = put_store(folder, lines)
     told = palate("ope", "--store", url, "--weights", "click:1,*:0", "--json").json
     explored = [s for s in slots if s[0]]
@@ -203,6 +205,27 @@ def test_served_lists(folder):
     for word in ["without exploration", "the bandit in every slot", "bandit, explored"]:
         if word not in text:
             fail(text)
+
+
+def test_events_without_an_id(folder):
+    """They answer the latest list that showed the item to the user: here, where a user's lists are
+    an hour apart, what comes out is the same as with ids."""
+    lines, _ = people(2000, random.Random(6))
+    for line in lines:
+        row = line.get("served") or line["event"]
+        row["timestamp"] += int(row["recommendation_id"][1:]) // 400 * 3600000
+    told = palate("ope", "--store", put_store(folder, lines), "--json").json
+    for line in lines:
+        line.get("event", {}).pop("recommendation_id", None)
+    bare = palate("ope", "--store", put_store(folder, lines, "bare.db"), "--json").json
+    same(told["events"].pop("counted_without_id"), 0)
+    same(bare["events"].pop("counted_without_id"), told["events"]["counted"])
+    told.pop("store"), bare.pop("store")
+    same(bare, told)
+    # a list that did not show it, one that came later, one too long ago: none is answered
+    bare = palate("ope", "--store", put_store(folder, lines, "bare.db"), "--json", "--window",
+                  "0.01").json
+    same((bare["rewarded"], bare["events"]["counted"]), (0, 0))
 
 
 def test_what_served_lists_cannot_tell(folder):
