@@ -3,9 +3,12 @@
 #include "cli/outside.h"
 
 #include "base/scheme.h"
+#include "registry/backend.h"
+#include "registry/s3.h"
 
 void outside_register(void)
 {
+    registry_add_kind(&registry_s3);
 #ifndef HAVE_AMQP
     scheme_absent("amqp", "librabbitmq", "librabbitmq-dev");
     scheme_absent("amqps", "librabbitmq", "librabbitmq-dev");

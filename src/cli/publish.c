@@ -139,7 +139,7 @@ enum pal_status publish(struct job *job, const struct dataset *d, const struct p
     if (!st)
         measure_files(plan, out);
     else
-        registry_abandon(&out->version);
+        registry_abandon(root, &out->version);
     out->peak_bytes = peak_bytes();
     for (size_t i = 0; i < plan->count; i++)
         model_free(parts[i].model);

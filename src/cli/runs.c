@@ -4,6 +4,7 @@
 
 #include "cli/manifest.h"
 #include "cli/table.h"
+#include "registry/registry.h"
 #include "track/track.h"
 
 #include <stdlib.h>
@@ -79,7 +80,10 @@ enum pal_status runs_list(struct job *job, struct pal_error *err)
     emit_open(&l.json, NULL, '{');
     emit_string(&l.json, "models", job->set.models);
     emit_open(&l.json, "runs", '[');
-    enum pal_status st = track_list(job->set.models, SIZE_MAX, take_line, &l, &count, err);
+    char root[PATH_MAX];
+    enum pal_status st = registry_local(job->set.models, root, sizeof root, err);
+    if (!st)
+        st = track_list(root, SIZE_MAX, take_line, &l, &count, err);
     emit_close(&l.json, ']');
     emit_close(&l.json, '}');
     if (!st && job->set.json)

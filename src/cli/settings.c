@@ -109,8 +109,9 @@ const struct option options[] = {
          "hours after a list was shown in which what happens counts as its reward"),
     FLAG("compare", 0, compare, "test whether models differ by more than chance"),
 
-    {{"models", OPT_TEXT, AT(models), "models", 0, 0, OPT_LINEAR, "DIR",
-      "the folder of published models"}, 0, LAST, false},
+    {{"models", OPT_TEXT, AT(models), "models", 0, 0, OPT_LINEAR, "URL",
+      "the folder of published models, or "
+      "s3://BUCKET/PREFIX?endpoint=http://HOST:PORT"}, 0, LAST, false},
     TEXT("user", 'u', user, "ID", "a user of the data set"),
     TEXT("history", 0, history, "TITLES",
          "what somebody liked, separated by commas; '-' before a title marks a dislike"),

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "registry/registry.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,11 +13,13 @@ enum { STEPS_MOST = 4000 }; /* that models may tell of all together */
 enum pal_status tracking_open(const struct job *job, struct tracking *out, struct pal_error *err)
 {
     const char *url = job->set.track;
-    struct track_options o = {.root = job->set.models, .url = url && *url ? url : NULL};
+    char root[PATH_MAX];
+    struct track_options o = {.root = root, .url = url && *url ? url : NULL};
     *out = (struct tracking){.began_ms = track_now_ms()};
     if (url && strcmp(url, "none") == 0)
         return PAL_OK;
-    return track_open(&o, &out->track, err);
+    enum pal_status st = registry_local(job->set.models, root, sizeof root, err);
+    return st ? st : track_open(&o, &out->track, err);
 }
 
 static void param_uint(struct track_run *r, const char *name, uint64_t value)

@@ -430,17 +430,23 @@ static enum pal_status adopt(struct live *l, const char *dir, struct pal_error *
     return st;
 }
 
-/* The newest version that can be loaded instead of the one that is `bad`. */
+/* What can be loaded instead of the one that is `bad`: the last that this machine knew as the live
+ * one, or the newest. */
 static void load_another(struct live *l, uint32_t bad, struct registry_version *out)
 {
-    struct registry_version *all = NULL;
+    struct registry_version *all = NULL, v;
+    const char *root = l->config.live.models;
     size_t count = 0;
     struct pal_error err;
-    if (registry_list(l->config.live.models, &all, &count, &err) != PAL_OK)
+    if (registry_last(root, &v, &err) == PAL_OK && v.number != bad && load(l, &v, &err) == PAL_OK)
+        *out = v;
+    if (out->number || registry_list(root, &all, &count, &err) != PAL_OK)
         return;
     while (count-- > 0 && !out->number)
-        if (all[count].number != bad && load(l, &all[count], &err) == PAL_OK)
-            *out = all[count];
+        if (all[count].number != bad &&
+            registry_find(root, all[count].number, &v, &err) == PAL_OK &&
+            load(l, &v, &err) == PAL_OK)
+            *out = v;
     mem_free(all);
 }
 

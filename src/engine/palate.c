@@ -333,7 +333,7 @@ enum pal_status pal_save_model(struct palate *p, const char *path, struct pal_er
     if (st == PAL_OK)
         st = registry_publish(path, &version, 1, err);
     if (st != PAL_OK)
-        registry_abandon(&version);
+        registry_abandon(path, &version);
     return st;
 }
 

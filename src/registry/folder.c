@@ -1,8 +1,9 @@
-/* See registry.h. Whoever changes the folder (begin, publish, activate) holds flock on ROOT/.lock
- * for that moment; readers need no lock, since every change that they can see is one rename. While
- * a version is being built, its builder holds flock on its own ".lock": the kernel drops that with
- * the process, however it dies, so a ".new" folder whose lock is free belongs to nobody. */
-#include "registry/registry.h"
+/* Versions in a folder: registry.h shows it. Whoever changes the folder (begin, publish, activate)
+ * holds flock on ROOT/.lock for that moment; readers need no lock, since every change that they can
+ * see is one rename. While a version is being built, its builder holds flock on its own ".lock":
+ * the kernel drops that with the process, however it dies, so a ".new" folder whose lock is free
+ * belongs to nobody. */
+#include "registry/backend.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -21,13 +22,12 @@
 #include <unistd.h>
 
 #define LOCK        ".lock"
-#define CURRENT     "CURRENT"
-#define MANIFEST    "manifest.json"
+#define CURRENT     REGISTRY_CURRENT
+#define MANIFEST    REGISTRY_MANIFEST
 #define UNPUBLISHED ".new"
 
 enum {
     LOCK_TRIES = 500, /* of 20 ms: ten seconds for work that takes a few */
-    LISTED = 8,       /* how many versions an error names */
 };
 
 static enum pal_status fail_errno(struct pal_error *err, const char *what, const char *path)
@@ -38,8 +38,8 @@ static enum pal_status fail_errno(struct pal_error *err, const char *what, const
 }
 
 /* ROOT/000007SUFFIX */
-static enum pal_status version_path(char *path, const char *root, uint32_t number,
-                                    const char *suffix, struct pal_error *err)
+enum pal_status folder_version(char path[PATH_MAX], const char *root, uint32_t number,
+                               const char *suffix, struct pal_error *err)
 {
     char name[32];
     snprintf(name, sizeof name, "%06u%s", number, suffix);
@@ -47,7 +47,7 @@ static enum pal_status version_path(char *path, const char *root, uint32_t numbe
 }
 
 /* Whether the folder `dir` holds a file of that name. */
-static bool holds(const char *dir, const char *name)
+bool folder_holds(const char *dir, const char *name)
 {
     char path[PATH_MAX];
     struct pal_error ignored;
@@ -56,7 +56,7 @@ static bool holds(const char *dir, const char *name)
 
 /* The version that a folder's name stands for: exactly its number as version_path writes it and
  * then the suffix; or 0. */
-static uint32_t number_of(const char *name, const char *suffix)
+uint32_t folder_number(const char *name, const char *suffix)
 {
     size_t digits = strspn(name, "0123456789");
     char again[32];
@@ -69,7 +69,7 @@ static uint32_t number_of(const char *name, const char *suffix)
 
 /* An open file with an exclusive lock on it, made if need be. tries = 1: don't wait. *fd = -1 when
  * somebody else holds it. */
-static enum pal_status lock_file(const char *path, int tries, int *fd, struct pal_error *err)
+enum pal_status folder_lock(const char *path, int tries, int *fd, struct pal_error *err)
 {
     int f = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (f < 0)
@@ -97,13 +97,13 @@ static enum pal_status lock_root(const char *root, int *fd, struct pal_error *er
     char path[PATH_MAX];
     enum pal_status st = file_join(path, sizeof path, root, LOCK, err);
     if (st == PAL_OK)
-        st = lock_file(path, LOCK_TRIES, fd, err);
+        st = folder_lock(path, LOCK_TRIES, fd, err);
     if (st == PAL_OK && *fd < 0)
         st = pal_fail(err, PAL_EIO, "another process has kept %s locked for ten seconds", root);
     return st;
 }
 
-static void sync_folder(const char *path)
+void folder_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
@@ -113,7 +113,7 @@ static void sync_folder(const char *path)
 }
 
 /* Removes a version's folder, which holds files only. */
-static void remove_folder(const char *path)
+void folder_drop(const char *path)
 {
     DIR *dir = opendir(path);
     if (!dir)
@@ -133,9 +133,9 @@ static void sweep(const char *root, const char *name)
     int fd = -1;
     if (file_join(path, sizeof path, root, name, &ignored) != PAL_OK ||
         file_join(lock, sizeof lock, path, LOCK, &ignored) != PAL_OK ||
-        lock_file(lock, 1, &fd, &ignored) != PAL_OK || fd < 0)
+        folder_lock(lock, 1, &fd, &ignored) != PAL_OK || fd < 0)
         return;
-    remove_folder(path);
+    folder_drop(path);
     close(fd);
 }
 
@@ -147,8 +147,8 @@ static enum pal_status highest(const char *root, uint32_t *out, struct pal_error
         return fail_errno(err, "read", root);
     uint32_t most = 0;
     for (struct dirent *e; (e = readdir(dir));) {
-        uint32_t unpublished = number_of(e->d_name, UNPUBLISHED);
-        uint32_t number = unpublished ? unpublished : number_of(e->d_name, "");
+        uint32_t unpublished = folder_number(e->d_name, UNPUBLISHED);
+        uint32_t number = unpublished ? unpublished : folder_number(e->d_name, "");
         if (unpublished)
             sweep(root, e->d_name);
         if (number > most)
@@ -159,31 +159,31 @@ static enum pal_status highest(const char *root, uint32_t *out, struct pal_error
     return PAL_OK;
 }
 
-static enum pal_status make_version(const char *root, uint32_t number, struct registry_version *out,
-                                    struct pal_error *err)
+enum pal_status folder_make(const char *root, uint32_t number, struct registry_version *out,
+                            struct pal_error *err)
 {
     struct registry_version v = {.number = number};
     char lock[PATH_MAX];
-    enum pal_status st = version_path(v.path, root, number, UNPUBLISHED, err);
+    enum pal_status st = folder_version(v.path, root, number, UNPUBLISHED, err);
     if (st != PAL_OK)
         return st;
     if (mkdir(v.path, 0777))
         return fail_errno(err, "make folder", v.path);
     st = file_join(lock, sizeof lock, v.path, LOCK, err);
     if (st == PAL_OK)
-        st = lock_file(lock, 1, &v.lock, err);
+        st = folder_lock(lock, 1, &v.lock, err);
     if (st == PAL_OK && v.lock < 0)
         st = pal_fail(err, PAL_EIO, "cannot lock %s: another process holds it", lock);
     if (st != PAL_OK) {
-        remove_folder(v.path);
+        folder_drop(v.path);
         return st;
     }
     *out = v;
     return PAL_OK;
 }
 
-enum pal_status registry_begin(const char *root, struct registry_version *out,
-                               struct pal_error *err)
+static enum pal_status folder_begin(const char *root, struct registry_version *out,
+                                    struct pal_error *err)
 {
     int lock;
     uint32_t most = 0;
@@ -194,7 +194,7 @@ enum pal_status registry_begin(const char *root, struct registry_version *out,
         return st;
     st = highest(root, &most, err);
     if (st == PAL_OK)
-        st = make_version(root, most + 1, out, err);
+        st = folder_make(root, most + 1, out, err);
     close(lock);
     return st;
 }
@@ -217,21 +217,21 @@ static enum pal_status write_current(const char *root, uint32_t number, struct p
     return file_commit(f, err);
 }
 
-enum pal_status registry_publish(const char *root, struct registry_version *v, int activate,
-                                 struct pal_error *err)
+static enum pal_status folder_publish(const char *root, struct registry_version *v, int activate,
+                                      struct pal_error *err)
 {
     char path[PATH_MAX], lock_path[PATH_MAX];
     int lock;
-    if (!holds(v->path, MANIFEST))
-        return pal_fail(err, PAL_EUSAGE, "%s has no %s: it is not whole", v->path, MANIFEST);
-    enum pal_status st = version_path(path, root, v->number, "", err);
+    enum pal_status st = registry_check_whole(v, err);
+    if (st == PAL_OK)
+        st = folder_version(path, root, v->number, "", err);
     if (st == PAL_OK)
         st = file_join(lock_path, sizeof lock_path, path, LOCK, err);
     if (st == PAL_OK)
         st = lock_root(root, &lock, err);
     if (st != PAL_OK)
         return st;
-    sync_folder(v->path);
+    folder_sync(v->path);
     if (rename(v->path, path)) {
         st = fail_errno(err, "publish as", path);
     } else {
@@ -239,7 +239,7 @@ enum pal_status registry_publish(const char *root, struct registry_version *v, i
         close(v->lock);
         v->lock = -1;
         memcpy(v->path, path, sizeof path);
-        sync_folder(root);
+        folder_sync(root);
         if (activate)
             st = write_current(root, v->number, err);
     }
@@ -247,104 +247,61 @@ enum pal_status registry_publish(const char *root, struct registry_version *v, i
     return st;
 }
 
-void registry_abandon(struct registry_version *v)
+void folder_abandon(const char *root, struct registry_version *v)
 {
     size_t len = strlen(v->path), suffix = strlen(UNPUBLISHED);
     if (v->number && len > suffix && strcmp(v->path + len - suffix, UNPUBLISHED) == 0) {
-        remove_folder(v->path);
+        folder_drop(v->path);
         close(v->lock);
     }
     memset(v, 0, sizeof *v);
 }
 
-/* "1, 2, 5" for an error; the newest ones if there are many. */
-static void name_versions(const char *root, struct str *out)
-{
-    struct registry_version *all = NULL;
-    size_t count = 0;
-    if (registry_list(root, &all, &count, NULL) != PAL_OK)
-        return;
-    if (count > LISTED)
-        str_put(out, "…, ");
-    for (size_t i = count > LISTED ? count - LISTED : 0; i < count; i++)
-        str_fmt(out, "%u%s", all[i].number, i + 1 < count ? ", " : "");
-    mem_free(all);
-}
-
-enum pal_status registry_find(const char *root, uint32_t number, struct registry_version *out,
-                              struct pal_error *err)
+static enum pal_status folder_find(const char *root, uint32_t number, struct registry_version *out,
+                                   struct pal_error *err)
 {
     struct registry_version v = {.number = number, .lock = -1};
-    enum pal_status st = version_path(v.path, root, number, "", err);
+    enum pal_status st = folder_version(v.path, root, number, "", err);
     if (st != PAL_OK)
         return st;
-    if (number == 0 || !holds(v.path, MANIFEST)) {
-        struct str names = {0};
-        name_versions(root, &names);
-        if (names.len)
-            st = pal_fail(err, PAL_ENOTFOUND, "%s has no version %u; it has %s", root, number,
-                          str_text(&names));
-        else
-            st = pal_fail(err, PAL_ENOTFOUND,
-                          "%s has no version %u, nor any other: `palate train` makes one", root,
-                          number);
-        str_done(&names);
-        return st;
-    }
+    if (number == 0 || !folder_holds(v.path, MANIFEST))
+        return registry_missing(root, number, err);
     *out = v;
     return PAL_OK;
 }
 
-/* There is no CURRENT: says whether there is anything that could be made live. */
-static enum pal_status no_current(const char *root, struct pal_error *err)
-{
-    struct str names = {0};
-    enum pal_status st;
-    name_versions(root, &names);
-    if (names.len)
-        st = pal_fail(err, PAL_ENOTFOUND,
-                      "no version in %s is live; it has %s: activate one of them", root,
-                      str_text(&names));
-    else
-        st = pal_fail(err, PAL_ENOTFOUND, "%s holds no trained model: run `palate train` first",
-                      root);
-    str_done(&names);
-    return st;
-}
-
-enum pal_status registry_current(const char *root, struct registry_version *out,
-                                 struct pal_error *err)
+static enum pal_status folder_current(const char *root, struct registry_version *out,
+                                      struct pal_error *err)
 {
     char path[PATH_MAX];
     struct file_map text;
-    uint64_t number = 0;
     enum pal_status st = file_join(path, sizeof path, root, CURRENT, err);
     if (st != PAL_OK)
         return st;
     st = file_map(path, &text, err);
     if (st != PAL_OK)
-        return st == PAL_ENOTFOUND ? no_current(root, err) : st;
+        return st == PAL_ENOTFOUND ? registry_none_live(root, err) : st;
     const char *end = text.data + text.size;
     if (end > text.data && end[-1] == '\n')
         end--;
-    bool fine = text_u64(text.data, end, &number) && number > 0 && number < UINT32_MAX;
+    uint32_t number = registry_number(text.data, end);
     file_unmap(&text);
-    if (!fine)
+    if (!number)
         return pal_fail(err, PAL_ECORRUPT,
                         "%s is damaged: it should hold one version's number; activate a version "
                         "to write it anew",
                         path);
-    st = registry_find(root, (uint32_t)number, out, err);
+    st = folder_find(root, number, out, err);
     if (st == PAL_ENOTFOUND)
         return pal_within(err, PAL_ECORRUPT, "%s names a version that is gone", path);
     return st;
 }
 
-enum pal_status registry_activate(const char *root, uint32_t number, struct pal_error *err)
+static enum pal_status folder_activate(const char *root, uint32_t number, struct pal_error *err)
 {
     struct registry_version v;
     int lock;
-    enum pal_status st = registry_find(root, number, &v, err);
+    enum pal_status st = folder_find(root, number, &v, err);
     if (st == PAL_OK)
         st = lock_root(root, &lock, err);
     if (st != PAL_OK)
@@ -356,38 +313,31 @@ enum pal_status registry_activate(const char *root, uint32_t number, struct pal_
 
 /* It is given an unpublished one's name first: nobody sees a half, and what a crash leaves of it is
  * swept. */
-enum pal_status registry_remove(const char *root, uint32_t number, struct pal_error *err)
+static enum pal_status folder_remove(const char *root, uint32_t number, struct pal_error *err)
 {
     struct registry_version v, current;
     char path[PATH_MAX];
     int lock;
-    enum pal_status st = registry_find(root, number, &v, err);
+    enum pal_status st = folder_find(root, number, &v, err);
     if (st == PAL_OK)
-        st = version_path(path, root, number, UNPUBLISHED, err);
+        st = folder_version(path, root, number, UNPUBLISHED, err);
     if (st == PAL_OK)
         st = lock_root(root, &lock, err);
     if (st != PAL_OK)
         return st;
-    if (registry_current(root, &current, NULL) == PAL_OK && current.number == number)
+    if (folder_current(root, &current, NULL) == PAL_OK && current.number == number)
         st = pal_fail(err, PAL_EUSAGE, "version %u in %s is live: activate another one first",
                       number, root);
     else if (rename(v.path, path))
         st = fail_errno(err, "delete", v.path);
     else
-        remove_folder(path);
+        folder_drop(path);
     close(lock);
     return st;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = ((const struct registry_version *)a)->number;
-    uint32_t y = ((const struct registry_version *)b)->number;
-    return x < y ? -1 : x > y;
-}
-
-enum pal_status registry_list(const char *root, struct registry_version **out, size_t *count,
-                              struct pal_error *err)
+static enum pal_status folder_list(const char *root, struct registry_version **out, size_t *count,
+                                   struct pal_error *err)
 {
     struct registry_version *all = NULL;
     size_t n = 0, cap = 0;
@@ -396,11 +346,11 @@ enum pal_status registry_list(const char *root, struct registry_version **out, s
     if (!dir && errno != ENOENT)
         return fail_errno(err, "read", root);
     for (struct dirent *e; dir && st == PAL_OK && (e = readdir(dir));) {
-        struct registry_version v = {.number = number_of(e->d_name, ""), .lock = -1};
+        struct registry_version v = {.number = folder_number(e->d_name, ""), .lock = -1};
         if (!v.number)
             continue;
         st = file_join(v.path, sizeof v.path, root, e->d_name, err);
-        if (st != PAL_OK || !holds(v.path, MANIFEST))
+        if (st != PAL_OK || !folder_holds(v.path, MANIFEST))
             continue;
         if (mem_grow(&all, &cap, n + 1, sizeof *all))
             st = pal_no_memory(err);
@@ -414,8 +364,47 @@ enum pal_status registry_list(const char *root, struct registry_version **out, s
         return st;
     }
     if (n)
-        qsort(all, n, sizeof *all, by_number);
+        registry_sort(all, n);
     *out = all;
     *count = n;
     return PAL_OK;
 }
+
+enum pal_status folder_sweep(const char *root, struct pal_error *err)
+{
+    uint32_t ignored;
+    int lock;
+    enum pal_status st = file_make_dir(root, err);
+    if (st == PAL_OK)
+        st = lock_root(root, &lock, err);
+    if (st != PAL_OK)
+        return st;
+    st = highest(root, &ignored, err);
+    close(lock);
+    return st;
+}
+
+static enum pal_status folder_itself(const char *root, char *out, size_t size,
+                                     struct pal_error *err)
+{
+    size_t len = strlen(root);
+    if (len >= size)
+        return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", root);
+    memcpy(out, root, len + 1);
+    return PAL_OK;
+}
+
+const struct registry_ops registry_folder = {
+    .scheme = "",
+    .shape = "FOLDER",
+    .begin = folder_begin,
+    .publish = folder_publish,
+    .abandon = folder_abandon,
+    .current = folder_current,
+    .last = folder_current,
+    .find = folder_find,
+    .activate = folder_activate,
+    .remove = folder_remove,
+    .list = folder_list,
+    .folder = folder_itself,
+};

@@ -1,4 +1,5 @@
-/* Published models: a folder with one folder per version.
+/* Published models: a place with one folder per version. `root` says where: a folder's path, or a
+ * URL such as s3://BUCKET/PREFIX, where a kind for it was registered (s3.h). As a folder:
  *
  *     models/CURRENT                the live version's number, switched by one rename
  *     models/000007/manifest.json   what was trained on what, and how good it is; written last
@@ -35,15 +36,21 @@ MUST_USE enum pal_status registry_publish(const char *root, struct registry_vers
                                           int activate, struct pal_error *err);
 
 /* Removes what registry_begin made; nothing for a published or zeroed one. */
-void registry_abandon(struct registry_version *v);
+void registry_abandon(const char *root, struct registry_version *v);
 
-/* The live version. PAL_ENOTFOUND when there is none, PAL_ECORRUPT when CURRENT is damaged or
- * names a version that is gone: neither is guessed at, since a newer version may have been kept
- * from going live on purpose. */
+/* The live version, whole and on this machine. PAL_ENOTFOUND when there is none, PAL_ECORRUPT when
+ * CURRENT is damaged or names a version that is gone: neither is guessed at, since a newer version
+ * may have been kept from going live on purpose. Cheap enough to be asked every second: as long as
+ * nothing changes, a file that is read, or one request to the server. */
 MUST_USE enum pal_status registry_current(const char *root, struct registry_version *out,
                                           struct pal_error *err);
 
-/* The version of that number; PAL_ENOTFOUND lists those that exist. */
+/* The version that was live when this machine last heard of it: what to start with while the server
+ * is away. Asks nobody; PAL_ENOTFOUND if nothing was heard yet. */
+MUST_USE enum pal_status registry_last(const char *root, struct registry_version *out,
+                                       struct pal_error *err);
+
+/* The version of that number, whole and on this machine; PAL_ENOTFOUND lists those that exist. */
 MUST_USE enum pal_status registry_find(const char *root, uint32_t number,
                                        struct registry_version *out, struct pal_error *err);
 
@@ -57,8 +64,17 @@ MUST_USE enum pal_status registry_activate(const char *root, uint32_t number,
 MUST_USE enum pal_status registry_remove(const char *root, uint32_t number, struct pal_error *err);
 
 /* All whole versions, ascending; *out is the caller's to free with mem_free. A root that does not
- * exist has none. */
+ * exist has none. Their paths hold the manifest; registry_find brings the rest. */
 MUST_USE enum pal_status registry_list(const char *root, struct registry_version **out,
                                        size_t *count, struct pal_error *err);
+
+/* The local folder that belongs to a root, for what is kept beside the versions on this machine:
+ * the root itself, or where copies of a server's versions lie. It need not be there yet. */
+MUST_USE enum pal_status registry_local(const char *root, char *out, size_t size,
+                                        struct pal_error *err);
+
+/* Makes one more kind known, for the whole process; before any thread uses a registry. */
+struct registry_ops;
+void registry_add_kind(const struct registry_ops *ops);
 
 #endif

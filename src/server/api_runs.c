@@ -1,6 +1,7 @@
 /* GET /v1/runs: what was trained, tuned and evaluated with this folder of models, by whatever
  * program, as the folder's list of runs has it. Members that a line lacks are null or empty, so
  * that what somebody wrote there by hand breaks no reader. */
+#include "registry/registry.h"
 #include "server/api_inside.h"
 #include "track/track.h"
 
@@ -81,6 +82,7 @@ static void runs(void *ctx, struct http_request *r)
     struct pal_error err;
     struct api_query q = {.r = r, .err = &err};
     struct listing l = {.e = {.compact = true}, .tmp = http_arena(r)};
+    char root[PATH_MAX];
     size_t count;
     l.parent = query_text(&q, "parent");
     l.left = query_whole(&q, "n", RUNS, 1, RUNS_MOST);
@@ -88,7 +90,9 @@ static void runs(void *ctx, struct http_request *r)
     emit_open(&l.e, "runs", '[');
     enum pal_status st = query_end(&q);
     if (!st)
-        st = track_list(a->options.models, SIZE_MAX, take_line, &l, &count, &err);
+        st = registry_local(a->options.models, root, sizeof root, &err);
+    if (!st)
+        st = track_list(root, SIZE_MAX, take_line, &l, &count, &err);
     emit_close(&l.e, ']');
     emit_close(&l.e, '}');
     if (!st) {

@@ -116,7 +116,7 @@ static void a_version_appears_whole(void **state)
     assert_false(there(p->root, "000001/.lock"));
     assert_string_equal(strrchr(v.path, '/'), "/000001");
     assert_int_equal(live(p->root), 1);
-    registry_abandon(&v); /* does nothing to a published one */
+    registry_abandon(p->root, &v); /* does nothing to a published one */
     assert_int_equal(live(p->root), 1);
 }
 
@@ -188,10 +188,10 @@ static void an_abandoned_version_leaves_nothing(void **state)
     struct place *p = *state;
     struct registry_version v = {0};
     struct pal_error err;
-    registry_abandon(&v);
+    registry_abandon(p->root, &v);
     assert_ok(registry_begin(p->root, &v, &err), &err);
     write_text(v.path, "als.safetensors", "x");
-    registry_abandon(&v);
+    registry_abandon(p->root, &v);
     assert_int_equal(v.number, 0);
     assert_false(there(p->root, "000001.new"));
     assert_int_equal(publish(p->root, 1), 1);
@@ -219,7 +219,7 @@ static void what_the_dead_left_is_swept_away(void **state)
     assert_ok(registry_begin(p->root, &other, &err), &err);
     assert_int_equal(other.number, 3);
     assert_true(there(p->root, "000002.new"));
-    registry_abandon(&other);
+    registry_abandon(p->root, &other);
     write_text(mine.path, "manifest.json", "{}");
     assert_ok(registry_publish(p->root, &mine, 1, &err), &err);
     assert_int_equal(live(p->root), 2);
