@@ -5,6 +5,9 @@
 #include "base/scheme.h"
 #include "registry/backend.h"
 #include "registry/s3.h"
+#ifdef HAVE_REDIS
+#include "state/redis.h"
+#endif
 
 void outside_register(void)
 {
@@ -16,7 +19,11 @@ void outside_register(void)
 #ifndef HAVE_KAFKA
     scheme_absent("kafka", "librdkafka", "librdkafka-dev");
 #endif
-#ifndef HAVE_REDIS
+#ifdef HAVE_REDIS
+    state_add_kind(&redis_state);
+    state_add_kind(&redis_state_tls);
+    state_add_kind(&redis_state_path);
+#else
     scheme_absent("redis", "hiredis", "libhiredis-dev");
     scheme_absent("rediss", "hiredis", "libhiredis-dev");
 #endif

@@ -1,0 +1,211 @@
+/* Users' events in Redis; the scripts say how they lie there. */
+#include "state/redis_inside.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILL_AT_ONCE = 500 };
+
+/* EVALSHA of one of a user's scripts, up to and with the time to live; `more` words follow. */
+static void begin(const struct redis *r, struct commands *c, enum redis_script script,
+                  const char *user_id, size_t more)
+{
+    struct str key = {0};
+    command_script(r, c, script, 2, 3 + more);
+    str_fmt(&key, "%s:u:%s", r->url.prefix, user_id);
+    command_word(c, str_text(&key), key.len);
+    command_word(c, str_text(&r->meta), r->meta.len);
+    command_number(c, (uint64_t)r->ttl_ms);
+    c->bytes.failed = c->bytes.failed || !str_ok(&key);
+    str_done(&key);
+}
+
+/* Identity and member of an event, as two words. */
+static void put_event(struct commands *c, const struct event *e, struct str *tmp)
+{
+    str_clear(tmp);
+    redis_event_identity(e, tmp);
+    command_word(c, str_text(tmp), tmp->len);
+    str_clear(tmp);
+    redis_event_encode(e, tmp);
+    command_word(c, str_text(tmp), tmp->len);
+    c->bytes.failed = c->bytes.failed || !str_ok(tmp);
+}
+
+/* Events and their ids. */
+static uint64_t members_most(const struct redis *r)
+{
+    return 2 * (uint64_t)r->keep;
+}
+
+/* ---- Looking ---- */
+
+struct looking {
+    struct redis *r;
+    struct arena *tmp;
+    struct state_view *out;
+};
+
+static bool is_number(const redisReply *x)
+{
+    return x->type == REDIS_REPLY_STRING && x->len > 0 &&
+           strspn(x->str, "0123456789") == (size_t)x->len;
+}
+
+static enum pal_status take_events(const struct redisReply *all, struct arena *tmp,
+                                   struct state_view *out, struct pal_error *err)
+{
+    out->events = arena_alloc(tmp, all->elements, sizeof *out->events);
+    if (!out->events)
+        return pal_no_memory(err);
+    for (size_t i = 0; i < all->elements; i++) {
+        const redisReply *x = all->element[i];
+        size_t size = x->type == REDIS_REPLY_STRING ? (size_t)x->len : 0;
+        struct event seen;
+        if (!size || !redis_event_decode(x->str, size, &seen))
+            continue; /* the id of an event */
+        char *copy = arena_text(tmp, x->str, size);
+        if (!copy)
+            return pal_no_memory(err);
+        if (redis_event_decode(copy, size, &out->events[out->count]))
+            out->count++;
+    }
+    return PAL_OK;
+}
+
+/* A reply_fn: {found, born, at, members}. */
+static enum pal_status take_look(void *ctx, size_t i, const redisReply *reply,
+                                 struct pal_error *err)
+{
+    struct looking *k = ctx;
+    struct state_view v = {0};
+    const bool whole = reply->type == REDIS_REPLY_ARRAY && reply->elements >= 3;
+    if (!whole || reply->element[0]->type != REDIS_REPLY_INTEGER ||
+        reply->element[0]->integer < 0 || reply->element[0]->integer >= STATE_FOUNDS ||
+        !is_number(reply->element[1]) || !is_number(reply->element[2]))
+        return redis_odd(k->r, reply, err);
+    v.found = (enum state_found)reply->element[0]->integer;
+    v.version.born = strtoull(reply->element[1]->str, NULL, 10);
+    v.version.at = strtoull(reply->element[2]->str, NULL, 10);
+    enum pal_status st = PAL_OK;
+    if (v.found == STATE_NONE) {
+        v.token = v.version.born;
+        v.version = (struct state_version){0};
+    } else if (v.found != STATE_SAME) {
+        if (reply->elements != 4 || reply->element[3]->type != REDIS_REPLY_ARRAY)
+            return redis_odd(k->r, reply, err);
+        st = take_events(reply->element[3], k->tmp, &v, err);
+    }
+    if (st == PAL_OK)
+        *k->out = v;
+    return st;
+}
+
+enum pal_status redis_look(struct state *s, const char *user_id, const struct state_version *known,
+                           struct arena *tmp, struct state_view *out, struct pal_error *err)
+{
+    struct redis *r = (struct redis *)s;
+    struct commands c = {0};
+    struct looking k = {r, tmp, out};
+    begin(r, &c, SCRIPT_LOOK, user_id, 2);
+    command_number(&c, known->born);
+    command_number(&c, known->at);
+    enum pal_status st = redis_call(r, &c, 0, take_look, &k, err);
+    if (st == PAL_OK)
+        atomic_fetch_add_explicit(&r->found[out->found], 1, memory_order_relaxed);
+    return st;
+}
+
+/* ---- Filling ---- */
+
+/* A reply_fn: 1 = it was taken. */
+static enum pal_status take_filled(void *ctx, size_t i, const redisReply *reply,
+                                   struct pal_error *err)
+{
+    bool *filled = ctx;
+    *filled = *filled && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+    return PAL_OK;
+}
+
+enum pal_status redis_fill(struct state *s, const char *user_id, uint64_t token,
+                           const struct event *events, size_t count, bool *filled,
+                           struct pal_error *err)
+{
+    struct redis *r = (struct redis *)s;
+    struct commands c = {0};
+    struct str tmp = {0};
+    size_t from = 0;
+    do {
+        size_t n = count - from < FILL_AT_ONCE ? count - from : FILL_AT_ONCE;
+        begin(r, &c, SCRIPT_FILL, user_id, 3 + 2 * n);
+        command_number(&c, members_most(r));
+        command_number(&c, token);
+        command_text(&c, from + n == count ? "1" : "0");
+        for (size_t i = from; i < from + n; i++)
+            put_event(&c, &events[i], &tmp);
+        from += n;
+    } while (from < count);
+    str_done(&tmp);
+    *filled = true;
+    return redis_call(r, &c, count, take_filled, filled, err);
+}
+
+/* ---- Changing ---- */
+
+enum pal_status redis_add(struct state *s, const struct event *const *events, size_t count,
+                          bool known_only, struct pal_error *err)
+{
+    struct redis *r = (struct redis *)s;
+    struct commands c = {0};
+    struct str tmp = {0};
+    for (size_t i = 0, n; i < count; i += n) {
+        for (n = 1; i + n < count && n < FILL_AT_ONCE; n++)
+            if (strcmp(events[i + n]->user_id, events[i]->user_id) != 0)
+                break;
+        begin(r, &c, SCRIPT_ADD, events[i]->user_id, 2 + 2 * n);
+        command_number(&c, members_most(r));
+        command_text(&c, known_only ? "1" : "0");
+        for (size_t j = i; j < i + n; j++)
+            put_event(&c, events[j], &tmp);
+    }
+    str_done(&tmp);
+    return redis_call(r, &c, count, NULL, NULL, err);
+}
+
+static enum pal_status each(struct redis *r, enum redis_script script, const char *const *users,
+                            size_t count, struct pal_error *err)
+{
+    struct commands c = {0};
+    for (size_t i = 0; i < count; i++)
+        begin(r, &c, script, users[i], 0);
+    return redis_call(r, &c, count, NULL, NULL, err);
+}
+
+enum pal_status redis_erase(struct state *s, const char *const *users, size_t count,
+                            struct pal_error *err)
+{
+    return each((struct redis *)s, SCRIPT_ERASE, users, count, err);
+}
+
+static enum pal_status renew(struct redis *r, const char *field, struct pal_error *err)
+{
+    struct commands c = {0};
+    command_script(r, &c, SCRIPT_RENEW, 1, 2);
+    command_word(&c, str_text(&r->meta), r->meta.len);
+    command_text(&c, field);
+    return redis_call(r, &c, 0, NULL, NULL, err);
+}
+
+enum pal_status redis_doubt(struct state *s, const char *const *users, size_t count,
+                            struct pal_error *err)
+{
+    struct redis *r = (struct redis *)s;
+    return users ? each(r, SCRIPT_DOUBT, users, count, err) : renew(r, "doubt", err);
+}
+
+enum pal_status redis_clear(struct state *s, struct pal_error *err)
+{
+    return renew((struct redis *)s, "clear", err);
+}
