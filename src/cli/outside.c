@@ -26,6 +26,7 @@ void outside_register(void)
 #else
     scheme_absent("redis", "hiredis", "libhiredis-dev");
     scheme_absent("rediss", "hiredis", "libhiredis-dev");
+    scheme_absent("redis+unix", "hiredis", "libhiredis-dev");
 #endif
 #ifndef HAVE_POSTGRES
     scheme_absent("postgres", "libpq", "libpq-dev");

@@ -24,7 +24,7 @@ struct state_ops {
                              struct pal_error *err);
     enum pal_status (*doubt)(struct state *s, const char *const *users, size_t count,
                              struct pal_error *err);
-    enum pal_status (*clear)(struct state *s, struct pal_error *err);
+    enum pal_status (*clear)(struct state *s, bool counts, struct pal_error *err);
     enum pal_status (*count_up)(struct state *s, const struct state_fading *f, uint64_t generation,
                                 const char *who, uint64_t batch, uint64_t seq,
                                 const struct state_count *counts, size_t count, bool *taken,

@@ -175,7 +175,7 @@ enum pal_status redis_erase(struct state *s, const char *const *users, size_t co
                             struct pal_error *err);
 enum pal_status redis_doubt(struct state *s, const char *const *users, size_t count,
                             struct pal_error *err);
-enum pal_status redis_clear(struct state *s, struct pal_error *err);
+enum pal_status redis_clear(struct state *s, bool counts, struct pal_error *err);
 enum pal_status redis_count_up(struct state *s, const struct state_fading *f, uint64_t generation,
                                const char *who, uint64_t batch, uint64_t seq,
                                const struct state_count *counts, size_t count, bool *taken,

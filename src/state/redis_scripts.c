@@ -107,20 +107,20 @@ static const char erase[] = "redis.call('DEL', K)\n"
 static const char doubt_one[] = "if head then put('P', text(now())) end\n"
                                 "return 1\n";
 
-/* KEYS: meta. ARGV: what is renewed: clear, or doubt. */
+/* KEYS: meta. ARGV: what is renewed: clear, doubt, counts, instance. */
 static const char renew[] = "local t = redis.call('TIME')\n"
                             "local n = string.format('%.0f', t[1] * 1000000 + t[2])\n"
-                            "redis.call('HSET', KEYS[1], ARGV[1], n)\n"
+                            "for i = 1, #ARGV do redis.call('HSET', KEYS[1], ARGV[i], n) end\n"
                             "return n\n";
 
 /* KEYS: sums, changed, meta, lock, and P:meta; ARGV[1] to [3]: half-lives in ms (0 = none).
- * Evidence is "success failure popular recent time". Counts of another `clear` are none, and
- * complete. */
+ * Evidence is "success failure popular recent time". Counts of another P:meta `counts` are none,
+ * and complete. */
 static const char counts_begin[] =
     "local S, C, M, L = KEYS[1], KEYS[2], KEYS[3], KEYS[4]\n"
     "local function now() local t = redis.call('TIME')\n"
     "  return string.format('%.0f', t[1] * 1000000 + t[2]) end\n"
-    "local clear = redis.call('HGET', KEYS[5], 'clear') or '0'\n"
+    "local clear = redis.call('HGET', KEYS[5], 'counts') or '0'\n"
     "local was = redis.call('HGET', M, 'clear')\n"
     "if was ~= clear then\n"
     "  if was then redis.call('DEL', S, C, M, L) redis.pcall('HSET', M, 'generation', now()) end\n"

@@ -23,12 +23,12 @@ static int hex(char c)
 static bool decode(char *text)
 {
     char *to = text;
-    for (const char *p = text; *p; p++) {
-        int high = *p == '%' ? hex(p[1]) : 0, low = *p == '%' && high >= 0 ? hex(p[2]) : 0;
-        if (high < 0 || low < 0 || (*p == '%' && !high && !low))
+    for (const char *p = text; *p; to++) {
+        int high = 0, low = 0;
+        if (*p == '%' && ((high = hex(p[1])) < 0 || (low = hex(p[2])) < 0 || !(high | low)))
             return false;
-        *to++ = *p == '%' ? (char)(high << 4 | low) : *p;
-        p += *p == '%' ? 2 : 0;
+        *to = *p == '%' ? (char)(high << 4 | low) : *p;
+        p += high | low ? 3 : 1;
     }
     *to = 0;
     return true;

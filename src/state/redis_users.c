@@ -189,12 +189,17 @@ enum pal_status redis_erase(struct state *s, const char *const *users, size_t co
     return each((struct redis *)s, SCRIPT_ERASE, users, count, err);
 }
 
-static enum pal_status renew(struct redis *r, const char *field, struct pal_error *err)
+/* Users who are forgotten for want of memory of what was missed are told by another instance: who
+ * has events of theirs that are not stored adds them again. */
+static enum pal_status renew(struct redis *r, const char *field, const char *other,
+                             struct pal_error *err)
 {
     struct commands c = {0};
-    command_script(r, &c, SCRIPT_RENEW, 1, 2);
+    command_script(r, &c, SCRIPT_RENEW, 1, other ? 3 : 2);
     command_word(&c, str_text(&r->meta), r->meta.len);
     command_text(&c, field);
+    if (other)
+        command_text(&c, other);
     return redis_call(r, &c, 0, NULL, NULL, err);
 }
 
@@ -202,10 +207,10 @@ enum pal_status redis_doubt(struct state *s, const char *const *users, size_t co
                             struct pal_error *err)
 {
     struct redis *r = (struct redis *)s;
-    return users ? each(r, SCRIPT_DOUBT, users, count, err) : renew(r, "doubt", err);
+    return users ? each(r, SCRIPT_DOUBT, users, count, err) : renew(r, "doubt", NULL, err);
 }
 
-enum pal_status redis_clear(struct state *s, struct pal_error *err)
+enum pal_status redis_clear(struct state *s, bool counts, struct pal_error *err)
 {
-    return renew((struct redis *)s, "clear", err);
+    return renew((struct redis *)s, "clear", counts ? "counts" : "instance", err);
 }

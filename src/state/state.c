@@ -94,9 +94,9 @@ enum pal_status state_doubt(struct state *s, const char *const *users, size_t co
     return s->ops->doubt(s, users, count, err);
 }
 
-enum pal_status state_clear(struct state *s, struct pal_error *err)
+enum pal_status state_clear(struct state *s, bool counts, struct pal_error *err)
 {
-    return s->ops->clear(s, err);
+    return s->ops->clear(s, counts, err);
 }
 
 enum pal_status state_count_up(struct state *s, const struct state_fading *f, uint64_t generation,

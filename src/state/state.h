@@ -94,8 +94,9 @@ MUST_USE enum pal_status state_erase(struct state *s, const char *const *users, 
 MUST_USE enum pal_status state_doubt(struct state *s, const char *const *users, size_t count,
                                      struct pal_error *err);
 
-/* Forgets everybody and all counts. */
-MUST_USE enum pal_status state_clear(struct state *s, struct pal_error *err);
+/* Forgets everybody and, with `counts`, all that was counted: then there is a new generation, of
+ * nothing. */
+MUST_USE enum pal_status state_clear(struct state *s, bool counts, struct pal_error *err);
 
 /* ---- What the bandit counted ---- */
 

@@ -1,0 +1,67 @@
+"""What src/state/state.h promises, asked of real servers by tests/unit/state/contract.c: over TCP,
+through a socket file, with a password, by TLS with an authority of one's own."""
+import os
+import subprocess
+
+from redis import Redis
+from server import need
+from harness import OTHERS, fail, run
+
+CONTRACT = OTHERS[0]
+
+
+def contract(url):
+    done = subprocess.run([CONTRACT], capture_output=True, text=True, timeout=300, check=False,
+                          env=dict(os.environ, PALATE_TEST_STATE=url))
+    if done.returncode:
+        fail(f"{url}:\n{done.stdout}\n{done.stderr}")
+
+
+def certificate(folder, name="127.0.0.1"):
+    """Files of an authority and of a certificate that it signed: (certificate, key, authority)."""
+    openssl = need("openssl")
+
+    def file(ending):
+        return os.path.join(folder, ending)
+
+    def openssl_run(*words):
+        subprocess.run([openssl, *words], check=True, capture_output=True, timeout=60)
+
+    kind = "IP" if name[0].isdigit() else "DNS"
+    with open(file("names"), "w", encoding="utf-8") as f:
+        f.write(f"subjectAltName={kind}:{name}\n")
+    openssl_run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
+                "-keyout", file("ca.key"), "-out", file("ca.pem"))
+    openssl_run("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", file("key.pem"), "-out", file("request.pem"))
+    openssl_run("x509", "-req", "-days", "2", "-in", file("request.pem"), "-CA", file("ca.pem"),
+                "-CAkey", file("ca.key"), "-CAcreateserial", "-extfile", file("names"),
+                "-out", file("cert.pem"))
+    return file("cert.pem"), file("key.pem"), file("ca.pem")
+
+
+def test_over_tcp(folder):
+    with Redis() as redis:
+        contract(redis.url)
+
+
+def test_through_a_socket_file_and_another_database(folder):
+    with Redis() as redis:
+        contract(f"redis+unix://{redis.path('socket')}?db=3")
+        keys = redis.ask("INFO", "keyspace")
+        if "db3:" not in keys or "db0:" in keys:
+            fail(keys)
+
+
+def test_with_a_password(folder):
+    with Redis(password="s3cret:@/") as redis:
+        contract(f"redis://:s3cret%3a%40%2f@127.0.0.1:{redis.port}")
+        contract(f"redis://default:s3cret%3a%40%2f@127.0.0.1:{redis.port}")
+
+
+def test_by_tls(folder):
+    with Redis(tls=certificate(folder)) as redis:
+        contract(redis.url)
+
+
+run(globals())
