@@ -2,6 +2,9 @@
  * columns items as contexts, whose vectors are different ones.
  *
  * Histories are taken a stretch of users at a time, so that there are never more than PAIRS pairs.
+ * Short stretches are better: what meets in a block changes more often, and the pairs of a user stay
+ * near each other in time, as they do in word2vec. On ML-1M stretches of 2^20 pairs cost 4 % of the
+ * recall, while below 2^17 nothing is gained. But each stretch deals out all items anew.
  * Of a stretch, first each part counts its pairs by cell, then, drawing the same random numbers
  * again, it puts them where they belong: no list is kept that would have to be sorted. Then the
  * cells are walked, each one's pairs in random order. Negatives are drawn from the cell's block of
@@ -18,7 +21,9 @@
 
 enum {
     LEAST = 64,      /* items in a block: fewer would be too small a choice of negatives */
-    PAIRS = 1 << 20, /* in a stretch, unless a single history has more */
+    PAIRS_LEAST = 1 << 17, /* in a stretch; see pairs_most */
+    PAIRS = 1 << 20,       /* in a stretch, unless a single history has more */
+    PAIRS_AN_ITEM = 4,
     PARTS = 64,      /* of a stretch, for threads to share */
     CELLS = STRATA * STRATA,
     AHEAD = 6, /* pairs whose vectors are asked for */
@@ -240,11 +245,18 @@ static void weigh(struct trainer *t, const struct worth *worth)
     }
 }
 
+/* Pairs that a stretch may have: so many that to deal out the items costs little beside them. */
+static uint64_t pairs_most(uint32_t items)
+{
+    uint64_t pairs = (uint64_t)items * PAIRS_AN_ITEM;
+    return pairs < PAIRS_LEAST ? PAIRS_LEAST : pairs > PAIRS ? PAIRS : pairs;
+}
+
 /* Where the stretch that begins with this user ends. */
 static uint32_t stretch_end(const struct trainer *t, uint32_t first)
 {
     const uint64_t *start = t->log->start;
-    uint64_t most = PAIRS / (2 * t->set->window);
+    uint64_t most = pairs_most(t->items) / (2 * t->set->window);
     uint32_t u = first + 1;
     while (u < t->log->users && start[u + 1] - start[first] <= most)
         u++;
