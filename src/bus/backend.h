@@ -29,6 +29,9 @@ struct bus {
     const struct bus_ops *ops;
 };
 
+/* Those that this build may have. */
+extern const struct bus_ops amqp_bus_ops, amqps_bus_ops;
+
 /* Makes a kind known. Before any thread is started; the table lives as long as the process. */
 void bus_add_kind(const struct bus_ops *ops);
 

@@ -44,7 +44,11 @@ void bus_close(struct bus *b)
 enum pal_status bus_publish(struct bus *b, const struct bus_message *messages, size_t count,
                             unsigned wait_ms, struct pal_error *err)
 {
-    return b->ops->publish(b, messages, count, wait_ms, err);
+    for (size_t i = 0; i < count; i++)
+        if (messages[i].size > BUS_MESSAGE_MOST)
+            return pal_fail(err, PAL_EUSAGE, "a message of %zu bytes: a stream takes up to %d",
+                            messages[i].size, (int)BUS_MESSAGE_MOST);
+    return count ? b->ops->publish(b, messages, count, wait_ms, err) : PAL_OK;
 }
 
 unsigned bus_shards(struct bus *b)

@@ -10,7 +10,8 @@
  *
  * Failures: PAL_EIO for a broker that is away, refuses the password or is out of space, with a
  * sentence that says which; the same call may be made again later and reconnects by itself, with
- * pauses that grow. No call waits longer than it was told to. */
+ * pauses that grow. No call waits longer than it was told to: bus_open 5 s for a connection, refuse
+ * and settle 10 s. */
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
 
@@ -22,7 +23,10 @@
 
 struct bus;
 
-enum { BUS_SHARDS_MOST = 256 };
+enum {
+    BUS_SHARDS_MOST = 256,
+    BUS_MESSAGE_MOST = 8 << 20, /* bytes of a body */
+};
 
 /* What opening is to make ready. */
 enum bus_use { BUS_PUBLISH = 1, BUS_RECEIVE = 2 };
@@ -43,7 +47,9 @@ struct bus_message {
 };
 
 /* Publishes them in order and waits until the broker has confirmed every one: it then keeps them
- * over a crash of its own. PAL_EIO when that isn't so within wait_ms: any of them may be there. */
+ * over a crash of its own. PAL_EIO when that isn't so within wait_ms: any of them may be there, and
+ * each may arrive once more, even after what follows it, when they are published again. PAL_EUSAGE,
+ * with nothing published, for a body of more than BUS_MESSAGE_MOST. */
 MUST_USE enum pal_status bus_publish(struct bus *b, const struct bus_message *messages,
                                      size_t count, unsigned wait_ms, struct pal_error *err);
 
@@ -60,8 +66,9 @@ struct bus_received {
     unsigned shard;
 };
 
-/* Up to `most` messages, in order; waits up to wait_ms for the first one (0 of them after that) and
- * a moment for more. What was received before and neither settled nor refused comes again. */
+/* Up to `most` messages, in order, and not much more than 16 MB of them; waits up to wait_ms for
+ * the first one (0 of them after that) and a moment for more. What was received before and neither
+ * settled nor refused comes again. */
 MUST_USE enum pal_status bus_receive(struct bus *b, struct bus_received *out, size_t most,
                                      unsigned wait_ms, size_t *count, struct pal_error *err);
 

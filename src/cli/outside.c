@@ -3,6 +3,7 @@
 #include "cli/outside.h"
 
 #include "base/scheme.h"
+#include "bus/backend.h"
 #include "registry/backend.h"
 #include "registry/s3.h"
 #ifdef HAVE_REDIS
@@ -12,7 +13,10 @@
 void outside_register(void)
 {
     registry_add_kind(&registry_s3);
-#ifndef HAVE_AMQP
+#ifdef HAVE_AMQP
+    bus_add_kind(&amqp_bus_ops);
+    bus_add_kind(&amqps_bus_ops);
+#else
     scheme_absent("amqp", "librabbitmq", "librabbitmq-dev");
     scheme_absent("amqps", "librabbitmq", "librabbitmq-dev");
 #endif

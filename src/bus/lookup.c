@@ -1,0 +1,118 @@
+/* See lookup.h. */
+#include "bus/lookup.h"
+
+#include "base/mem.h"
+#include "bus/tally.h"
+
+#include <netdb.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+struct lookup {
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    int holders; /* the thread and who asked: the last one frees it */
+    bool done;
+    int result; /* of getaddrinfo */
+    char *host;
+};
+
+void lookup_free(struct lookup *l)
+{
+    if (!l)
+        return;
+    pthread_mutex_lock(&l->lock);
+    int left = --l->holders;
+    pthread_mutex_unlock(&l->lock);
+    if (left)
+        return;
+    pthread_mutex_destroy(&l->lock);
+    pthread_cond_destroy(&l->ended);
+    mem_free(l->host);
+    mem_free(l);
+}
+
+static void *look(void *arg)
+{
+    struct lookup *l = arg;
+    struct addrinfo *list = NULL, hint = {.ai_socktype = SOCK_STREAM};
+    int result = getaddrinfo(l->host, NULL, &hint, &list);
+    if (!result)
+        freeaddrinfo(list);
+    pthread_mutex_lock(&l->lock);
+    l->done = true;
+    l->result = result;
+    pthread_cond_broadcast(&l->ended);
+    pthread_mutex_unlock(&l->lock);
+    lookup_free(l);
+    return NULL;
+}
+
+static bool start(struct lookup *l)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    l->holders = 2;
+    bool ok = pthread_create(&thread, &attr, look, l) == 0;
+    if (!ok)
+        l->holders = 1;
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
+static struct lookup *make(const char *host)
+{
+    struct lookup *l = mem_zero(1, sizeof *l);
+    if (!l || !(l->host = mem_text(host, strlen(host)))) {
+        mem_free(l);
+        return NULL;
+    }
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->ended, &attr);
+    pthread_condattr_destroy(&attr);
+    if (start(l))
+        return l;
+    lookup_free(l);
+    return NULL;
+}
+
+/* Whether it ended in time. */
+static bool wait_end(struct lookup *l, int64_t until)
+{
+    struct timespec t = {.tv_sec = (time_t)(until / 1000),
+                         .tv_nsec = (long)(until % 1000) * 1000000};
+    pthread_mutex_lock(&l->lock);
+    int timed_out = 0;
+    while (!l->done && !timed_out)
+        timed_out = pthread_cond_timedwait(&l->ended, &l->lock, &t);
+    bool done = l->done;
+    pthread_mutex_unlock(&l->lock);
+    return done;
+}
+
+enum pal_status lookup_host(struct lookup **pending, const char *host, int64_t until,
+                            struct pal_error *err)
+{
+    struct addrinfo *list = NULL, numeric = {.ai_flags = AI_NUMERICHOST};
+    if (getaddrinfo(host, NULL, &numeric, &list) == 0) {
+        freeaddrinfo(list);
+        return PAL_OK;
+    }
+    if (!*pending && !(*pending = make(host)))
+        return pal_no_memory(err);
+    if (!wait_end(*pending, until))
+        return pal_fail(err, PAL_EIO,
+                        "no answer about the host name '%s': look at the name servers", host);
+    int result = (*pending)->result;
+    lookup_free(*pending);
+    *pending = NULL;
+    if (result)
+        return pal_fail(err, PAL_EIO, "host '%s': %s", host, gai_strerror(result));
+    return PAL_OK;
+}
