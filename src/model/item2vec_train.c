@@ -2,13 +2,13 @@
  * columns items as contexts, whose vectors are different ones.
  *
  * Histories are taken a stretch of users at a time, so that there are never more than PAIRS pairs.
- * Short stretches are better: what meets in a block changes more often, and the pairs of a user stay
- * near each other in time, as they do in word2vec. On ML-1M stretches of 2^20 pairs cost 4 % of the
- * recall, while below 2^17 nothing is gained. But each stretch deals out all items anew.
- * Of a stretch, first each part counts its pairs by cell, then, drawing the same random numbers
- * again, it puts them where they belong: no list is kept that would have to be sorted. Then the
- * cells are walked, each one's pairs in random order. Negatives are drawn from the cell's block of
- * contexts; blocks are other ones in each stretch. */
+ * Short stretches are better: what meets in a block changes more often, and the pairs of a user
+ * stay near each other in time, as they do in word2vec. On ML-1M stretches of 2^20 pairs cost 4 %
+ * of the recall, while below 2^17 nothing is gained. But each stretch deals out all items anew. Of
+ * a stretch, first each part counts its pairs by cell, then, drawing the same random numbers again,
+ * it puts them where they belong: no list is kept that would have to be sorted. Then the cells are
+ * walked, each one's pairs in random order. Negatives are drawn from the cell's block of contexts;
+ * blocks are other ones in each stretch. */
 #include "model/item2vec_train.h"
 #include "model/strata.h"
 
@@ -20,11 +20,11 @@
 #include <string.h>
 
 enum {
-    LEAST = 64,      /* items in a block: fewer would be too small a choice of negatives */
+    LEAST = 64,            /* items in a block: fewer would be too small a choice of negatives */
     PAIRS_LEAST = 1 << 17, /* in a stretch; see pairs_most */
     PAIRS = 1 << 20,       /* in a stretch, unless a single history has more */
     PAIRS_AN_ITEM = 4,
-    PARTS = 64,      /* of a stretch, for threads to share */
+    PARTS = 64, /* of a stretch, for threads to share */
     CELLS = STRATA * STRATA,
     AHEAD = 6, /* pairs whose vectors are asked for */
 };

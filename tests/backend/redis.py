@@ -1,5 +1,5 @@
-"""A Redis server. args: further words of its command line; tls: (certificate, key, authority) files,
-and then it speaks nothing else; saved: it finds what it had when it is started again."""
+"""A Redis server. args: further words of its command line; tls: (certificate, key, authority)
+files, and then it speaks nothing else; saved: it finds what it had when it is started again."""
 import socket
 
 from server import Server, need
