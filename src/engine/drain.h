@@ -1,8 +1,10 @@
 /* The drain: a thread that carries what is in the journal into the store, in order, in large
- * transactions. While the store refuses it tries again, ever more rarely, and says so once. */
+ * transactions; or, where there is a stream, into that. While it refuses it tries again, ever more
+ * rarely, and says so once. */
 #ifndef ENGINE_DRAIN_H
 #define ENGINE_DRAIN_H
 
+#include "engine/publish.h"
 #include "journal/journal.h"
 #include "store/store.h"
 
@@ -12,6 +14,8 @@
 
 struct live;
 
+enum { DRAIN_ID = JOURNAL_IDENTITY + 17 }; /* "JOURNAL-000000000000002a" and a NUL */
+
 struct drain {
     pthread_t thread;
     bool running;
@@ -19,11 +23,17 @@ struct drain {
     struct journal_entry *entries; /* (most) */
     struct store_change *changes;  /* (most) */
     size_t most;
+    uint64_t *seq; /* (most) */
+    char *ids;     /* (most * DRAIN_ID) of events that came without; NULL = they stay without */
+    struct publish publish;
+    bool streams; /* publish is in use */
     struct stat file;  /* the store's, as it was opened */
     int64_t forget_ms; /* when old served lists are looked for next */
 
     atomic_ullong committed; /* the last number that is durable */
-    atomic_ullong position;  /* the last that the store has */
+    atomic_ullong position;  /* the last that the store, or the stream, has */
+    atomic_ullong stored;    /* the last that the store has, as far as is known; where nobody here
+                                reads the store, that the stream has */
     atomic_bool idle;        /* it waits for `committed` to move */
     atomic_ullong records, events, ns;
 
@@ -35,7 +45,7 @@ struct drain {
     struct pal_error error;
 };
 
-/* position: what the store has. */
+/* position: what the store, or the stream, has. */
 MUST_USE enum pal_status drain_start(struct live *l, uint64_t position, struct pal_error *err);
 
 /* Ends the thread. What is in the journal stays there. */
@@ -44,8 +54,12 @@ void drain_stop(struct live *l);
 /* Records up to seq are durable. */
 void drain_committed(struct drain *d, uint64_t seq);
 
-/* Waits until the store has everything up to seq. PAL_EIO with the reason if it can't by then. */
-MUST_USE enum pal_status drain_wait(struct drain *d, uint64_t seq, unsigned wait_ms,
+/* The store has everything up to seq, by what another process did. */
+void drain_stored(struct drain *d, uint64_t seq);
+
+/* Waits until the store has everything up to seq; or, with `away`, until it has left the journal.
+ * PAL_EIO with the reason if it can't by then. */
+MUST_USE enum pal_status drain_wait(struct drain *d, uint64_t seq, bool away, unsigned wait_ms,
                                     struct pal_error *err);
 
 #endif

@@ -184,6 +184,11 @@ void profiles_touch(struct profiles *p, struct shard *s, struct user *u)
         evict(p, s, s->cached.oldest);
         s->evictions++;
     }
+    while (p->limits.streamed && s->waiting.bytes > (uint64_t)p->limits.bytes / SHARDS &&
+           s->waiting.oldest && s->waiting.oldest != u) {
+        remove_user(s, s->waiting.oldest); /* a broker that is away must not fill the memory */
+        atomic_fetch_add(&p->lost, 1);
+    }
 }
 
 struct shard *profiles_lock(struct profiles *p, const char *id, uint64_t *hash)
@@ -280,6 +285,8 @@ void profiles_draining(struct profiles *p, uint64_t seq)
 void profiles_drained(struct profiles *p, uint64_t seq, bool ok)
 {
     pthread_mutex_lock(&p->drain_lock);
+    if (ok && p->limits.streamed && atomic_load(&p->begun) < seq)
+        atomic_store(&p->begun, seq);
     if (ok)
         atomic_store(&p->done, seq);
     else
@@ -293,6 +300,47 @@ void profiles_drained(struct profiles *p, uint64_t seq, bool ok)
             remove_user(s, s->waiting.oldest);
         pthread_mutex_unlock(&s->lock);
     }
+}
+
+/* ---- From who follows the store ---- */
+
+static bool has(const struct profile *p, const struct profile_event *e)
+{
+    size_t i = p->count;
+    while (i > 0 && p->event[i - 1].time_ms > e->time_ms)
+        i--;
+    for (; i > 0 && p->event[i - 1].time_ms == e->time_ms; i--)
+        if (p->event[i - 1].item == e->item && p->event[i - 1].weight == e->weight)
+            return true;
+    return false;
+}
+
+void profiles_other_event(struct profiles *p, const char *user_id, const struct profile_event *e)
+{
+    uint64_t hash;
+    struct shard *s = profiles_lock(p, user_id, &hash);
+    struct user *u = profiles_find(s, hash, user_id);
+    if (u && u->state == LOADING)
+        u->stale = true;
+    if (u && u->state == LOADED && !has(&u->profile, e)) { /* what was read may have it */
+        if (put_event(p, u, 0, e))
+            profiles_touch(p, s, u);
+        else
+            evict(p, s, u);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void profiles_other_erase(struct profiles *p, const char *user_id)
+{
+    uint64_t hash;
+    struct shard *s = profiles_lock(p, user_id, &hash);
+    struct user *u = profiles_find(s, hash, user_id);
+    if (u && u->state == LOADING)
+        u->stale = true;
+    else if (u && u->state != WAITING)
+        evict(p, s, u); /* it is read again; what the store lacks is later */
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- From requests ---- */

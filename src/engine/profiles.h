@@ -9,6 +9,13 @@
  * the drain held for that moment. What was shown and ignored comes from the lists that the store
  * keeps; those not drained yet are missed.
  *
+ * Where the store is filled through a stream (`streamed`) nobody knows the moment at which an own
+ * event comes into it, only a number up to which all are there. Then an event of those behind it
+ * that is the same as one that was read (item, weight and time) is that one. A person who does the
+ * same to the same item twice in a millisecond did it once.
+ *
+ * What other processes took in comes from who follows the store, after it is there.
+ *
  * Any thread may call anything, but events, erasures and clearing come from one at a time, in
  * order, and so do the drain's calls. */
 #ifndef ENGINE_PROFILES_H
@@ -24,6 +31,8 @@ struct profile_limits {
     int64_t events; /* of a user's latest events that count */
     int64_t seen;   /* items remembered as seen, of a user */
     struct ignoring ignoring;
+    bool streamed; /* profiles_draining is never called, profiles_drained says a lower bound; and
+                      what waits takes as many bytes as what is cached, at most: the oldest goes */
 };
 
 /* position: up to where the store has everything. */
@@ -46,6 +55,12 @@ void profiles_draining(struct profiles *p, uint64_t seq);
 
 /* After it: the store has them, or (ok false) none of them. */
 void profiles_drained(struct profiles *p, uint64_t seq, bool ok);
+
+/* ---- From who follows the store ---- */
+
+/* Something that another process took in and that the store has. */
+void profiles_other_event(struct profiles *p, const char *user_id, const struct profile_event *e);
+void profiles_other_erase(struct profiles *p, const char *user_id);
 
 /* ---- From requests ---- */
 

@@ -32,6 +32,7 @@ struct user {
     size_t bytes; /* as counted in its list */
     struct profile profile;
     enum state state;
+    bool stale; /* LOADING: the store has changed since it was read */
     char id[];
 };
 

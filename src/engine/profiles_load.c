@@ -7,7 +7,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { RETRY_MS = 1000, HOLD_SECONDS = 1 };
+enum {
+    RETRY_MS = 1000,
+    HOLD_SECONDS = 1,
+    TRIES = 4, /* while others do something: after that, what was done in the last moment is missed
+                  until the profile is loaded anew */
+};
 
 /* Keeps the drain from its next transaction and waits for the present one to end; false if that
  * takes too long (then it is not held). */
@@ -44,6 +49,7 @@ struct read {
     struct read_row {
         size_t id; /* in ids */
         struct profile_event event;
+        bool met; /* by an event in memory that is the same */
     } * row;
     size_t count, cap;
     struct read_list {
@@ -69,6 +75,7 @@ static enum pal_status take_row(void *ctx, const struct stored_event *e, struct 
     row->id = r->ids.len;
     r->source->worth(r->source->ctx, &e->event, &row->event);
     row->event.time_ms = e->event.time_ms;
+    row->met = false;
     str_add(&r->ids, e->event.item_id, strlen(e->event.item_id) + 1);
     if (!str_ok(&r->ids))
         return pal_no_memory(err);
@@ -121,8 +128,11 @@ static void show_again(const struct profiles *p, const struct read *r, struct pr
 /* Whether it can be told for everything that is in memory of u whether the store had it when it was
  * read: nothing may lie between the last transaction that was done before and the last that had
  * begun after. */
-static bool is_exact(const struct user *u, uint64_t cleared, uint64_t before, uint64_t begun)
+static bool is_exact(const struct user *u, uint64_t cleared, uint64_t before, uint64_t begun,
+                     bool streamed)
 {
+    if (streamed)
+        return true; /* what may be in both is compared */
     if ((u->erased > before && u->erased <= begun) || (cleared > before && cleared <= begun))
         return false;
     for (size_t i = 0; i < u->profile.count; i++)
@@ -131,9 +141,23 @@ static bool is_exact(const struct user *u, uint64_t cleared, uint64_t before, ui
     return true;
 }
 
+/* Whether what was read (rows of it) has the event; each of its rows stands for one. */
+static bool was_read(struct read *r, size_t rows, const struct kept *k)
+{
+    for (size_t i = 0; i < rows; i++) {
+        struct read_row *row = &r->row[i];
+        if (row->met || row->event.item != k->item || row->event.time_ms != k->time_ms ||
+            row->event.weight != k->weight)
+            continue;
+        row->met = true;
+        return true;
+    }
+    return false;
+}
+
 /* *out = what the store said (rows of it: all or, if that is gone, none) and then what u has that
  * it did not. */
-static enum pal_status merge(const struct profiles *p, const struct user *u, const struct read *r,
+static enum pal_status merge(const struct profiles *p, const struct user *u, struct read *r,
                              size_t rows, struct profile *out, struct pal_error *err)
 {
     size_t seen = (size_t)p->limits.seen, events = (size_t)p->limits.events;
@@ -149,7 +173,7 @@ static enum pal_status merge(const struct profiles *p, const struct user *u, con
     }
     for (size_t i = 0; i < u->profile.count && st == PAL_OK; i++) {
         const struct kept *k = &u->profile.event[i];
-        if (k->seq <= r->before)
+        if (k->seq <= r->before || (p->limits.streamed && was_read(r, rows, k)))
             continue;
         const struct profile_event e = {k->item, k->weight, k->time_ms, k->marks};
         st = profile_add(out, k->seq, &e, err);
@@ -187,9 +211,10 @@ static enum pal_status resolve(struct read *r, struct pal_error *err)
     return PAL_OK;
 }
 
-/* Gives u, which is LOADING, what was read; *exact false: it has to be read again. */
+/* Gives u, which is LOADING, what was read; *exact false: it has to be read again, and *hold says
+ * whether with the drain held. */
 static enum pal_status install(struct profiles *p, struct shard *s, struct user *u, struct read *r,
-                               bool *exact, struct pal_error *err)
+                               bool last, bool *exact, bool *hold, struct pal_error *err)
 {
     struct profile whole = {.dirty = true};
     const struct profile_source *source = r->source;
@@ -197,7 +222,9 @@ static enum pal_status install(struct profiles *p, struct shard *s, struct user 
     enum pal_status st = resolve(r, err);
     pthread_mutex_lock(&s->lock);
     uint64_t begun = atomic_load(&p->begun), cleared = atomic_load(&p->cleared);
-    *exact = is_exact(u, cleared, r->before, begun);
+    *hold = !is_exact(u, cleared, r->before, begun, p->limits.streamed);
+    *exact = !*hold && (!u->stale || last);
+    u->stale = false;
     if (*exact && st == PAL_OK) {
         bool gone = u->erased > r->before || cleared > r->before;
         st = merge(p, u, r, gone ? 0 : r->count, &whole, err);
@@ -240,15 +267,16 @@ static enum pal_status load_lists(const struct user *u, struct read *r, struct p
     return st == PAL_ENOMEM ? st : PAL_OK;
 }
 
-/* Reads and installs, once or, if the drain came across, once more with the drain held. */
+/* Reads and installs, once or, if the drain came across, once more with the drain held; and again
+ * while others do something meanwhile. */
 static enum pal_status load(struct profiles *p, struct shard *s, struct user *u,
                             const struct profile_source *source, struct pal_error *err)
 {
     size_t most = (size_t)(p->limits.events > p->limits.seen ? p->limits.events : p->limits.seen);
     struct read r = {.source = source};
-    bool exact = false, held = false;
+    bool exact = false, held = false, hold = false;
     enum pal_status st = PAL_OK;
-    while (st == PAL_OK && !exact) {
+    for (int tries = 1; st == PAL_OK && !exact; tries++) {
         r.before = atomic_load(&p->done);
         r.count = r.lists = r.shown_count = 0;
         str_clear(&r.ids);
@@ -256,8 +284,8 @@ static enum pal_status load(struct profiles *p, struct shard *s, struct user *u,
         if (st == PAL_OK)
             st = load_lists(u, &r, err);
         if (st == PAL_OK)
-            st = install(p, s, u, &r, &exact, err);
-        if (st == PAL_OK && !exact) {
+            st = install(p, s, u, &r, tries >= TRIES, &exact, &hold, err);
+        if (st == PAL_OK && !exact && hold) {
             assert(!held);
             atomic_fetch_add(&p->again, 1);
             held = hold_drain(p);
