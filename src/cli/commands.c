@@ -72,8 +72,8 @@ static const struct command commands[] = {
             "come in one step when all are there. Histories are those that the version was trained "
             "on, or of --store or --data; what the store says is not available is in no list. "
             "Interrupted, the same command goes on behind the last user that was written.",
-        .options =
-            "store journal output " DATA " model models count for days as threads kernels json",
+        .options = "store stream journal output " DATA
+                   " model models count for days as threads kernels json",
         .examples = "palate export -o everything.jsonl\tfrom sqlite:palate.db\n"
                     "palate export --store sqlite:shop.db\tto standard output\n"
                     "palate export recommendations -n 20 -o lists.csv\ta list for everybody\n"
@@ -130,9 +130,9 @@ static const struct command commands[] = {
             "new ones; unless all that is held out is later than anything it has seen (--split "
             "time:90/10): then they are judged as they are. A version counts by its best model. "
             "Where too little can be held out to judge by, the new version goes live.\n" USUAL,
-        .options =
-            DATA " store journal model set weights split metrics relevant target gate keep models "
-                 "track memory " WORK " json progress-json",
+        .options = DATA
+        " store stream journal model set weights split metrics relevant target gate keep models "
+        "track memory " WORK " json progress-json",
         .examples = "palate train --data ml-1m\tthe usual models\n"
                     "palate train --store sqlite:palate.db --gate 0.05 --keep 5\tfrom a server's "
                     "store, if it is no worse\n"
@@ -184,7 +184,8 @@ static const struct command commands[] = {
             "propensity_score, as the Open Bandit Data do. What the policy does is how often its "
             "own log shows an item at a position.",
         .options =
-            "data policy from store journal weights window clip bootstrap confidence " WORK " json",
+            "data policy from store stream journal weights window clip bootstrap confidence " WORK
+            " json",
         .examples = "palate ope\twhat a server's explored slots say\n"
                     "palate ope --store sqlite:shop.db --weights 'purchase:1,*:0'\tby purchases\n"
                     "palate ope --data obd --policy bts --from random\ttwo policies' logs\n",
@@ -208,7 +209,7 @@ static const struct command commands[] = {
             "goes on; with more --trials or --time it goes further. The same seed gives the same "
             "trials with any number of threads; they run side by side, one on a thread.",
         .options =
-            DATA " store journal model set space search trials time halving split tune "
+            DATA " store stream journal model set space search trials time halving split tune "
                  "metrics weights relevant target save output models track memory " WORK " json",
         .examples = "palate tune --data ml-1m --model als --trials 60\t\n"
                     "palate train --config tune-als.ini\ttrain with what was found\n"

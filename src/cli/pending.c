@@ -29,6 +29,8 @@ enum pal_status pending_read(const struct job *job, struct store *s, struct pend
     char beside[PATH_MAX];
     const char *dir = job->set.journal, *file = store_path(s);
     uint64_t position = 0;
+    if (job->set.stream && *job->set.stream)
+        return PAL_OK; /* what left the journal is in the stream, not yet in the store */
     if (!dir && !file)
         return PAL_OK;
     if (!dir) {

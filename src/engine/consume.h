@@ -29,8 +29,8 @@ struct consume {
     struct bus_received *got;     /* (most) */
     struct store_change *changes; /* (most) */
     size_t most;
-    struct consume_reach *far;    /* of the batch at hand (reach_count) */
-    struct store_reach *reaches;  /* the same for the store */
+    struct consume_reach *far;   /* of the batch at hand (reach_count) */
+    struct store_reach *reaches; /* the same for the store */
     size_t reach_count, far_cap, reach_cap;
     bool stumbled;     /* something failed in this round */
     int64_t forget_ms; /* when old served lists are looked for next */

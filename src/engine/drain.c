@@ -92,8 +92,8 @@ static void recovered(struct live *l)
         live_say(l, LIVE_INFO, "the %s takes events again", where_to(d));
 }
 
-/* An event that came without an id gets one that nobody else's has: by it the store knows it when it
- * comes twice, and others whose it is. */
+/* An event that came without an id gets one that nobody else's has: by it the store knows it when
+ * it comes twice, and others whose it is. */
 static void give_id(struct live *l, struct store_change *c, size_t i)
 {
     char *id = l->drain.ids + i * DRAIN_ID;
@@ -327,11 +327,11 @@ enum pal_status drain_wait(struct drain *d, uint64_t seq, bool away, unsigned wa
         late = pthread_cond_timedwait(&d->moved, &d->lock, &until) != 0;
     d->waiting--;
     if (atomic_load(which) < seq)
-        st = d->failing ? pal_fail(err, PAL_EIO, "the %s is behind the journal: %s", where_to(d),
-                                   d->error.message)
-                        : pal_fail(err, PAL_EIO,
-                                   "the store is %llu records behind the journal: try again",
-                                   (unsigned long long)(seq - atomic_load(which)));
+        st = d->failing
+                 ? pal_fail(err, PAL_EIO, "the %s is behind the journal: %s", where_to(d),
+                            d->error.message)
+                 : pal_fail(err, PAL_EIO, "the store is %llu records behind the journal: try again",
+                            (unsigned long long)(seq - atomic_load(which)));
     pthread_mutex_unlock(&d->lock);
     return st;
 }

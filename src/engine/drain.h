@@ -26,7 +26,7 @@ struct drain {
     uint64_t *seq; /* (most) */
     char *ids;     /* (most * DRAIN_ID) of events that came without; NULL = they stay without */
     struct publish publish;
-    bool streams; /* publish is in use */
+    bool streams;      /* publish is in use */
     struct stat file;  /* the store's, as it was opened */
     int64_t forget_ms; /* when old served lists are looked for next */
 

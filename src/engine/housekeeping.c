@@ -67,7 +67,7 @@ static void *keep(void *arg)
         live_fit_content(l);
         if (has_retired(l))
             free_retired(l);
-        if (ticks % SAVE_TICKS == SAVE_TICKS - 1)
+        if (ticks % SAVE_TICKS == SAVE_TICKS - 1 && live_alone(l))
             ignored_save(l);
         if (ticks % REFRESH_TICKS == 0)
             refresh(l);

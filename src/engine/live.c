@@ -43,6 +43,10 @@ static const struct opt rows[] = {
      "something comes of them"},
     {"drain_most", OPT_INT, FIELD(drain_most), "10000", 1, 1e6, OPT_LOG2, NULL,
      "records that the store takes in one transaction"},
+    {"follow_ms", OPT_INT, FIELD(follow_ms), "1000", 10, 1e6, OPT_LOG2, NULL,
+     "how often is looked what other processes put into the store"},
+    {"models_poll_ms", OPT_INT, FIELD(models_poll_ms), "2000", 0, 1e7, OPT_LINEAR, NULL,
+     "beside other processes: how often is looked whether they have published models; 0 = never"},
     {"served", OPT_BOOL, FIELD(served), "true", 0, 0, OPT_LINEAR, NULL,
      "keep the lists that were served to users"},
     {"served_days", OPT_INT, FIELD(served_days), "30", 0, 36500, OPT_LINEAR, NULL,
@@ -90,6 +94,13 @@ static void init_locks(struct live *l)
     pthread_rwlockattr_destroy(&fair);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&l->apply, NULL);
+    pthread_mutex_init(&l->consume.lock, NULL);
+    pthread_cond_init(&l->consume.wake, &monotonic);
+    pthread_mutex_init(&l->follow.lock, NULL);
+    pthread_cond_init(&l->follow.wake, &monotonic);
+    pthread_mutex_init(&l->watch.lock, NULL);
+    pthread_cond_init(&l->watch.wake, &monotonic);
     pthread_mutex_init(&l->build, NULL);
     pthread_mutex_init(&l->ignored.lock, NULL);
     pthread_mutex_init(&l->drain.lock, NULL);
@@ -109,6 +120,13 @@ static void init_locks(struct live *l)
 static void free_locks(struct live *l)
 {
     pthread_rwlock_destroy(&l->world);
+    pthread_mutex_destroy(&l->apply);
+    pthread_mutex_destroy(&l->consume.lock);
+    pthread_cond_destroy(&l->consume.wake);
+    pthread_mutex_destroy(&l->follow.lock);
+    pthread_cond_destroy(&l->follow.wake);
+    pthread_mutex_destroy(&l->watch.lock);
+    pthread_cond_destroy(&l->watch.wake);
     pthread_mutex_destroy(&l->build);
     pthread_mutex_destroy(&l->ignored.lock);
     pthread_mutex_destroy(&l->drain.lock);
@@ -179,16 +197,64 @@ static enum pal_status take_deleted(void *ctx, const struct item_row *row, struc
     return st;
 }
 
-static enum pal_status open_store(struct live *l, uint64_t *position, struct pal_error *err)
+/* Where the journal is, and its name where somebody else has to know it. */
+static enum pal_status find_journal(struct live *l, struct pal_error *err)
+{
+    const char *path = l->store ? store_path(l->store) : NULL;
+    bool named = l->config.live.stream || (l->store && store_shared(l->store));
+    if (!live_does(l, ROLE_RECS | ROLE_COLLECTOR))
+        return PAL_OK;
+    if (l->config.live.journal)
+        str_put(&l->journal_dir, l->config.live.journal);
+    else
+        str_fmt(&l->journal_dir, "%s-journal.d", path ? path : "palate");
+    if (!str_ok(&l->journal_dir))
+        return pal_no_memory(err);
+    return named ? journal_identity(str_text(&l->journal_dir), l->name, err) : PAL_OK;
+}
+
+/* Up to where the journal's records have left it. */
+static enum pal_status find_position(struct live *l, uint64_t *position, struct pal_error *err)
+{
+    uint64_t published = 0;
+    bool there = false;
+    enum pal_status st = PAL_OK;
+    *position = 0;
+    if (l->journal_dir.len)
+        st = publish_read(str_text(&l->journal_dir), &published, &there, err);
+    if (st == PAL_OK && l->store && l->name[0])
+        st = store_source(l->store, l->name, err);
+    if (st == PAL_OK && l->store)
+        st = store_position(l->store, position, err);
+    if (there && (l->config.live.stream || published > *position))
+        *position = published;
+    return st;
+}
+
+static enum pal_status open_store(struct live *l, struct pal_error *err)
 {
     /* of SQLite there is one writer */
     bool read_only = !writes_store(l) && scheme_is(l->config.live.store, "sqlite");
     enum pal_status st = store_open(l->config.live.store, read_only, &l->store, err);
-    if (st == PAL_OK)
-        st = store_cache(l->store, l->config.live.store_cache_bytes, err);
-    if (st == PAL_OK)
-        st = store_position(l->store, position, err);
-    return st;
+    return st == PAL_OK ? store_cache(l->store, l->config.live.store_cache_bytes, err) : st;
+}
+
+/* A broker that is away now is waited for in the background. */
+static enum pal_status open_stream(struct live *l, uint64_t position, struct pal_error *err)
+{
+    struct pal_error away = {.message = ""};
+    unsigned uses = (live_does(l, ROLE_RECS | ROLE_COLLECTOR) ? BUS_PUBLISH : 0) |
+                    (live_does(l, ROLE_PIPELINE) ? BUS_RECEIVE : 0);
+    if (!l->config.live.stream)
+        return PAL_OK;
+    enum pal_status st = bus_open(l->config.live.stream, uses, &l->bus, &away, err);
+    if (st == PAL_OK && away.message[0])
+        live_say(l, LIVE_WARNING, "the stream is not there yet: %s", away.message);
+    if (st != PAL_OK || !(uses & BUS_PUBLISH))
+        return st;
+    l->drain.streams = true;
+    return publish_open(&l->drain.publish, l->bus, str_text(&l->journal_dir), l->name, position,
+                        err);
 }
 
 static enum pal_status make_profiles(struct live *l, uint64_t position, struct pal_error *err)
@@ -198,6 +264,7 @@ static enum pal_status make_profiles(struct live *l, uint64_t position, struct p
         l->config.live.profile_events,
         l->config.live.profile_seen,
         {(size_t)l->config.live.profile_ignored, l->config.engine.ignored_days * 86400e3},
+        l->config.live.stream != NULL,
     };
     return profiles_new(&limits, position, &l->profiles, err);
 }
@@ -224,22 +291,13 @@ static enum pal_status read_store(struct live *l, struct pal_error *err)
 static enum pal_status open_journal(struct live *l, uint64_t position,
                                     struct journal_recovery *found, struct pal_error *err)
 {
-    struct str dir = {0};
-    const char *path = l->store ? store_path(l->store) : NULL;
-    if (l->config.live.journal)
-        str_put(&dir, l->config.live.journal);
-    else
-        str_fmt(&dir, "%s-journal.d", path ? path : "palate");
-    enum pal_status st = str_ok(&dir) ? PAL_OK : pal_no_memory(err);
-    if (st == PAL_OK)
-        st =
-            journal_open(str_text(&dir), &l->config.journal, position + 1, found, &l->journal, err);
+    enum pal_status st = journal_open(str_text(&l->journal_dir), &l->config.journal, position + 1,
+                                      found, &l->journal, err);
     if (st == PAL_OK && found->cut_bytes)
         live_say(l, LIVE_WARNING,
                  "the last %" PRIu64 " bytes of %s were not written whole, so nobody was told that "
                  "they are safe: they are cut off",
                  found->cut_bytes, found->cut_file);
-    str_done(&dir);
     return st;
 }
 
@@ -277,13 +335,21 @@ static enum pal_status replay(struct live *l, uint64_t position, struct pal_erro
     return st;
 }
 
+/* Whether others fill the store, too. */
+static bool follows(const struct live *l)
+{
+    return live_does(l, ROLE_RECS) && !live_alone(l);
+}
+
 /* What is in memory of the store and the journal. */
 static enum pal_status recover(struct live *l, uint64_t position, struct pal_error *err)
 {
     struct journal_recovery found;
     struct journal_status journal;
     enum pal_status st = PAL_OK;
-    if (live_does(l, ROLE_RECS))
+    if (follows(l)) /* before the store is read: what comes into it from here on is followed */
+        st = store_mark(l->store, &l->follow.mark, err);
+    if (st == PAL_OK && live_does(l, ROLE_RECS))
         st = read_store(l, err);
     if (st != PAL_OK || !live_does(l, ROLE_RECS | ROLE_COLLECTOR))
         return st;
@@ -297,16 +363,47 @@ static enum pal_status recover(struct live *l, uint64_t position, struct pal_err
     return PAL_OK;
 }
 
+static enum pal_status open_all(struct live *l, uint64_t *position, struct pal_error *err)
+{
+    enum pal_status st = make_parts(l, err);
+    if (st == PAL_OK && needs_store(l))
+        st = open_store(l, err);
+    if (st == PAL_OK)
+        st = find_journal(l, err);
+    if (st == PAL_OK)
+        st = find_position(l, position, err);
+    if (st == PAL_OK)
+        st = open_stream(l, *position, err);
+    if (st == PAL_OK)
+        st = make_profiles(l, *position, err);
+    l->follow.began = *position;
+    return st == PAL_OK ? recover(l, *position, err) : st;
+}
+
+/* The threads, once there is something to work on. */
+static enum pal_status start_all(struct live *l, uint64_t position, struct pal_error *err)
+{
+    bool beside = l->config.live.stream || !live_alone(l);
+    enum pal_status st = PAL_OK;
+    if (live_does(l, ROLE_RECS | ROLE_PIPELINE))
+        st = live_count(l, err); /* before the drain: what the store has now is not counted yet */
+    if (st == PAL_OK && l->journal)
+        st = drain_start(l, position, err);
+    if (st == PAL_OK && l->bus && live_does(l, ROLE_PIPELINE))
+        st = consume_start(l, err);
+    if (st == PAL_OK && follows(l))
+        st = follow_start(l, err);
+    if (st == PAL_OK && beside && live_does(l, ROLE_RECS | ROLE_PIPELINE))
+        st = watch_start(l, err);
+    if (st == PAL_OK && live_does(l, ROLE_RECS) && !l->config.seed)
+        st = keeper_start(l, err);
+    return st;
+}
+
 static enum pal_status start(struct live *l, struct pal_error *err)
 {
     uint64_t position = 0;
-    enum pal_status st = make_parts(l, err);
-    if (st == PAL_OK && needs_store(l))
-        st = open_store(l, &position, err);
-    if (st == PAL_OK)
-        st = make_profiles(l, position, err);
-    if (st == PAL_OK)
-        st = recover(l, position, err);
+    enum pal_status st = open_all(l, &position, err);
     if (st != PAL_OK)
         return st;
     if (catalog_count(l->catalog) > 0)
@@ -315,13 +412,7 @@ static enum pal_status start(struct live *l, struct pal_error *err)
         live_first_models(l);
     else if (live_does(l, ROLE_PIPELINE))
         live_note_training(l, 0);
-    if (live_does(l, ROLE_RECS | ROLE_PIPELINE))
-        st = live_count(l, err); /* before the drain: what the store has now is not counted yet */
-    if (st == PAL_OK && l->journal)
-        st = drain_start(l, position, err);
-    if (st == PAL_OK && live_does(l, ROLE_RECS) && !l->config.seed)
-        st = keeper_start(l, err);
-    return st;
+    return start_all(l, position, err);
 }
 
 enum pal_status live_open(const struct live_config *config, live_log_fn *log, void *log_ctx,
@@ -367,13 +458,14 @@ static void finish(struct live *l, unsigned wait_ms)
     struct pal_error err;
     int64_t until = clock_ms() + wait_ms;
     served_flush(l, false);
-    if (live_does(l, ROLE_RECS))
+    if (live_alone(l))
         ignored_save(l);
     if (!live_settle(l, wait_ms))
         live_say(l, LIVE_WARNING, "the journal has not answered every write yet");
     int64_t left = until - clock_ms();
     left = left < 0 ? 0 : left > wait_ms ? wait_ms : left;
-    if (l->drain.running && live_drain(l, (unsigned)left, &err) != PAL_OK)
+    if (l->drain.running && drain_wait(&l->drain, atomic_load(&l->drain.committed), true,
+                                       (unsigned)left, &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "%s; the rest is in the journal, for the next start",
                  err.message);
 }
@@ -385,10 +477,14 @@ void live_close(struct live *l, unsigned wait_ms)
     atomic_store(&l->stop, true);
     if (l->counting)
         pthread_join(l->counter, NULL);
+    watch_stop(l);
     keeper_stop(l);
+    follow_stop(l);
     if (l->journal)
         finish(l, wait_ms);
     drain_stop(l);
+    consume_stop(l);
+    bus_close(l->bus);
     journal_close(l->journal);
     store_close(l->store);
     profiles_free(l->profiles);
@@ -402,6 +498,7 @@ void live_close(struct live *l, unsigned wait_ms)
     str_done(&l->served.bytes);
     mem_free(l->served.size);
     kinds_done(&l->kinds);
+    str_done(&l->journal_dir);
     free_locks(l);
     mem_free(l);
 }
@@ -436,7 +533,7 @@ static void status_of_world(struct live *l, struct live_status *out)
 static void status_of_drain(struct live *l, struct live_status *out)
 {
     struct drain *d = &l->drain;
-    out->store_position = atomic_load(&d->position);
+    out->store_position = atomic_load(&d->stored);
     out->drained_records = atomic_load(&d->records);
     out->drain_ns = atomic_load(&d->ns);
     uint64_t drained = atomic_load(&d->events), seen = atomic_load(&l->events_seen);
@@ -459,6 +556,40 @@ static void status_of_profiles(struct live *l, struct live_status *out)
     out->profile_failures = p.failures;
 }
 
+static void status_of_stream(struct live *l, struct live_status *out)
+{
+    struct consume *c = &l->consume;
+    struct live_stream *s = &out->stream;
+    s->there = l->bus;
+    if (!s->there)
+        return;
+    s->publishes = l->drain.streams;
+    s->receives = c->running;
+    bus_status(l->bus, &s->bus);
+    s->published = atomic_load(&l->drain.position);
+    s->stored = atomic_load(&c->records);
+    s->repeated = atomic_load(&c->repeated);
+    s->refused = atomic_load(&c->refused);
+    pthread_mutex_lock(&c->lock);
+    s->failing = c->failing;
+    s->error = c->error;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void status_of_follow(struct live *l, struct live_status *out)
+{
+    struct follow *f = &l->follow;
+    int64_t read_ms = atomic_load(&f->read_ms);
+    out->follow.there = atomic_load(&f->running);
+    out->follow.records = atomic_load(&f->records);
+    if (read_ms)
+        out->follow.lag_s = (double)(live_now_ms(l) - read_ms) / 1e3;
+    pthread_mutex_lock(&f->lock);
+    out->follow.failing = f->failing;
+    out->follow.error = f->error;
+    pthread_mutex_unlock(&f->lock);
+}
+
 void live_status(struct live *l, struct live_status *out)
 {
     *out = (struct live_status){0};
@@ -468,6 +599,8 @@ void live_status(struct live *l, struct live_status *out)
     status_of_drain(l, out);
     status_of_profiles(l, out);
     status_of_world(l, out);
+    status_of_stream(l, out);
+    status_of_follow(l, out);
     kinds_types(&l->kinds, &out->types);
     for (size_t i = 0; i < out->types.count; i++)
         out->events_by_type[i] = atomic_load(&l->kinds.events[i]);

@@ -12,6 +12,7 @@
 #ifndef ENGINE_LIVE_H
 #define ENGINE_LIVE_H
 
+#include "bus/bus.h"
 #include "data/weights.h"
 #include "engine/pipeline.h"
 #include "engine/roles.h"
@@ -38,6 +39,8 @@ struct live_options {
     int64_t profile_ignored;   /* items that a user is remembered to have ignored, at most */
     int64_t credit;            /* items whose source is remembered until something comes of them */
     int64_t drain_most;        /* records in one transaction of the drain */
+    int64_t follow_ms;         /* how often is looked what other processes put into the store */
+    int64_t models_poll_ms;    /* and whether they have published a version; 0 = never */
     int64_t served_days;       /* how long served lists are kept; 0 = they are not */
     bool served;               /* keep lists that were served at all */
 };
@@ -246,6 +249,22 @@ struct live_status {
     uint64_t profile_failures;      /* profiles that the store could not be asked for */
     uint64_t events_repeated;       /* event ids that had come before */
     uint64_t served_lost;           /* served lists that the journal did not take */
+
+    struct live_stream {
+        bool there, publishes, receives;
+        struct bus_status bus;
+        uint64_t published;                 /* own records up to this number are in the stream */
+        uint64_t stored, repeated, refused; /* what was taken out of it since the start */
+        bool failing;                       /* what is taken out can't be stored, or not taken */
+        struct pal_error error;
+    } stream;
+    struct live_follow {
+        bool there;
+        uint64_t records; /* of others, shown to memory since the start */
+        double lag_s;     /* since what is in memory was last all that is in the store */
+        bool failing;
+        struct pal_error error;
+    } follow;
 };
 void live_status(struct live *l, struct live_status *out);
 

@@ -1,11 +1,13 @@
 /* Showing durable records to memory, in the journal's order. What can't be shown for want of memory
  * is said and comes back with the next start: it is in the journal or the store.
  *
- * One thread does this at a time, the journal's writer, so it reads the catalog without a lock and
- * takes `world` only to change it. */
+ * One thread does this at a time, the journal's writer or who follows the store, whoever has
+ * `apply`; so it reads the catalog without `world`, and takes that only to change it. */
 #include "engine/live_inside.h"
 
 enum { ITEMS_AT_ONCE = 64 }; /* so many items are put while requests wait */
+
+#define OF_OTHERS UINT64_MAX /* in the place of a number: another process took it in */
 
 static void write_lock(struct live *l)
 {
@@ -47,26 +49,35 @@ static void count_taken(struct live *l, const struct event *e, uint32_t number, 
         atomic_fetch_add_explicit(&l->sources[source].taken, 1, memory_order_relaxed);
 }
 
-static void apply_event(struct live *l, const struct event *e, uint8_t type, uint64_t seq)
+static void show_event(struct live *l, const struct event *e, uint8_t type, uint64_t seq)
 {
     struct pal_error err;
-    atomic_fetch_add_explicit(&l->events_seen, 1, memory_order_relaxed);
-    if (e->event_id && *e->event_id && recent_add(l->recent, e->event_id)) {
-        atomic_fetch_add(&l->repeated, 1);
-        return;
-    }
     uint32_t number = number_of(l, e->item_id);
     if (number == INTERN_NONE)
         return;
     float weight = kinds_weight(&l->kinds, type, e->value);
     const struct profile_event shown = {number, weight, e->time_ms, l->kinds.marks[type]};
-    profiles_event(l->profiles, e->user_id, seq, &shown);
+    if (seq == OF_OTHERS)
+        profiles_other_event(l->profiles, e->user_id, &shown);
+    else
+        profiles_event(l->profiles, e->user_id, seq, &shown);
     count_taken(l, e, number, weight);
     if (weight != 0 &&
         bandit_count(l->bandit, number, weight, l->kinds.teaches[type], e->time_ms, &err) != PAL_OK)
         live_say(l, LIVE_ERROR, "an event is not counted: %s", err.message);
-    atomic_fetch_add_explicit(&l->kinds.events[type], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&l->events_new, 1, memory_order_relaxed);
+}
+
+/* One that came in here. */
+static void apply_event(struct live *l, const struct event *e, uint8_t type, uint64_t seq)
+{
+    atomic_fetch_add_explicit(&l->events_seen, 1, memory_order_relaxed);
+    if (e->event_id && *e->event_id && recent_add(l->recent, e->event_id)) {
+        atomic_fetch_add(&l->repeated, 1);
+        return;
+    }
+    show_event(l, e, type, seq);
+    atomic_fetch_add_explicit(&l->kinds.events[type], 1, memory_order_relaxed);
 }
 
 static bool is_item(const struct record *r)
@@ -98,15 +109,19 @@ static void remove_item(struct live *l, const char *item_id)
 }
 
 /* Items from records[0] on, as many as come in a row; returns how many. */
-static size_t apply_items(struct live *l, const struct record *records, size_t count)
+static size_t apply_items(struct live *l, const struct record *records, size_t count, uint64_t seq)
 {
     size_t n = 0;
     write_lock(l);
     while (n < count && n < ITEMS_AT_ONCE && is_item(&records[n])) {
-        if (records[n].kind == RECORD_ITEM)
+        bool put = records[n].kind == RECORD_ITEM;
+        const char *id = put ? records[n].item.item_id : records[n].id;
+        if (put)
             put_item(l, &records[n].item);
         else
-            remove_item(l, records[n].id);
+            remove_item(l, id);
+        if (seq != OF_OTHERS)
+            follow_note_item(l, id, seq + n);
         n++;
     }
     l->changes++;
@@ -150,7 +165,8 @@ static void apply_clear(struct live *l, uint64_t seq)
     title_keys_done(&titles);
     catalog_free(old);
     atomic_store(&l->events_new, 0);
-    journal_rotate(l->journal);
+    if (l->journal)
+        journal_rotate(l->journal);
 }
 
 /* The user is forgotten, and with them what was served to them before this moment: requests hold
@@ -175,8 +191,8 @@ static void pass_over(struct live *l, const struct record *r, uint8_t type)
     }
 }
 
-void live_apply(struct live *l, const struct record *records, const uint8_t *type, size_t count,
-                uint64_t first)
+static void apply_all(struct live *l, const struct record *records, const uint8_t *type,
+                      size_t count, uint64_t first)
 {
     for (size_t i = 0; i < count; i++) {
         const struct record *r = &records[i];
@@ -190,18 +206,56 @@ void live_apply(struct live *l, const struct record *records, const uint8_t *typ
             break;
         case RECORD_ITEM:
         case RECORD_ITEM_DELETE:
-            i += apply_items(l, r, count - i) - 1;
+            i += apply_items(l, r, count - i, first + i) - 1;
             break;
         case RECORD_USER_DELETE:
             apply_user_delete(l, r->id, first + i);
             break;
         case RECORD_CLEAR:
             apply_clear(l, first + i);
+            follow_note_clear(l, first + i);
             break;
         case RECORD_USER:
         case RECORD_SERVED:
         case RECORD_SERVED_PACKED:
             break; /* nothing of them is kept in memory */
         }
+    }
+}
+
+void live_apply(struct live *l, const struct record *records, const uint8_t *type, size_t count,
+                uint64_t first)
+{
+    pthread_mutex_lock(&l->apply);
+    apply_all(l, records, type, count, first);
+    pthread_mutex_unlock(&l->apply);
+}
+
+void live_apply_other(struct live *l, const struct record *r)
+{
+    struct pal_error err;
+    uint8_t type;
+    switch (r->kind) {
+    case RECORD_EVENT:
+        if (kinds_add(&l->kinds, r->event.type, &type, &err) == PAL_OK)
+            show_event(l, &r->event, type, OF_OTHERS);
+        break; /* else: one of too many types, which the one who took it in was told */
+    case RECORD_ITEM:
+    case RECORD_ITEM_DELETE:
+        apply_items(l, r, 1, OF_OTHERS);
+        break;
+    case RECORD_USER_DELETE:
+        write_lock(l);
+        profiles_other_erase(l->profiles, r->id);
+        served_forget(l, r->id);
+        live_unlock(l);
+        break;
+    case RECORD_CLEAR:
+        apply_clear(l, atomic_load(&l->drain.committed));
+        break;
+    case RECORD_USER:
+    case RECORD_SERVED:
+    case RECORD_SERVED_PACKED:
+        break; /* nothing of them is kept in memory */
     }
 }

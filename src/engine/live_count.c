@@ -89,7 +89,7 @@ static void *count_all(void *arg)
     if (st != PAL_OK && st != PAL_EINTERRUPTED)
         live_say(l, LIVE_WARNING, "what is popular is not fully counted: %s", err.message);
     atomic_fetch_add(&l->events_new, c->fresh);
-    if (live_does(l, ROLE_RECS))
+    if (live_alone(l))
         ignored_restore(l, c->epoch);
     if (c->events && bandit_refresh(l->bandit, live_now_ms(l), &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "what is popular is not up to date: %s", err.message);
@@ -105,7 +105,8 @@ enum pal_status live_count(struct live *l, struct pal_error *err)
     c->l = l;
     c->epoch = l->epoch;
     c->trained_ms = atomic_load(&l->trained_ms); /* 0 where no version is live */
-    enum pal_status st = last_place(l, &c->last, err);
+    c->last = l->follow.mark;                    /* what comes later is shown as it is followed */
+    enum pal_status st = c->last ? PAL_OK : last_place(l, &c->last, err);
     if (st != PAL_OK) {
         mem_free(c);
         return st;

@@ -2,6 +2,7 @@
  *
  * Locks, in the order in which they may be taken:
  *
+ *     apply      what comes in is shown to memory: by the journal's writer or who follows the store
  *     build      making snapshots: one thread at a time. Held over loading and fitting
  *     world      catalog, titles and snapshot: read by requests, written to by the journal's
  *                writer (items) and whoever swaps a snapshot. Writers go first
@@ -13,8 +14,10 @@
 #define ENGINE_LIVE_INSIDE_H
 
 #include "base/arenas.h"
+#include "engine/consume.h"
 #include "engine/credit.h"
 #include "engine/drain.h"
+#include "engine/follow.h"
 #include "engine/ignored.h"
 #include "engine/kinds.h"
 #include "engine/live.h"
@@ -33,6 +36,17 @@ struct served_queue {
     pthread_mutex_t order; /* taken before lock: who hands lists or erasures to the journal */
     atomic_uint erasing;   /* erasures on their way through the journal: no list may follow them
                               that was served before */
+};
+
+/* The thread that looks whether another process has published a version. */
+struct model_watch {
+    bool running;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+    uint32_t seen; /* the version that was live when it looked last */
+    bool failing;
 };
 
 /* The thread that looks after what is not urgent. */
@@ -69,12 +83,16 @@ struct live {
     struct credit *credit;
     struct store *store;     /* NULL: a collector that only feeds a stream */
     struct journal *journal; /* NULL: a pipeline takes nothing in */
+    struct str journal_dir;
+    char name[JOURNAL_IDENTITY]; /* the journal's, where others write to the store, too; else "" */
+    struct bus *bus;             /* NULL = there is no stream */
     struct profiles *profiles;
     struct bandit *bandit;
     struct ignored ignored;
 
+    pthread_mutex_t apply;
     pthread_rwlock_t world;
-    struct catalog *catalog; /* the journal's writer, who alone changes it, may read without */
+    struct catalog *catalog; /* who has `apply`, and alone changes it, may read without */
     struct title_keys titles;
     struct snapshot *snapshot; /* never NULL */
     uint64_t epoch;            /* grows when everything is forgotten: numbers begin anew */
@@ -88,7 +106,10 @@ struct live {
     atomic_ullong items_put;  /* changes of items' texts */
 
     struct drain drain;
+    struct consume consume;
+    struct follow follow;
     struct keeper keeper;
+    struct model_watch watch;
     struct served_queue served;
     struct live_totals totals;
 
@@ -140,11 +161,14 @@ void live_write_ended(struct live *l);
 /* Waits until what was submitted by now was called back, or wait_ms. */
 bool live_settle(struct live *l, unsigned wait_ms);
 
-/* ---- live_apply.c: from the journal's writer, or before anybody else is there ---- */
+/* ---- live_apply.c ---- */
 
 /* Shows durable records to memory; type (count) as kinds_of gave them. */
 void live_apply(struct live *l, const struct record *records, const uint8_t *type, size_t count,
                 uint64_t first);
+
+/* The same, with `apply` held, for what another process took in. */
+void live_apply_other(struct live *l, const struct record *r);
 
 /* Waits for those who read and keeps others off for as long as it takes; live_unlock ends it. */
 void live_read_lock(struct live *l);
@@ -204,6 +228,12 @@ void live_forget_models(struct live *l);
 
 /* Counts what the store has by now for bandit and popularity, in a thread. */
 MUST_USE enum pal_status live_count(struct live *l, struct pal_error *err);
+
+/* ---- watch.c ---- */
+
+/* Loads what another process publishes, soon after. */
+MUST_USE enum pal_status watch_start(struct live *l, struct pal_error *err);
+void watch_stop(struct live *l);
 
 /* ---- housekeeping.c ---- */
 

@@ -158,7 +158,8 @@ enum pal_status live_user_served(struct live *l, const char *user_id, size_t n, 
 
 enum pal_status live_drain(struct live *l, unsigned wait_ms, struct pal_error *err)
 {
-    return drain_wait(&l->drain, atomic_load(&l->drain.committed), wait_ms, err);
+    follow_hurry(l, wait_ms);
+    return drain_wait(&l->drain, atomic_load(&l->drain.committed), false, wait_ms, err);
 }
 
 struct store *live_store(struct live *l)

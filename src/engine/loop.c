@@ -58,7 +58,7 @@ struct loop {
     struct loop_world world;
     struct loop_timing timing;
     struct loop_options o; /* its texts, and those below, are ours */
-    const char *store, *journal, *models, *weights, *program;
+    const char *store, *stream, *journal, *models, *weights, *program;
     live_log_fn *log;
     void *log_ctx;
     int stop_fd;
@@ -147,6 +147,7 @@ static void run_child(struct loop *l, struct loop_run *run)
     snprintf(margin, sizeof margin, "%.9g", l->o.margin);
     snprintf(keep, sizeof keep, "%lld", (long long)l->o.keep);
     n = put(args, n, "--store", l->store);
+    n = put(args, n, "--stream", l->stream);
     n = put(args, n, "--journal", l->journal);
     n = put(args, n, "--models", l->models);
     n = put(args, n, "--weights", l->weights);
@@ -315,7 +316,7 @@ static enum pal_status copy_texts(struct loop *l, const struct loop_options *o,
         {o->models, &l->o.models},   {o->set, &l->o.set},           {o->metric, &l->o.metric},
         {o->split, &l->o.split},     {paths->store, &l->store},     {paths->journal, &l->journal},
         {paths->models, &l->models}, {paths->weights, &l->weights}, {program, &l->program},
-        {o->config, &l->o.config},
+        {o->config, &l->o.config},   {paths->stream, &l->stream},
     };
     size_t n = sizeof texts / sizeof *texts;
     bool whole = true;
@@ -332,8 +333,8 @@ static enum pal_status copy_texts(struct loop *l, const struct loop_options *o,
 
 static void release(struct loop *l)
 {
-    const char *texts[] = {l->o.models, l->o.set,  l->o.metric, l->o.split, l->store,
-                           l->journal,  l->models, l->weights,  l->program, l->o.config};
+    const char *texts[] = {l->o.models, l->o.set,   l->o.metric, l->o.split,  l->store, l->journal,
+                           l->models,   l->weights, l->program,  l->o.config, l->stream};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         mem_free((void *)texts[i]);
     if (l->stop_fd >= 0)

@@ -9,6 +9,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+enum { WAITING_LEAST = 1 << 18 /* bytes that may wait in a shard, however little may be cached */ };
+
 enum pal_status profiles_new(const struct profile_limits *limits, uint64_t position,
                              struct profiles **out, struct pal_error *err)
 {
@@ -184,8 +186,10 @@ void profiles_touch(struct profiles *p, struct shard *s, struct user *u)
         evict(p, s, s->cached.oldest);
         s->evictions++;
     }
-    while (p->limits.streamed && s->waiting.bytes > (uint64_t)p->limits.bytes / SHARDS &&
-           s->waiting.oldest && s->waiting.oldest != u) {
+    uint64_t most = (uint64_t)p->limits.bytes / SHARDS;
+    most = most > WAITING_LEAST ? most : WAITING_LEAST;
+    while (p->limits.streamed && s->waiting.bytes > most && s->waiting.oldest &&
+           s->waiting.oldest != u) {
         remove_user(s, s->waiting.oldest); /* a broker that is away must not fill the memory */
         atomic_fetch_add(&p->lost, 1);
     }

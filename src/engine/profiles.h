@@ -32,7 +32,8 @@ struct profile_limits {
     int64_t seen;   /* items remembered as seen, of a user */
     struct ignoring ignoring;
     bool streamed; /* profiles_draining is never called, profiles_drained says a lower bound; and
-                      what waits takes as many bytes as what is cached, at most: the oldest goes */
+                      what waits takes as many bytes as what is cached, or 16 MB, at most: past that
+                      the oldest goes, and counts again once the store has it */
 };
 
 /* position: up to where the store has everything. */

@@ -27,9 +27,9 @@ struct publish {
     int64_t at_ms; /* what the batch under way or the last one says; ascending */
     uint64_t upto; /* the last number of that batch */
 
-    pthread_mutex_t lock; /* for what follows, which others read */
-    uint64_t position;    /* all up to here is confirmed */
-    uint64_t stored;      /* and all up to here is in the store, as far as is known */
+    pthread_mutex_t lock;           /* for what follows, which others read */
+    uint64_t position;              /* all up to here is confirmed */
+    uint64_t stored;                /* and all up to here is in the store, as far as is known */
     uint64_t last[BUS_SHARDS_MOST]; /* of what is confirmed, the last number in each shard */
 };
 

@@ -84,6 +84,39 @@ static void put_roles(struct str *out, unsigned roles)
     }
 }
 
+static void put_stream(struct str *out, const struct live_stream *s)
+{
+    if (!s->there)
+        return;
+    gauge(out, "stream_connected", "gauge", "1 while the broker is there.", s->bus.connected);
+    gauge(out, "stream_published_total", "counter", "Records that the broker confirmed.",
+          (double)s->bus.published);
+    gauge(out, "stream_received_total", "counter", "Messages taken out of the stream.",
+          (double)s->bus.received);
+    gauge(out, "stream_stored_total", "counter", "Records out of the stream that were stored.",
+          (double)s->stored);
+    gauge(out, "stream_repeated_total", "counter", "Events that came twice.", (double)s->repeated);
+    gauge(out, "stream_refused_total", "counter", "Messages put aside, as not to be read.",
+          (double)s->refused);
+    gauge(out, "stream_reconnects_total", "counter", "Connections made anew.",
+          (double)s->bus.reconnects);
+    gauge(out, "stream_failing", "gauge", "1 while what is in the stream can't be stored.",
+          s->failing);
+    if (s->bus.backlog >= 0)
+        gauge(out, "stream_backlog", "gauge", "Messages that wait in the stream, about.",
+              (double)s->bus.backlog);
+}
+
+static void put_follow(struct str *out, const struct live_follow *f)
+{
+    if (!f->there)
+        return;
+    gauge(out, "follow_records_total", "counter", "What other processes took in, shown to memory.",
+          (double)f->records);
+    gauge(out, "follow_lag_seconds", "gauge", "Since memory was last as the store is.", f->lag_s);
+    gauge(out, "follow_failing", "gauge", "1 while that can't be read.", f->failing);
+}
+
 static void put_events(struct str *out, const struct live_status *s)
 {
     head(out, "events_total", "counter", "Events taken in since the start, by type.");
@@ -192,6 +225,8 @@ void api_metrics(void *ctx, struct http_request *r)
     gauge(&out, "uptime_seconds", "gauge", "Since the start.",
           (double)(api_now_ms() - a->started_ms) / 1e3);
     put_roles(&out, s.roles);
+    put_stream(&out, &s.stream);
+    put_follow(&out, &s.follow);
     put_events(&out, &s);
     put_model(&out, &s);
     put_journal(&out, &s);
@@ -210,6 +245,33 @@ void api_metrics(void *ctx, struct http_request *r)
 static void emit_failing(struct emit *e, bool failing, const struct pal_error *err)
 {
     emit_string(e, "failing", failing ? err->message : NULL);
+}
+
+static void emit_stream(struct emit *e, const struct live_stream *s)
+{
+    if (!s->there)
+        return;
+    emit_open(e, "stream", '{');
+    emit_boolean(e, "connected", s->bus.connected);
+    emit_uint(e, "published", s->bus.published);
+    emit_uint(e, "received", s->bus.received);
+    emit_uint(e, "stored", s->stored);
+    emit_uint(e, "refused", s->refused);
+    if (s->bus.backlog >= 0)
+        emit_int(e, "backlog", s->bus.backlog);
+    emit_failing(e, s->failing || !s->bus.connected, s->failing ? &s->error : &s->bus.error);
+    emit_close(e, '}');
+}
+
+static void emit_follow(struct emit *e, const struct live_follow *f)
+{
+    if (!f->there)
+        return;
+    emit_open(e, "follow", '{');
+    emit_uint(e, "records", f->records);
+    emit_number(e, "lag_s", f->lag_s);
+    emit_failing(e, f->failing, &f->error);
+    emit_close(e, '}');
 }
 
 static void emit_parts(struct emit *e, const struct live_status *s)
@@ -237,6 +299,8 @@ static void emit_parts(struct emit *e, const struct live_status *s)
     emit_uint(e, "position", s->store_position);
     emit_failing(e, s->store_failing, &s->store_error);
     emit_close(e, '}');
+    emit_stream(e, &s->stream);
+    emit_follow(e, &s->follow);
     emit_open(e, "profiles", '{');
     emit_uint(e, "count", s->profiles);
     emit_uint(e, "bytes", s->profile_bytes);

@@ -258,7 +258,7 @@ static void count(void *ctx, struct http_request *none)
     int64_t cost_ms = clock_ms() - began;
     if (!st && cost_ms > QUICK_MS && store_put_note(live_store(a->options.live), NOTE, fresh, NULL))
         (void)0; /* it is only for a quick first answer */
-    publish(&a->figures, fresh, st, status.store_position, cost_ms, &err);
+    publish(&a->figures, fresh, st, status.store_position + status.follow.records, cost_ms, &err);
 }
 
 void api_stats_recall(struct api *a)
@@ -303,7 +303,7 @@ void api_stats(void *ctx, struct http_request *r)
     }
     live_status(a->options.live, &status);
     pthread_mutex_lock(&a->figures.lock);
-    bool begin = serve(a, r, status.journal.committed);
+    bool begin = serve(a, r, status.journal.committed + status.follow.records);
     pthread_mutex_unlock(&a->figures.lock);
     if (begin && !work_try(a->work, count, a, NULL)) {
         st = pal_fail(&err, PAL_EFULL, "too many slow calls wait already: try again later");

@@ -1,0 +1,98 @@
+/* Looks every live.models_poll_ms which version is the live one in the registry, and loads it when
+ * that has changed: another process trained, or a person chose. Who does not answer only notes when
+ * that was trained. A version that can't be loaded is told of once, and left until the next. */
+#include "engine/live_inside.h"
+
+#include "registry/registry.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+static bool wait_a_little(struct live *l)
+{
+    struct model_watch *w = &l->watch;
+    struct timespec until;
+    int64_t ms = l->config.live.models_poll_ms;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&w->lock);
+    while (!w->stop)
+        if (pthread_cond_timedwait(&w->wake, &w->lock, &until))
+            break;
+    bool go_on = !w->stop;
+    pthread_mutex_unlock(&w->lock);
+    return go_on;
+}
+
+/* The version that answers, or 0. */
+static uint32_t loaded(struct live *l)
+{
+    live_read_lock(l);
+    uint32_t version = l->snapshot->base ? l->snapshot->base->version : 0;
+    live_unlock(l);
+    return version;
+}
+
+static void look(struct live *l)
+{
+    struct model_watch *w = &l->watch;
+    struct registry_version now = {0};
+    struct pal_error err;
+    uint32_t version = 0;
+    enum pal_status st = registry_current(l->config.live.models, &now, &err);
+    bool failing = st != PAL_OK && st != PAL_ENOTFOUND;
+    if (failing && !w->failing)
+        live_say(l, LIVE_WARNING, "whether there are new models is not known now: %s", err.message);
+    w->failing = failing;
+    if (st != PAL_OK || now.number == w->seen)
+        return;
+    w->seen = now.number;
+    if (now.number == loaded(l))
+        return;
+    st = live_reload(l, &version, &err);
+    if (st != PAL_OK)
+        live_say(l, LIVE_ERROR, "version %" PRIu32 " was published, but can't be loaded: %s",
+                 now.number, err.message);
+    else if (live_does(l, ROLE_RECS))
+        live_say(l, LIVE_INFO, "version %" PRIu32 " was published and is loaded", version);
+}
+
+static void *watch_loop(void *arg)
+{
+    struct live *l = arg;
+    pthread_setname_np(pthread_self(), "palate-watch");
+    while (wait_a_little(l))
+        look(l);
+    return NULL;
+}
+
+enum pal_status watch_start(struct live *l, struct pal_error *err)
+{
+    struct model_watch *w = &l->watch;
+    struct registry_version now = {0};
+    struct pal_error ignored;
+    if (l->config.live.models_poll_ms == 0)
+        return PAL_OK;
+    if (registry_current(l->config.live.models, &now, &ignored) == PAL_OK)
+        w->seen = now.number; /* what there was at the start was seen to there */
+    if (pthread_create(&w->thread, NULL, watch_loop, l))
+        return pal_fail(err, PAL_ENOMEM, "no thread could be started for watching models");
+    w->running = true;
+    return PAL_OK;
+}
+
+void watch_stop(struct live *l)
+{
+    struct model_watch *w = &l->watch;
+    if (!w->running)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stop = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    w->running = false;
+}
