@@ -129,8 +129,8 @@ const struct option options[] = {
     {{"store", OPT_TEXT, AT(store), "sqlite:palate.db", 0, 0, OPT_LINEAR, "URL",
       "where items, users and events are kept (--catalog is the same)"}, 0, LAST, false},
     TEXT("stream", 0, stream, "URL",
-         "the broker that carries what comes in to the store: amqp://… or kafka://… (default: none, the "
-         "server does it itself)"),
+         "the broker that carries what comes in to the store: amqp://… or kafka://… (default: "
+         "none, the server does it itself)"),
     TEXT("role", 0, role, "A,B",
          "what this process does: recs answers, collector takes in, pipeline carries the stream "
          "into the store and trains (default: all three)"),

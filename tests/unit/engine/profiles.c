@@ -115,7 +115,7 @@ static struct profiles *new_profiles(int64_t bytes, int64_t events)
 {
     struct profiles *p = NULL;
     struct pal_error err;
-    const struct profile_limits limits = {bytes, events, LONG, {IGNORED_MOST, 10 * 86400e3}};
+    const struct profile_limits limits = {bytes, events, LONG, {IGNORED_MOST, 10 * 86400e3}, false};
     assert_ok(profiles_new(&limits, 0, &p, &err), &err);
     return p;
 }
