@@ -6,6 +6,7 @@
 #include "bus/backend.h"
 #include "registry/backend.h"
 #include "registry/s3.h"
+#include "store/backend.h"
 #ifdef HAVE_REDIS
 #include "state/redis.h"
 #endif
@@ -32,7 +33,10 @@ void outside_register(void)
     scheme_absent("rediss", "hiredis", "libhiredis-dev");
     scheme_absent("redis+unix", "hiredis", "libhiredis-dev");
 #endif
-#ifndef HAVE_POSTGRES
+#ifdef HAVE_POSTGRES
+    store_add_kind(&store_postgres);
+    store_add_kind(&store_postgresql);
+#else
     scheme_absent("postgres", "libpq", "libpq-dev");
     scheme_absent("postgresql", "libpq", "libpq-dev");
 #endif

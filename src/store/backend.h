@@ -69,6 +69,14 @@ struct store {
 };
 
 extern const struct store_ops store_sqlite;
+/* In the binary only, where libpq was there when it was built. */
+extern const struct store_ops store_postgres, store_postgresql;
+
+/* A moment, by which changes are told earlier from later: milliseconds (now, for one that did not
+ * come through a stream), and behind them the lowest 20 bits of the number in the journal. */
+int64_t change_at(const struct store_change *c);
+/* Users who were erased so long before another are forgotten. */
+#define CHANGE_ERASED_KEPT ((int64_t)30 * 24 * 3600 * 1000 << 20)
 
 /* Makes a further kind known. Before any thread is started; the table lives as long as the process.
  */

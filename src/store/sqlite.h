@@ -249,10 +249,6 @@ MUST_USE enum pal_status lists_forget(struct sqlite_store *s, struct state *stat
 
 /* ---- What comes through a stream (sqlite_take.c) ---- */
 
-/* A moment, by which changes are told earlier from later: milliseconds, and behind them the lowest
- * 20 bits of the number in the journal. */
-int64_t change_at(const struct store_change *c);
-
 /* Whether a change from a stream is one that something later made void, or that came before. */
 MUST_USE enum pal_status take_void(struct sqlite_store *s, const struct state *state,
                                    const struct store_change *c, bool *is_void,

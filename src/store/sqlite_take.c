@@ -5,28 +5,11 @@
 #include "store/sqlite.h"
 
 #include <string.h>
-#include <time.h>
 
 enum {
-    LOW_BITS = 20,
     SEEN_MOST = 256,        /* lists looked at */
     SEEN_SLACK_MS = 300000, /* how much out of order lists of a user may come */
-    ERASED_DAYS = 30,       /* erasures are remembered */
-    DAY_MS = 24 * 3600 * 1000,
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int64_t change_at(const struct store_change *c)
-{
-    int64_t ms = c->at_ms > 0 ? c->at_ms : now_ms();
-    return ms << LOW_BITS | (int64_t)(c->seq & ((1u << LOW_BITS) - 1));
-}
 
 /* The moment that a query gives for an id; 0 without a row. */
 static enum pal_status at_of(struct conn *c, enum sql which, const char *id, int64_t *at,
@@ -132,8 +115,7 @@ enum pal_status take_erased(struct sqlite_store *s, struct state *state,
 
 enum pal_status take_forget(struct sqlite_store *s, int64_t at, struct pal_error *err)
 {
-    int64_t kept = (int64_t)ERASED_DAYS * DAY_MS << LOW_BITS;
-    return sql_run(s->writer, SQL_ERASED_FORGET, err, "i", at - kept);
+    return sql_run(s->writer, SQL_ERASED_FORGET, err, "i", at - CHANGE_ERASED_KEPT);
 }
 
 enum pal_status take_reaches(struct conn *c, const struct store_reach *reaches, size_t count,

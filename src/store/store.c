@@ -4,6 +4,7 @@
 #include "base/scheme.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { KINDS_MOST = 8 };
 static const struct store_ops *kinds[KINDS_MOST] = {&store_sqlite};
@@ -16,6 +17,19 @@ void store_add_kind(const struct store_ops *ops)
             return;
     if (kind_count < KINDS_MOST)
         kinds[kind_count++] = ops;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t change_at(const struct store_change *c)
+{
+    int64_t ms = c->at_ms > 0 ? c->at_ms : now_ms();
+    return ms << 20 | (int64_t)(c->seq & ((1u << 20) - 1));
 }
 
 /* The kind that a URL names, and what stands behind the colon. */

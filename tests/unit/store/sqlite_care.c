@@ -28,7 +28,7 @@ static void assert_backup_is_whole(const char *path, uint64_t least)
     struct pal_error err;
     struct store *s;
     uint64_t position;
-    char url[160];
+    char url[300];
     snprintf(url, sizeof url, "sqlite:%s", path);
     assert_ok(store_open(url, true, &s, &err), &err);
     assert_ok(store_position(s, &position, &err), &err);
@@ -106,7 +106,7 @@ static void restoring_brings_it_back(void **state)
     struct scene *w = *state;
     struct pal_error err;
     struct store *old;
-    char path[128], url[160];
+    char path[128], url[300];
     beside(w, "backup.db", path);
     invent(&h, 600, 13, false);
     apply(w->s, h.change, 400, 400);
@@ -133,7 +133,7 @@ static void restoring_where_nothing_is(void **state)
     struct scene *w = *state;
     struct pal_error err;
     struct store *s;
-    char path[128], url[160];
+    char path[128], url[300];
     beside(w, "backup.db", path);
     invent(&h, 50, 14, false);
     apply(w->s, h.change, 50, 50);
@@ -167,7 +167,7 @@ static void a_log_left_behind_goes_with_its_file(void **state)
              ".................................' | dd of=killed/palate.db conv=notrunc 2>/dev/null",
              w->dir);
     assert_int_equal(system(command), 0);
-    char url[160], log[160];
+    char url[300], log[160];
     snprintf(url, sizeof url, "sqlite:%s/killed/palate.db", w->dir);
     assert_ok(store_restore(url, path, &err), &err);
     struct store *s;

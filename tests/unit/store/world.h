@@ -1,17 +1,21 @@
-/* What the store's tests share: a store in a folder of its own; invented changes; a naive store in
- * plain arrays that applies them the obvious way; and both written out as text, to be compared. */
+/* What the store's tests share: a store of its own for each test; invented changes; a naive store
+ * in plain arrays that applies them the obvious way; and both written out as text, to be compared.
+ *
+ * The store is an SQLite file in a folder of the test's. With PALATE_TEST_STORE it is that URL,
+ * whose "%s" becomes a name of its own: so the same tests run against every kind of store, for
+ * which tests/backend starts the servers. */
 #ifndef TEST_STORE_WORLD_H
 #define TEST_STORE_WORLD_H
 
 #include "base/rng.h"
-#include "store/store.h"
+#include "store/backend.h"
 
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 struct scene {
-    char dir[64], path[96], url[112];
+    char dir[64], path[96], url[256];
     struct store *s; /* open for writing; NULL after close_store */
 };
 
@@ -23,17 +27,46 @@ static inline int remove_one(const char *path, const struct stat *info, int flag
     return remove(path);
 }
 
+/* Whether the store is a server's, where everything takes a round trip or more. */
+static inline bool is_elsewhere(void)
+{
+    return getenv("PALATE_TEST_STORE") != NULL;
+}
+
+/* The URL of a store that is not there yet. */
+static inline void name_store(struct scene *w)
+{
+    static unsigned count;
+    const char *other = getenv("PALATE_TEST_STORE"), *hole = other ? strstr(other, "%s") : NULL;
+    if (!other) {
+        snprintf(w->path, sizeof w->path, "%s/palate.db", w->dir);
+        snprintf(w->url, sizeof w->url, "sqlite:%s", w->path);
+        unlink(w->path);
+    } else {
+        if (!hole)
+            fail_msg("PALATE_TEST_STORE has no %%s in it: %s", other);
+        snprintf(w->url, sizeof w->url, "%.*st%ld_%u%s", (int)(hole - other), other, (long)getpid(),
+                 count++, hole + 2);
+    }
+}
+
 static inline int begin_scene(void **state)
 {
     struct scene *w = calloc(1, sizeof *w);
     struct pal_error err;
+#ifdef HAVE_POSTGRES
+    store_add_kind(&store_postgres);
+    store_add_kind(&store_postgresql);
+#endif
     strcpy(w->dir, "/tmp/palate-store-XXXXXX");
     if (!mkdtemp(w->dir))
         return -1;
-    snprintf(w->path, sizeof w->path, "%s/palate.db", w->dir);
-    snprintf(w->url, sizeof w->url, "sqlite:%s", w->path);
+    name_store(w);
     *state = w;
-    return store_open(w->url, false, &w->s, &err) == PAL_OK ? 0 : -1;
+    enum pal_status st = store_open(w->url, false, &w->s, &err);
+    if (st != PAL_OK)
+        print_error("%s\n", err.message);
+    return st == PAL_OK ? 0 : -1;
 }
 
 static inline int end_scene(void **state)
@@ -55,6 +88,15 @@ static inline void reopen(struct scene *w)
 {
     struct pal_error err;
     close_store(w);
+    assert_ok(store_open(w->url, false, &w->s, &err), &err);
+}
+
+/* With an empty store in the place of the old one. */
+static inline void begin_anew(struct scene *w)
+{
+    struct pal_error err;
+    close_store(w);
+    name_store(w);
     assert_ok(store_open(w->url, false, &w->s, &err), &err);
 }
 
