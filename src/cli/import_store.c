@@ -6,6 +6,7 @@
 #include "base/emit.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/scheme.h"
 #include "cli/source.h"
 #include "data/record_json.h"
 #include "store/store.h"
@@ -24,6 +25,7 @@ enum { BATCH = 20000, BATCH_BYTES = 64 << 20 };
 struct import {
     struct job *job;
     struct store *store;
+    char shown[256];    /* its URL, without a password */
     struct arena texts; /* of the batch */
     size_t bytes;       /* of its lines */
     struct store_change change[BATCH];
@@ -293,7 +295,7 @@ static void emit_outcome(struct import *m, double seconds)
 {
     struct emit e = {0};
     emit_open(&e, NULL, '{');
-    emit_string(&e, "store", m->job->set.store);
+    emit_string(&e, "store", m->shown);
     emit_boolean(&e, "already_imported", m->complete);
     emit_uint(&e, "resumed_at", m->start);
     emit_uint(&e, "events", m->events);
@@ -312,7 +314,7 @@ static void say_outcome(struct import *m, double seconds)
     struct console *c = &m->job->out;
     struct str text = {0};
     if (m->complete) {
-        say(c, "%s has all of it already: nothing to do\n", m->job->set.store);
+        say(c, "%s has all of it already: nothing to do\n", m->shown);
         return;
     }
     if (m->start) {
@@ -325,7 +327,7 @@ static void say_outcome(struct import *m, double seconds)
     put_count(&text, m->items);
     str_put(&text, " items and ");
     put_count(&text, m->users);
-    str_fmt(&text, " users are in %s; ", m->job->set.store);
+    str_fmt(&text, " users are in %s; ", m->shown);
     put_seconds(&text, seconds);
     if (m->repeated) {
         str_put(&text, "; ");
@@ -351,6 +353,7 @@ enum pal_status import_into_store(struct job *job, const char *path, struct pal_
     if (!m)
         return pal_no_memory(err);
     m->job = job;
+    scheme_copy(m->shown, sizeof m->shown, job->set.store);
     clock_gettime(CLOCK_REALTIME, &now);
     m->now_ms = (int64_t)now.tv_sec * 1000;
     double began = now_seconds();

@@ -4,6 +4,7 @@
 #include "cli/manifest.h"
 
 #include "base/file.h"
+#include "base/scheme.h"
 #include "cli/gate.h"
 #include "cli/source.h"
 
@@ -59,6 +60,10 @@ json_t *manifest_place(const char *path)
     char buf[PATH_MAX], absolute[PATH_MAX];
     if (source_is_synthetic(path))
         return json_string(path);
+    if (strstr(path, "://") && source_is_store(path)) { /* a server's */
+        scheme_copy(buf, sizeof buf, path);
+        return json_string(buf);
+    }
     size_t scheme = source_is_store(path) ? strcspn(path, ":") + 1 : 0;
     const char *file = scheme ? path + scheme : source_look_up(path, buf, sizeof buf);
     file = realpath(file, absolute) ? absolute : file;

@@ -16,6 +16,7 @@
 #include "cli/ope_shown.h"
 
 #include "base/mem.h"
+#include "base/scheme.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -233,8 +234,10 @@ static void say_all(struct job *job, const struct served *x)
 static void emit_all(struct job *job, struct emit *e, const struct served *x)
 {
     const struct shown *s = &x->shown;
+    char url[256];
+    scheme_copy(url, sizeof url, job->set.store);
     emit_open(e, NULL, '{');
-    emit_string(e, "store", job->set.store);
+    emit_string(e, "store", url);
     emit_string(e, "weights", x->text);
     emit_number(e, "window_hours", job->set.window);
     emit_number(e, "confidence", job->set.confidence);

@@ -5,6 +5,7 @@
 #include "cli/pending.h"
 
 #include "base/mem.h"
+#include "base/scheme.h"
 #include "data/served.h"
 
 #include <math.h>
@@ -262,6 +263,8 @@ enum pal_status shown_read(struct job *job, const struct weights *w, int64_t win
     struct reading_shown r = {.weights = w, .window_ms = window_ms};
     struct store *s = NULL;
     struct pending p = {0};
+    char url[256];
+    scheme_copy(url, sizeof url, job->set.store);
     enum pal_status st = store_open(job->set.store, true, &s, err);
     if (!st)
         st = run_step(&job->run, "loading", 0, 0, err);
@@ -275,7 +278,7 @@ enum pal_status shown_read(struct job *job, const struct weights *w, int64_t win
         st = pal_fail(err, PAL_EUNSUPPORTED,
                       "%s holds no served lists with propensities (%zu without): palate serve "
                       "keeps them unless live.served is off",
-                      job->set.store, r.s.without);
+                      url, r.s.without);
     if (!st)
         st = order_lists(&r.s, err);
     if (!st)

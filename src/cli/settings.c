@@ -127,7 +127,8 @@ const struct option options[] = {
          "how lists are written; auto = by the file's name"),
 
     {{"store", OPT_TEXT, AT(store), "sqlite:palate.db", 0, 0, OPT_LINEAR, "URL",
-      "where items, users and events are kept (--catalog is the same)"}, 0, LAST, false},
+      "where items, users and events are kept: sqlite:FILE or "
+      "postgres://USER:PASSWORD@HOST/DATABASE?schema=NAME (--catalog is the same)"}, 0, LAST, false},
     TEXT("stream", 0, stream, "URL",
          "the broker that carries what comes in to the store: amqp://… or kafka://… (default: "
          "none, the server does it itself)"),
@@ -135,7 +136,8 @@ const struct option options[] = {
          "what this process does: recs answers, collector takes in, pipeline carries the stream "
          "into the store and trains (default: all three)"),
     TEXT("journal", 0, journal, "DIR",
-         "the journal's folder (default: beside the store, palate.db-journal.d)"),
+         "the journal's folder (default: beside the store, palate.db-journal.d; where the store is "
+         "no file, palate-journal.d here)"),
     {{"listen", OPT_TEXT, AT(listen), "127.0.0.1:8080", 0, 0, OPT_LINEAR, "ADDRESS:PORT",
       "where to listen; port 0 takes a free one"}, 0, LAST, false},
     TEXT("keys", 0, keys, "FILE",

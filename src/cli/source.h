@@ -21,7 +21,7 @@ const char *source_look_up(const char *path, char *buf, size_t size);
  * PAL_EUSAGE if both are flags. */
 MUST_USE enum pal_status source_choose(struct job *job, struct pal_error *err);
 
-/* Whether the path is a store's URL: sqlite:palate.db. */
+/* Whether the path is a store's URL: sqlite:palate.db, postgres://host/database. */
 bool source_is_store(const char *path);
 
 /* Everything in the store, and in the journal beside it what the store doesn't have yet. Neither

@@ -1,12 +1,12 @@
 /* Data out of a running server's store and journal (see source.h). */
+#include "base/scheme.h"
 #include "cli/pending.h"
 #include "cli/source.h"
 
-#include <string.h>
-
 bool source_is_store(const char *path)
 {
-    return strncmp(path, "sqlite:", 7) == 0;
+    return scheme_is(path, "sqlite") || scheme_is(path, "postgres") ||
+           scheme_is(path, "postgresql");
 }
 
 enum pal_status source_choose(struct job *job, struct pal_error *err)

@@ -7,6 +7,7 @@
 #include "engine/loop_inside.h"
 
 #include "base/mem.h"
+#include "base/scheme.h"
 #include "base/turns.h"
 
 #include <errno.h>
@@ -139,15 +140,28 @@ static size_t put(const char **args, size_t n, const char *flag, const char *val
     return n;
 }
 
+/* Whether a URL has a password in it. */
+static bool has_secret(const char *url)
+{
+    struct str shown = {0};
+    if (url)
+        scheme_show(&shown, url);
+    bool secret = url && (!str_ok(&shown) || strcmp(str_text(&shown), url) != 0);
+    str_done(&shown);
+    return secret;
+}
+
 static void run_child(struct loop *l, struct loop_run *run)
 {
     const char *args[ARGS] = {"palate", "train", "--progress-json", "--quiet"};
-    char margin[32], keep[32];
+    char margin[32], keep[32], stream[256];
     size_t n = 4;
     snprintf(margin, sizeof margin, "%.9g", l->o.margin);
     snprintf(keep, sizeof keep, "%lld", (long long)l->o.keep);
-    n = put(args, n, "--store", l->store);
-    n = put(args, n, "--stream", l->stream);
+    bool secret = has_secret(l->store); /* others can read a command line */
+    n = put(args, n, "--store", secret ? NULL : l->store);
+    scheme_copy(stream, sizeof stream, l->stream ? l->stream : "");
+    n = put(args, n, "--stream", l->stream ? stream : NULL);
     n = put(args, n, "--journal", l->journal);
     n = put(args, n, "--models", l->models);
     n = put(args, n, "--weights", l->weights);
@@ -161,6 +175,7 @@ static void run_child(struct loop *l, struct loop_run *run)
         .program = l->program,
         .args = args,
         .set = l->o.set,
+        .store = secret ? l->store : NULL,
         .nice = l->o.nice,
         .timing = l->timing,
         .stop_fd = l->stop_fd,

@@ -125,27 +125,57 @@ enum child_said child_line(const char *line, size_t len, struct loop_run *run)
 
 extern char **environ;
 
-/* Our environment with PALATE_SET as it is to be; *set is that line. Both are freed with
- * mem_free. */
-static char **environment(const char *assignments, char **set)
+/* "NAME=value", or NULL. */
+static char *assignment(const char *name, const char *value)
 {
-    size_t n = 0, k = 0, len = strlen(assignments) + sizeof "PALATE_SET=";
+    size_t len = strlen(name) + strlen(value) + 2;
+    char *line = mem_alloc(len, 1);
+    if (line)
+        snprintf(line, len, "%s=%s", name, value);
+    return line;
+}
+
+/* Ours, and what the child is to have instead. */
+struct own_environment {
+    char **all; /* ends with NULL; the lines are borrowed, but for */
+    char *line[2];
+    size_t lines;
+};
+
+static void environment_done(struct own_environment *e)
+{
+    for (size_t i = 0; i < e->lines; i++)
+        mem_free(e->line[i]);
+    mem_free(e->all);
+}
+
+/* Our environment with PALATE_SET and PALATE_STORE as they are to be. */
+static bool environment_make(const struct child_job *job, struct own_environment *e)
+{
+    const char *const names[] = {"PALATE_SET", "PALATE_STORE"};
+    const char *const values[] = {job->set, job->store};
+    size_t n = 0, k = 0;
     while (environ[n])
         n++;
-    char **all = mem_alloc(n + 2, sizeof *all);
-    *set = mem_alloc(len, 1);
-    if (!all || !*set) {
-        mem_free(all);
-        mem_free(*set);
-        return NULL;
+    e->all = mem_alloc(n + 3, sizeof *e->all);
+    bool good = e->all != NULL;
+    for (int i = 0; i < 2; i++)
+        if (values[i]) {
+            e->line[e->lines] = assignment(names[i], values[i]);
+            good = e->line[e->lines++] && good;
+        }
+    for (size_t i = 0; i < n && good; i++) {
+        bool ours = false;
+        for (size_t j = 0; j < e->lines; j++)
+            ours |= strncmp(environ[i], e->line[j], strcspn(e->line[j], "=") + 1) == 0;
+        if (!ours)
+            e->all[k++] = environ[i];
     }
-    snprintf(*set, len, "PALATE_SET=%s", assignments);
-    for (size_t i = 0; i < n; i++)
-        if (strncmp(environ[i], "PALATE_SET=", 11) != 0)
-            all[k++] = environ[i];
-    all[k++] = *set;
-    all[k] = NULL;
-    return all;
+    for (size_t j = 0; j < e->lines && good; j++)
+        e->all[k++] = e->line[j];
+    if (good)
+        e->all[k] = NULL;
+    return good;
 }
 
 /* Standard streams, a group of its own, and no signal blocked or ignored. Returns an errno. */
@@ -195,16 +225,14 @@ static int give_up(pid_t pid)
 static int start(const struct child_job *job, struct child *c)
 {
     int out[2] = {-1, -1}, err[2] = {-1, -1}, e = 0;
-    char *set = NULL, **own = NULL;
-    if (job->set && !(own = environment(job->set, &set)))
-        return ENOMEM;
-    if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
+    struct own_environment own = {0};
+    if (!environment_make(job, &own))
+        e = ENOMEM;
+    if (!e && (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)))
         e = errno;
     if (!e)
-        e = spawn(job, out[1], err[1], own ? own : environ, &c->pid);
-    if (own)
-        mem_free(set);
-    mem_free(own);
+        e = spawn(job, out[1], err[1], own.all, &c->pid);
+    environment_done(&own);
     if (!e && (c->pid_fd = pidfd_open(c->pid, 0)) < 0)
         e = give_up(c->pid);
     if (e) {

@@ -47,6 +47,7 @@ struct child_job {
     const char *program;     /* NULL = this process's own */
     const char *const *args; /* with argv[0], NULL at the end */
     const char *set;         /* for PALATE_SET; NULL = as it is */
+    const char *store;       /* for PALATE_STORE, likewise */
     int64_t nice;
     struct loop_timing timing;
     int stop_fd; /* readable once the child is to be ended */

@@ -149,9 +149,10 @@ static void what_cannot_be_started(void **state)
     child_run(&job, &run);
     assert_int_equal(run.outcome, LOOP_FAILED);
     assert_non_null(strstr(run.message, "No such file"));
-    for (long n = 1; n <= 3; n++) { /* the child's struct, the environment, PALATE_SET */
+    job.set = "als.factors=8";
+    job.store = "sqlite:x.db";
+    for (long n = 1; n <= 4; n++) { /* the child's struct, the environment, what is in it */
         run.outcome = LOOP_NEVER;
-        job.set = "als.factors=8";
         mem_fail_at(n);
         child_run(&job, &run);
         mem_fail_at(0);
