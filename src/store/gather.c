@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { NEVER = -1 };
@@ -119,8 +118,8 @@ static enum pal_status look_at(struct gather *g, size_t i, struct pal_error *err
     return st;
 }
 
-enum pal_status gather_new(const char *name, const struct store_change *more, size_t count,
-                           uint64_t position, struct gather **out, struct pal_error *err)
+enum pal_status gather_new(const struct store_change *more, size_t count, uint64_t position,
+                           struct gather **out, struct pal_error *err)
 {
     struct gather *g = mem_zero(1, sizeof *g);
     if (!g)
@@ -143,7 +142,7 @@ enum pal_status gather_new(const char *name, const struct store_change *more, si
         gather_free(g);
         return st;
     }
-    snprintf(g->d->name, sizeof g->d->name, "%s", name);
+    strcpy(g->d->name, "store");
     g->d->format = "store";
     *out = g;
     return PAL_OK;

@@ -3,7 +3,8 @@
  *
  * The changes on their way count as if applied: an item or user is as the last of them left it, one
  * that was deleted is gone with its events, an event that is in the store already (by its event_id)
- * is not taken twice, and after RECORD_CLEAR nothing of the store is left. One thread. */
+ * is not taken twice, and after RECORD_CLEAR nothing of the store is left. The data set is called
+ * "store", whatever it comes from: the same events give the same models to the byte. One thread. */
 #ifndef STORE_GATHER_H
 #define STORE_GATHER_H
 
@@ -12,7 +13,7 @@
 struct gather;
 
 /* more (count) outlives it; of them those with a number at or below `position` are in the store. */
-MUST_USE enum pal_status gather_new(const char *name, const struct store_change *more, size_t count,
+MUST_USE enum pal_status gather_new(const struct store_change *more, size_t count,
                                     uint64_t position, struct gather **out, struct pal_error *err);
 void gather_free(struct gather *g); /* NULL is fine */
 

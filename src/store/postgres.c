@@ -48,7 +48,6 @@ static enum pal_status first_connection(struct pg_store *s, struct pal_error *er
     enum pal_status st = pg_connect(s, !s->read_only, &c, err);
     if (st != PAL_OK)
         return st;
-    snprintf(s->name, sizeof s->name, "%s", PQdb(c->pg));
     st = pg_schema(c, s->read_only, err);
     if (st != PAL_OK)
         pg_close(c);

@@ -122,7 +122,6 @@ struct pg_store {
     char *url; /* without what is ours; for libpq */
     char schema[64];
     char shown[192]; /* the URL without its password */
-    char name[64];   /* of the database */
 
     pthread_mutex_t write_mutex; /* the writer's connection and all down to the blank line */
     struct pg_conn *writer;      /* NULL: is made when it is needed */

@@ -35,35 +35,33 @@ static enum pal_status flush(struct copying *k, struct pal_error *err)
 /* A change whose texts (and bytes) are the arena's. */
 static enum pal_status put(struct copying *k, struct record r, struct pal_error *err)
 {
-    if (k->count == BATCH) {
-        enum pal_status st = flush(k, err);
-        if (st != PAL_OK)
-            return st;
-    }
     k->change[k->count++] = (struct store_change){.record = r};
     return k->done++ % STEP == 0 ? run_step(k->run, "copying", k->done, k->total, err) : PAL_OK;
 }
 
-/* The row's texts, kept; NULL when memory is out. */
-static bool keep(struct copying *k, const struct pg_row *row, struct pg_row *kept)
+/* The row with texts that stay until it is in; before that, room for it and one more change. */
+static enum pal_status keep(struct copying *k, const struct pg_row *row, struct pg_row *kept,
+                            struct pal_error *err)
 {
+    enum pal_status st = k->count + 2 > BATCH ? flush(k, err) : PAL_OK;
     *kept = *row;
-    for (int i = 0; i < row->count; i++) {
+    for (int i = 0; i < row->count && st == PAL_OK; i++) {
         int len = row->field[i].len;
         if (len >= 0 && !(kept->field[i].p = arena_text(&k->texts, row->field[i].p, (size_t)len)))
-            return false;
+            st = pal_no_memory(err);
     }
-    return true;
+    return st;
 }
 
 static enum pal_status copy_item(void *ctx, const struct pg_row *row, struct pal_error *err)
 {
     struct copying *k = ctx;
     struct pg_row kept;
-    if (!keep(k, row, &kept))
-        return pal_no_memory(err);
+    enum pal_status st = keep(k, row, &kept, err);
+    if (st != PAL_OK)
+        return st;
     struct record r = {.kind = RECORD_ITEM, .item = pg_item_of(&kept)};
-    enum pal_status st = put(k, r, err);
+    st = put(k, r, err);
     if (st == PAL_OK && k->deleted)
         st = put(k, (struct record){.kind = RECORD_ITEM_DELETE, .id = r.item.item_id}, err);
     return st;
@@ -73,8 +71,9 @@ static enum pal_status copy_user(void *ctx, const struct pg_row *row, struct pal
 {
     struct copying *k = ctx;
     struct pg_row kept;
-    if (!keep(k, row, &kept))
-        return pal_no_memory(err);
+    enum pal_status st = keep(k, row, &kept, err);
+    if (st != PAL_OK)
+        return st;
     return put(k,
                (struct record){.kind = RECORD_USER,
                                .user = {pg_text(&kept, 0), pg_text(&kept, 1), pg_int(&kept, 2)}},
@@ -85,8 +84,9 @@ static enum pal_status copy_event(void *ctx, const struct pg_row *row, struct pa
 {
     struct copying *k = ctx;
     struct pg_row kept;
-    if (!keep(k, row, &kept))
-        return pal_no_memory(err);
+    enum pal_status st = keep(k, row, &kept, err);
+    if (st != PAL_OK)
+        return st;
     return put(k, (struct record){.kind = RECORD_EVENT, .event = pg_event_of(&kept)}, err);
 }
 
@@ -94,8 +94,9 @@ static enum pal_status copy_served(void *ctx, const struct pg_row *row, struct p
 {
     struct copying *k = ctx;
     struct pg_row kept;
-    if (!keep(k, row, &kept))
-        return pal_no_memory(err);
+    enum pal_status st = keep(k, row, &kept, err);
+    if (st != PAL_OK)
+        return st;
     struct served_row x = {.recommendation_id = pg_text(&kept, 0),
                            .user_id = pg_text(&kept, 1),
                            .time_ms = pg_int(&kept, 2),
@@ -159,7 +160,7 @@ enum pal_status pg_backup(struct store *base, const char *path, const struct run
     struct pg_store *s = (struct pg_store *)base;
     struct copying k = {.run = run};
     char temp[4000], url[4096];
-    if (snprintf(temp, sizeof temp, "%s.tmp", path) >= (int)sizeof temp)
+    if (snprintf(temp, sizeof temp, "%s.copying", path) >= (int)sizeof temp)
         return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
     snprintf(url, sizeof url, "sqlite:%s", temp);
     remove_all(temp); /* of a backup that was killed */

@@ -155,7 +155,7 @@ enum pal_status pg_dataset(struct store *base, const struct store_change *more, 
         return st;
     st = look(s, r.c, &state, &at, err);
     if (st == PAL_OK)
-        st = gather_new(s->name, more, count, (uint64_t)at, &r.g, err);
+        st = gather_new(more, count, (uint64_t)at, &r.g, err);
     if (st == PAL_OK) {
         r.total = (uint64_t)(state.items + state.users + state.events);
         st = read_all(&r, err);

@@ -130,13 +130,12 @@ enum pal_status sqlite_dataset(struct store *base, const struct store_change *mo
     struct sqlite_store *s = (struct sqlite_store *)base;
     struct reading_all r = {.run = run};
     struct state state;
-    const char *slash = strrchr(s->path, '/');
     enum pal_status st = reader_take(s, &r.c, err);
     if (st != PAL_OK)
         return st;
     st = state_read(r.c, &state, err);
     if (st == PAL_OK)
-        st = gather_new(slash ? slash + 1 : s->path, more, count, state.position, &r.g, err);
+        st = gather_new(more, count, state.position, &r.g, err);
     if (st == PAL_OK) {
         r.total = (uint64_t)(state.items + state.users + state.events);
         st = read_all(&r, err);

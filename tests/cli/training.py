@@ -46,7 +46,7 @@ def test_from_a_store_and_its_journal(folder):
     data, url = filled(folder)
     models, direct = os.path.join(folder, "models"), os.path.join(folder, "direct")
     told = palate("train", "--store", url, "--models", models, "--model", "popular", "--json").json
-    same((told["interactions"], told["data"]), (EVENTS, "palate.db"))
+    same((told["interactions"], told["data"]), (EVENTS, "store"))
     palate("train", "--data", data, "--models", direct, "--model", "popular")
     source = manifest(models, 1)["source"]
     same(source["path"], "sqlite:" + os.path.realpath(os.path.join(folder, "palate.db")))
@@ -79,7 +79,7 @@ def test_which_data(folder):
     refuses(1, *base, "--store", "sqlite:" + folder + "/absent.db", says="absent.db")
     # What is said on the command line counts more than the environment.
     told = palate(*base, "--store", url, "--json", env={"PALATE_DATA": data}).json
-    same(told["data"], "palate.db")
+    same(told["data"], "store")
     told = palate(*base, "--data", data, "--json", env={"PALATE_STORE": url}).json
     same(told["data"], "synthetic")
 

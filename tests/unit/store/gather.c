@@ -89,7 +89,6 @@ static void any_part_may_be_on_its_way(void **state)
     static struct history_of_site h;
     static struct naive naive;
     for (uint64_t seed = 1; seed <= 8; seed += is_elsewhere() ? 3 : 1) {
-        struct pal_error err;
         invent(&h, 700, 100 + seed, seed % 4 == 0);
         memset(&naive, 0, sizeof naive);
         naive.h = &h;
@@ -115,7 +114,7 @@ static void an_empty_store_is_an_empty_data_set(void **state)
     assert_int_equal(interactions_count(&d->all), 0);
     assert_int_equal(d->items.ids.count, 0);
     assert_string_equal(d->format, "store");
-    assert_true(*d->name);
+    assert_string_equal(d->name, "store");
     dataset_free(d);
 }
 
