@@ -128,7 +128,8 @@ const struct option options[] = {
 
     {{"store", OPT_TEXT, AT(store), "sqlite:palate.db", 0, 0, OPT_LINEAR, "URL",
       "where items, users and events are kept: sqlite:FILE or "
-      "postgres://USER:PASSWORD@HOST/DATABASE?schema=NAME (--catalog is the same)"}, 0, LAST, false},
+      "postgres://USER:PASSWORD@HOST/DATABASE?schema=NAME (--catalog is the same)"}, 0, LAST,
+     false},
     TEXT("stream", 0, stream, "URL",
          "the broker that carries what comes in to the store: amqp://… or kafka://… (default: "
          "none, the server does it itself)"),
