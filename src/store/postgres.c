@@ -44,7 +44,7 @@ static void pg_store_close(struct store *base)
 /* The schema is made or looked at over the first connection, which then serves on. */
 static enum pal_status first_connection(struct pg_store *s, struct pal_error *err)
 {
-    struct pg_conn *c;
+    struct pg_link *c;
     enum pal_status st = pg_connect(s, !s->read_only, &c, err);
     if (st != PAL_OK)
         return st;

@@ -6,9 +6,11 @@
 #include "store/backend.h"
 #include "store/postgres_bytes.h"
 
-#include <libpq-fe.h>
 #include <pthread.h>
-#include <stdatomic.h>
+
+/* libpq's PGconn and PGresult, whose header only the files that call it need. */
+struct pg_conn;
+struct pg_result;
 
 /* Every prepared statement, by number; their texts are in postgres_sql.c. */
 enum pg_sql {
@@ -70,10 +72,10 @@ extern const char pg_data_events[], pg_data_events_ids[];
 extern const char pg_into_events[], pg_into_served[];
 
 /* A connection; used by one thread at a time. */
-struct pg_conn {
-    PGconn *pg;
+struct pg_link {
+    struct pg_conn *pg;
     struct pg_store *s;
-    struct pg_conn *next; /* of the idle readers */
+    struct pg_link *next; /* of the idle readers */
     bool prepared[PG_SQL_COUNT];
     bool bad;    /* of no use any more: lost, or in the middle of something */
     bool pooled; /* it was idle before: the server may have gone since */
@@ -124,13 +126,13 @@ struct pg_store {
     char shown[192]; /* the URL without its password */
 
     pthread_mutex_t write_mutex; /* the writer's connection and all down to the blank line */
-    struct pg_conn *writer;      /* NULL: is made when it is needed */
+    struct pg_link *writer;      /* NULL: is made when it is needed */
     char journal[64];            /* whose numbers apply counts */
     int64_t epoch;               /* of the names; -1 = they mean nothing */
     struct pg_names users, items, types;
 
     pthread_mutex_t read_mutex; /* all down to the blank line */
-    struct pg_conn *idle;
+    struct pg_link *idle;
     int64_t away_until_ms; /* the server did not answer: readers fail at once until then, */
     struct pal_error away; /* with this */
 };
@@ -140,22 +142,22 @@ struct pg_store {
 /* Checks the URL and takes what is ours out of it. */
 MUST_USE enum pal_status pg_take_url(struct pg_store *s, const char *place, struct pal_error *err);
 
-MUST_USE enum pal_status pg_connect(struct pg_store *s, bool writer, struct pg_conn **out,
+MUST_USE enum pal_status pg_connect(struct pg_store *s, bool writer, struct pg_link **out,
                                     struct pal_error *err);
-void pg_close(struct pg_conn *c); /* NULL is fine */
+void pg_close(struct pg_link *c); /* NULL is fine */
 
 /* A reader, and giving it back. */
-MUST_USE enum pal_status pg_reader_take(struct pg_store *s, struct pg_conn **out,
+MUST_USE enum pal_status pg_reader_take(struct pg_store *s, struct pg_link **out,
                                         struct pal_error *err);
-void pg_reader_give(struct pg_store *s, struct pg_conn *c);
+void pg_reader_give(struct pg_store *s, struct pg_link *c);
 void pg_readers_close(struct pg_store *s);
 
 /* After a failure: whether the same may be tried once more with a new connection. */
-bool pg_try_again(struct pg_store *s, const struct pg_conn *c);
+bool pg_try_again(struct pg_store *s, const struct pg_link *c);
 
 /* A connection on which something failed: PAL_EIO mostly, with a sentence that says what to do.
  * result: the server's words, or NULL; the connection's own then. */
-enum pal_status pg_failed(struct pg_conn *c, const PGresult *result, struct pal_error *err);
+enum pal_status pg_failed(struct pg_link *c, const struct pg_result *result, struct pal_error *err);
 
 /* ---- Asking (postgres_ask.c). Nothing waits longer than wait_ms for the server's next words. ----
  */
@@ -175,21 +177,21 @@ struct pg_ask {
 };
 
 /* All of them in one round trip. When one fails the rest is not done. */
-MUST_USE enum pal_status pg_ask(struct pg_conn *c, struct pg_ask *asks, size_t count, int wait_ms,
+MUST_USE enum pal_status pg_ask(struct pg_link *c, struct pg_ask *asks, size_t count, int wait_ms,
                                 struct pal_error *err);
 
 /* Anything, not prepared: several statements. */
-MUST_USE enum pal_status pg_script(struct pg_conn *c, const char *script, int wait_ms,
+MUST_USE enum pal_status pg_script(struct pg_link *c, const char *script, int wait_ms,
                                    struct pal_error *err);
 
 /* The number that a query gives; -1 without a row. */
-MUST_USE enum pal_status pg_number(struct pg_conn *c, const char *query, int64_t *out,
+MUST_USE enum pal_status pg_number(struct pg_link *c, const char *query, int64_t *out,
                                    struct pal_error *err);
 
 /* Rows out of and into a table, by COPY. */
-MUST_USE enum pal_status pg_copy_out(struct pg_conn *c, const char *sql, const char *shape,
+MUST_USE enum pal_status pg_copy_out(struct pg_link *c, const char *sql, const char *shape,
                                      pg_row_fn *fn, void *ctx, struct pal_error *err);
-MUST_USE enum pal_status pg_copy_in(struct pg_conn *c, const char *sql, const struct str *rows,
+MUST_USE enum pal_status pg_copy_in(struct pg_link *c, const char *sql, const struct str *rows,
                                     struct pal_error *err);
 
 /* By a reader, once more if an idle connection turned out to be dead. */
@@ -197,16 +199,16 @@ MUST_USE enum pal_status pg_read(struct pg_store *s, struct pg_ask *asks, size_t
                                  struct pal_error *err);
 
 /* A reader that sees one moment; to be given back by pg_moment_end, however it went. */
-MUST_USE enum pal_status pg_moment_begin(struct pg_store *s, struct pg_conn **out,
+MUST_USE enum pal_status pg_moment_begin(struct pg_store *s, struct pg_link **out,
                                          struct pal_error *err);
-enum pal_status pg_moment_end(struct pg_store *s, struct pg_conn *c, enum pal_status st);
+enum pal_status pg_moment_end(struct pg_store *s, struct pg_link *c, enum pal_status st);
 
 /* ---- The schema (postgres_schema.c) ---- */
 
 extern const int pg_version;
 
 /* Makes or migrates it (for writing), or says why it can't be read. */
-MUST_USE enum pal_status pg_schema(struct pg_conn *c, bool read_only, struct pal_error *err);
+MUST_USE enum pal_status pg_schema(struct pg_link *c, bool read_only, struct pal_error *err);
 
 #define PG_STATE_SHAPE "iiiiiiiiiii"
 enum pal_status pg_state_row(void *state, const struct pg_row *row, struct pal_error *err);

@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 
+#include <libpq-fe.h>
+
 enum { PART_MOST = 32768 };
 
 /* What goes into the transaction besides the changes. */

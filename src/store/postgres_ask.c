@@ -4,6 +4,7 @@
 #include "store/postgres.h"
 
 #include <errno.h>
+#include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 enum { CHUNK = 1 << 16 };
 
-static enum pal_status lost(struct pg_conn *c, struct pal_error *err)
+static enum pal_status lost(struct pg_link *c, struct pal_error *err)
 {
     c->bad = true;
     return pg_failed(c, NULL, err);
@@ -19,7 +20,7 @@ static enum pal_status lost(struct pg_conn *c, struct pal_error *err)
 
 /* Waits until the server said something (which is then taken in), or takes more of what is to be
  * sent. */
-static enum pal_status wait_for(struct pg_conn *c, bool to_write, int wait_ms,
+static enum pal_status wait_for(struct pg_link *c, bool to_write, int wait_ms,
                                 struct pal_error *err)
 {
     struct pollfd p = {.fd = PQsocket(c->pg), .events = (short)(POLLIN | (to_write ? POLLOUT : 0))};
@@ -41,7 +42,7 @@ static enum pal_status wait_for(struct pg_conn *c, bool to_write, int wait_ms,
 }
 
 /* The next result, NULL at the end of a statement's. */
-static enum pal_status next_result(struct pg_conn *c, int wait_ms, PGresult **out,
+static enum pal_status next_result(struct pg_link *c, int wait_ms, PGresult **out,
                                    struct pal_error *err)
 {
     for (;;) {
@@ -65,7 +66,7 @@ static void name_of(char *name, size_t size, enum pg_sql which)
     snprintf(name, size, "p%d", (int)which);
 }
 
-static bool send_one(struct pg_conn *c, const struct pg_ask *a)
+static bool send_one(struct pg_link *c, const struct pg_ask *a)
 {
     static const int binary[PG_PARAMS_MOST] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     const char *value[PG_PARAMS_MOST];
@@ -82,7 +83,7 @@ static bool send_one(struct pg_conn *c, const struct pg_ask *a)
 }
 
 /* Prepares what is new here, then asks: all in one go. sent: what was prepared. */
-static enum pal_status send_all(struct pg_conn *c, const struct pg_ask *asks, size_t count,
+static enum pal_status send_all(struct pg_link *c, const struct pg_ask *asks, size_t count,
                                 bool *prepares, struct pal_error *err)
 {
     bool good = PQenterPipelineMode(c->pg);
@@ -104,7 +105,7 @@ static enum pal_status send_all(struct pg_conn *c, const struct pg_ask *asks, si
     return good ? PAL_OK : lost(c, err);
 }
 
-static enum pal_status give_rows(struct pg_conn *c, struct pg_ask *a, const PGresult *r,
+static enum pal_status give_rows(struct pg_link *c, struct pg_ask *a, const PGresult *r,
                                  struct pal_error *err)
 {
     struct pg_row row = {.count = PQnfields(r)};
@@ -129,7 +130,7 @@ static enum pal_status give_rows(struct pg_conn *c, struct pg_ask *a, const PGre
 }
 
 /* One result of a statement, of which there is one per row, or one for all. */
-static enum pal_status take_result(struct pg_conn *c, struct pg_ask *a, PGresult *r,
+static enum pal_status take_result(struct pg_link *c, struct pg_ask *a, PGresult *r,
                                    struct pal_error *err)
 {
     switch (PQresultStatus(r)) {
@@ -146,7 +147,7 @@ static enum pal_status take_result(struct pg_conn *c, struct pg_ask *a, PGresult
 
 /* All results of the statement at hand, up to the NULL behind them; a == NULL: of a preparation. A
  * failure is kept, the first of all; what the server passed over for it is none of its own. */
-static enum pal_status collect(struct pg_conn *c, struct pg_ask *a, int wait_ms,
+static enum pal_status collect(struct pg_link *c, struct pg_ask *a, int wait_ms,
                                enum pal_status *kept, struct pal_error *err)
 {
     PGresult *r = NULL;
@@ -171,7 +172,7 @@ static enum pal_status collect(struct pg_conn *c, struct pg_ask *a, int wait_ms,
 
 enum { ASKS_MOST = 16 };
 
-enum pal_status pg_ask(struct pg_conn *c, struct pg_ask *asks, size_t count, int wait_ms,
+enum pal_status pg_ask(struct pg_link *c, struct pg_ask *asks, size_t count, int wait_ms,
                        struct pal_error *err)
 {
     bool prepares[ASKS_MOST];
@@ -196,7 +197,7 @@ enum pal_status pg_ask(struct pg_conn *c, struct pg_ask *asks, size_t count, int
     return kept != PAL_OK ? kept : st;
 }
 
-enum pal_status pg_script(struct pg_conn *c, const char *script, int wait_ms, struct pal_error *err)
+enum pal_status pg_script(struct pg_link *c, const char *script, int wait_ms, struct pal_error *err)
 {
     PGresult *r = NULL;
     enum pal_status st = PQsendQuery(c->pg, script) ? PAL_OK : lost(c, err), kept = PAL_OK;
@@ -209,7 +210,7 @@ enum pal_status pg_script(struct pg_conn *c, const char *script, int wait_ms, st
     return kept != PAL_OK ? kept : st;
 }
 
-enum pal_status pg_number(struct pg_conn *c, const char *query, int64_t *out, struct pal_error *err)
+enum pal_status pg_number(struct pg_link *c, const char *query, int64_t *out, struct pal_error *err)
 {
     PGresult *r = NULL;
     enum pal_status st = PQsendQuery(c->pg, query) ? PAL_OK : lost(c, err), kept = PAL_OK;
@@ -227,7 +228,7 @@ enum pal_status pg_number(struct pg_conn *c, const char *query, int64_t *out, st
 /* ---- COPY ---- */
 
 /* Begins one; how: PGRES_COPY_IN or PGRES_COPY_OUT. */
-static enum pal_status begin_copy(struct pg_conn *c, const char *sql, ExecStatusType how,
+static enum pal_status begin_copy(struct pg_link *c, const char *sql, ExecStatusType how,
                                   struct pal_error *err)
 {
     PGresult *r = NULL;
@@ -243,7 +244,7 @@ static enum pal_status begin_copy(struct pg_conn *c, const char *sql, ExecStatus
 }
 
 /* The last results of a COPY: whether it went well. */
-static enum pal_status end_copy(struct pg_conn *c, struct pal_error *err)
+static enum pal_status end_copy(struct pg_link *c, struct pal_error *err)
 {
     PGresult *r = NULL;
     enum pal_status st, kept = PAL_OK;
@@ -255,7 +256,7 @@ static enum pal_status end_copy(struct pg_conn *c, struct pal_error *err)
     return kept != PAL_OK ? kept : st;
 }
 
-static enum pal_status take_row(struct pg_conn *c, char *data, int size, bool first,
+static enum pal_status take_row(struct pg_link *c, char *data, int size, bool first,
                                 const char *shape, pg_row_fn *fn, void *ctx, struct pal_error *err)
 {
     struct pg_row row;
@@ -269,7 +270,7 @@ static enum pal_status take_row(struct pg_conn *c, char *data, int size, bool fi
     return fn(ctx, &row, err);
 }
 
-enum pal_status pg_copy_out(struct pg_conn *c, const char *sql, const char *shape, pg_row_fn *fn,
+enum pal_status pg_copy_out(struct pg_link *c, const char *sql, const char *shape, pg_row_fn *fn,
                             void *ctx, struct pal_error *err)
 {
     char *data = NULL;
@@ -296,7 +297,7 @@ enum pal_status pg_copy_out(struct pg_conn *c, const char *sql, const char *shap
 }
 
 /* Hands a piece to libpq, or the end (piece NULL), waiting while it has too much. */
-static enum pal_status put_piece(struct pg_conn *c, const char *piece, int size,
+static enum pal_status put_piece(struct pg_link *c, const char *piece, int size,
                                  struct pal_error *err)
 {
     for (;;) {
@@ -310,7 +311,7 @@ static enum pal_status put_piece(struct pg_conn *c, const char *piece, int size,
     }
 }
 
-enum pal_status pg_copy_in(struct pg_conn *c, const char *sql, const struct str *rows,
+enum pal_status pg_copy_in(struct pg_link *c, const char *sql, const struct str *rows,
                            struct pal_error *err)
 {
     if (!str_ok(rows))
@@ -332,7 +333,7 @@ enum pal_status pg_read(struct pg_store *s, struct pg_ask *asks, size_t count, i
                         struct pal_error *err)
 {
     for (;;) {
-        struct pg_conn *c;
+        struct pg_link *c;
         int64_t given = 0;
         enum pal_status st = pg_reader_take(s, &c, err);
         if (st != PAL_OK)
@@ -349,13 +350,13 @@ enum pal_status pg_read(struct pg_store *s, struct pg_ask *asks, size_t count, i
     }
 }
 
-enum pal_status pg_moment_begin(struct pg_store *s, struct pg_conn **out, struct pal_error *err)
+enum pal_status pg_moment_begin(struct pg_store *s, struct pg_link **out, struct pal_error *err)
 {
     static const char begin[] =
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0;"
         "SET LOCAL enable_hashjoin = on";
     for (;;) {
-        struct pg_conn *c;
+        struct pg_link *c;
         enum pal_status st = pg_reader_take(s, &c, err);
         if (st != PAL_OK)
             return st;
@@ -372,7 +373,7 @@ enum pal_status pg_moment_begin(struct pg_store *s, struct pg_conn **out, struct
     }
 }
 
-enum pal_status pg_moment_end(struct pg_store *s, struct pg_conn *c, enum pal_status st)
+enum pal_status pg_moment_end(struct pg_store *s, struct pg_link *c, enum pal_status st)
 {
     if (st != PAL_OK || pg_script(c, "COMMIT", PG_LONG_MS, NULL) != PAL_OK)
         c->bad = true;

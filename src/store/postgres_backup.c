@@ -15,7 +15,7 @@ enum { BATCH = 8192, STEP = 1 << 14 };
 
 struct copying {
     struct store *to;
-    struct pg_conn *c;
+    struct pg_link *c;
     const struct run *run;
     struct arena texts;
     struct store_change *change; /* (BATCH) */

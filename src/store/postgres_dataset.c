@@ -16,7 +16,7 @@ struct mapping {
 };
 
 struct reading_all {
-    struct pg_conn *c;
+    struct pg_link *c;
     struct gather *g;
     const struct run *run;
     struct mapping items, users, types;
@@ -130,7 +130,7 @@ static enum pal_status position_found(void *position, const struct pg_row *row,
 }
 
 /* What there is, and how far the journal is in it. */
-static enum pal_status look(struct pg_store *s, struct pg_conn *c, struct pg_state *state,
+static enum pal_status look(struct pg_store *s, struct pg_link *c, struct pg_state *state,
                             int64_t *position, struct pal_error *err)
 {
     struct pg_params p = {0};

@@ -41,7 +41,7 @@ static enum pal_status give_event(void *ctx, const struct pg_row *row, struct pa
     return f->fn(f->ctx, &r, err);
 }
 
-static enum pal_status give_range(struct pg_conn *c, struct following *f, int64_t from,
+static enum pal_status give_range(struct pg_link *c, struct following *f, int64_t from,
                                   struct pal_error *err)
 {
     struct record clear = {.kind = RECORD_CLEAR};
@@ -69,7 +69,7 @@ enum pal_status pg_follow(struct store *base, uint64_t *mark, size_t most, store
     struct pg_ask find = {PG_FOLLOW_END, &p, "ii", end_found, &f, 0};
     int64_t from = *mark > INT64_MAX ? INT64_MAX : (int64_t)*mark;
     uint64_t latest;
-    struct pg_conn *c;
+    struct pg_link *c;
     enum pal_status st = pg_mark(base, &latest, err);
     if (st != PAL_OK || latest <= *mark) /* nearly always */
         return st;

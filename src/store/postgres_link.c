@@ -6,6 +6,7 @@
 #include "base/scheme.h"
 
 #include <ctype.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +184,7 @@ static const struct {
     {"22P05", PAL_EUSAGE, "the database must have the encoding UTF8"},
 };
 
-enum pal_status pg_failed(struct pg_conn *c, const PGresult *result, struct pal_error *err)
+enum pal_status pg_failed(struct pg_link *c, const PGresult *result, struct pal_error *err)
 {
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
@@ -218,7 +219,7 @@ static PGconn *dial(const struct pg_store *s)
     return PQconnectdbParams(names, values, 1);
 }
 
-static enum pal_status check_server(struct pg_conn *c, struct pal_error *err)
+static enum pal_status check_server(struct pg_link *c, struct pal_error *err)
 {
     const char *encoding = PQparameterStatus(c->pg, "server_encoding");
     if (PQserverVersion(c->pg) < OLDEST_SERVER)
@@ -234,7 +235,7 @@ static enum pal_status check_server(struct pg_conn *c, struct pal_error *err)
     return PAL_OK;
 }
 
-static enum pal_status settle_in(struct pg_conn *c, bool writer, struct pal_error *err)
+static enum pal_status settle_in(struct pg_link *c, bool writer, struct pal_error *err)
 {
     char script[sizeof writer_settings + 128];
     enum pal_status st = check_server(c, err);
@@ -253,10 +254,10 @@ static void ignore_notice(void *ctx, const PGresult *notice)
     (void)notice;
 }
 
-enum pal_status pg_connect(struct pg_store *s, bool writer, struct pg_conn **out,
+enum pal_status pg_connect(struct pg_store *s, bool writer, struct pg_link **out,
                            struct pal_error *err)
 {
-    struct pg_conn *c = mem_zero(1, sizeof *c);
+    struct pg_link *c = mem_zero(1, sizeof *c);
     if (!c)
         return pal_no_memory(err);
     c->s = s;
@@ -273,7 +274,7 @@ enum pal_status pg_connect(struct pg_store *s, bool writer, struct pg_conn **out
     return st;
 }
 
-void pg_close(struct pg_conn *c)
+void pg_close(struct pg_link *c)
 {
     if (!c)
         return;
@@ -310,11 +311,11 @@ static void note_away(struct pg_store *s, const struct pal_error *why)
     pthread_mutex_unlock(&s->read_mutex);
 }
 
-enum pal_status pg_reader_take(struct pg_store *s, struct pg_conn **out, struct pal_error *err)
+enum pal_status pg_reader_take(struct pg_store *s, struct pg_link **out, struct pal_error *err)
 {
     struct pal_error why;
     pthread_mutex_lock(&s->read_mutex);
-    struct pg_conn *c = s->idle;
+    struct pg_link *c = s->idle;
     bool away = !c && is_away(s, err);
     if (c)
         s->idle = c->next;
@@ -333,13 +334,13 @@ enum pal_status pg_reader_take(struct pg_store *s, struct pg_conn **out, struct 
     return st;
 }
 
-void pg_reader_give(struct pg_store *s, struct pg_conn *c)
+void pg_reader_give(struct pg_store *s, struct pg_link *c)
 {
     size_t idle = 0;
     pthread_mutex_lock(&s->read_mutex);
     if (!c->bad)
         s->away_until_ms = 0;
-    for (const struct pg_conn *i = s->idle; i; i = i->next)
+    for (const struct pg_link *i = s->idle; i; i = i->next)
         idle++;
     if (!c->bad && idle < IDLE_READERS) {
         c->next = s->idle;
@@ -354,17 +355,17 @@ void pg_reader_give(struct pg_store *s, struct pg_conn *c)
 void pg_readers_close(struct pg_store *s)
 {
     pthread_mutex_lock(&s->read_mutex);
-    struct pg_conn *idle = s->idle;
+    struct pg_link *idle = s->idle;
     s->idle = NULL;
     pthread_mutex_unlock(&s->read_mutex);
     while (idle) {
-        struct pg_conn *c = idle;
+        struct pg_link *c = idle;
         idle = c->next;
         pg_close(c);
     }
 }
 
-bool pg_try_again(struct pg_store *s, const struct pg_conn *c)
+bool pg_try_again(struct pg_store *s, const struct pg_link *c)
 {
     if (!c->bad || !c->pooled)
         return false;

@@ -92,7 +92,7 @@ static enum pal_status give_served(void *ctx, const struct pg_row *row, struct p
 static enum pal_status walk(struct pg_store *s, const char *sql, const char *shape, pg_row_fn *fn,
                             struct giving *g, struct pal_error *err)
 {
-    struct pg_conn *c;
+    struct pg_link *c;
     enum pal_status st = pg_moment_begin(s, &c, err);
     return st == PAL_OK ? pg_moment_end(s, c, pg_copy_out(c, sql, shape, fn, g, err)) : st;
 }

@@ -56,7 +56,7 @@ enum pal_status pg_state_row(void *state, const struct pg_row *row, struct pal_e
 }
 
 /* The version of what is there, 0 for nothing yet, -1 for no schema. */
-static enum pal_status find_version(struct pg_conn *c, int64_t *version, struct pal_error *err)
+static enum pal_status find_version(struct pg_link *c, int64_t *version, struct pal_error *err)
 {
     char query[256];
     const char *name = c->s->schema;
@@ -87,7 +87,7 @@ static enum pal_status find_version(struct pg_conn *c, int64_t *version, struct 
     return st == PAL_OK ? pg_number(c, "SELECT version FROM state", version, err) : st;
 }
 
-static enum pal_status from_the_future(const struct pg_conn *c, int64_t version,
+static enum pal_status from_the_future(const struct pg_link *c, int64_t version,
                                        struct pal_error *err)
 {
     return pal_fail(err, PAL_EUNSUPPORTED,
@@ -96,7 +96,7 @@ static enum pal_status from_the_future(const struct pg_conn *c, int64_t version,
                     c->s->shown, (long long)version, VERSION);
 }
 
-static enum pal_status check_readable(const struct pg_conn *c, int64_t version,
+static enum pal_status check_readable(const struct pg_link *c, int64_t version,
                                       struct pal_error *err)
 {
     if (version <= 0)
@@ -115,7 +115,7 @@ static enum pal_status check_readable(const struct pg_conn *c, int64_t version,
 }
 
 /* In a transaction, with the lock: looks again, since another process may have been first. */
-static enum pal_status migrate(struct pg_conn *c, struct pal_error *err)
+static enum pal_status migrate(struct pg_link *c, struct pal_error *err)
 {
     char script[192];
     int64_t version;
@@ -133,7 +133,7 @@ static enum pal_status migrate(struct pg_conn *c, struct pal_error *err)
     return st == PAL_OK ? pg_script(c, script, PG_LONG_MS, err) : st;
 }
 
-enum pal_status pg_schema(struct pg_conn *c, bool read_only, struct pal_error *err)
+enum pal_status pg_schema(struct pg_link *c, bool read_only, struct pal_error *err)
 {
     char begin[160];
     int64_t version;

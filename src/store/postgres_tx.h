@@ -14,7 +14,7 @@ struct pg_once {
 
 struct pg_tx {
     struct pg_store *s;
-    struct pg_conn *c;
+    struct pg_link *c;
     struct pg_state state;
     int64_t position;
     bool stream;
