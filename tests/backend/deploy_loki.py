@@ -11,34 +11,14 @@ import subprocess
 import urllib.parse
 import urllib.request
 
-from deploy_parts import DEPLOY
+from deploy_parts import DEPLOY, go_program
 from running import Site
 from server import Server, Skip, fail, free_port
-from harness import PALATE, ROOT, run, same
+from harness import run, same
 
 PROMTAIL = os.path.join(DEPLOY, "loki", "promtail.yml")
 LOKI = os.path.join(DEPLOY, "loki", "loki.yml")
-BUILD_S, ARRIVE_S = 540, 90
-
-
-def stages():
-    """The program that runs Promtail's stages, from the Go module proxy once per build folder."""
-    program = os.path.join(os.path.dirname(PALATE), "test-promtail-stages")
-    if os.path.exists(program):
-        return program
-    go = program_of("go")
-    source = program + "-source"
-    shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(os.path.join(ROOT, "tests", "backend", "promtail"), source)
-    env = {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
-    try:
-        subprocess.run([go, "build", "-p", "2", "-o", program, "."], cwd=source, env=env,
-                       check=True, timeout=BUILD_S, capture_output=True)
-    except subprocess.SubprocessError:
-        raise Skip("no promtail-stages: it can't be had from the Go module proxy here") from None
-    finally:
-        shutil.rmtree(source, ignore_errors=True)
-    return program
+ARRIVE_S = 90
 
 
 def lines_of_palate(folder):
@@ -64,7 +44,7 @@ def test_stages(folder):
     same({line["level"] for line in lines}, {"info", "warning"})
     probes = [line for line in lines if re.match("/health|/metrics", line.get("route", ""))]
     same(len(probes), 3)
-    program = stages()
+    program = go_program("promtail")
     done = subprocess.run([program, PROMTAIL], input="not ours\n" + text, capture_output=True,
                           text=True, timeout=60, check=False)
     same((done.returncode, done.stderr), (0, ""))
@@ -118,7 +98,7 @@ class Promtail(Server):
         head = head.replace("/var/lib/promtail", self.folder).replace("loki:3100",
                                                                        f"127.0.0.1:{self.loki}")
         head = head.replace("9080", str(self.port))
-        labels = {"job": "palate", "role": "palate", "__path__": self.source}
+        labels = {"job": "palate", "component": "palate", "__path__": self.source}
         static = "    static_configs: " + json.dumps([{"targets": ["localhost"],
                                                        "labels": labels}]) + "\n"
         with open(self.path("promtail.yml"), "w", encoding="utf-8") as f:

@@ -34,6 +34,30 @@ def from_pypi(name, *packages):
     return programs
 
 
+def go_program(name):
+    """The program of tests/backend/NAME/main.go, built once per build folder; what it needs comes
+    from the Go module proxy."""
+    program = os.path.join(os.path.dirname(PALATE), "test-" + name)
+    source, at = os.path.join(ROOT, "tests", "backend", name), program + "-source"
+    newest = max(os.path.getmtime(os.path.join(source, file)) for file in os.listdir(source))
+    if os.path.exists(program) and os.path.getmtime(program) > newest:
+        return program
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    if not go:
+        raise Skip("no go here")
+    shutil.rmtree(at, ignore_errors=True)
+    shutil.copytree(source, at)
+    env = {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
+    try:
+        subprocess.run([go, "build", "-p", "2", "-o", program, "."], cwd=at, env=env, check=True,
+                       timeout=INSTALL_S, capture_output=True)
+    except subprocess.SubprocessError:
+        raise Skip(f"no {name}: it can't be had from the Go module proxy here") from None
+    finally:
+        shutil.rmtree(at, ignore_errors=True)
+    return program
+
+
 COMPARING = ["==", "!=", ">=", "<=", ">", "<", " and ", " unless ", " or "]
 OPEN, CLOSE = "([{", ")]}"
 

@@ -22,7 +22,7 @@ class Prometheus(Server):
             "rule_files": list(self.rules),
             "scrape_configs": [{"job_name": "palate", "static_configs": [
                 {"targets": [f"127.0.0.1:{port}" for port in self.targets],
-                 "labels": {"role": "palate"}}]}],
+                 "labels": {"component": "palate"}}]}],
         }
         with open(self.path("prometheus.yml"), "w", encoding="utf-8") as f:
             json.dump(config, f)  # which YAML takes

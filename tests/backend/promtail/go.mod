@@ -1,4 +1,4 @@
-module stages
+module promtail
 
 go 1.26.5
 
