@@ -6,6 +6,7 @@
 #define CLI_CONSOLE_H
 
 #include "base/emit.h"
+#include "base/readable.h"
 
 #include <stdbool.h>
 
@@ -57,14 +58,6 @@ void text_calm(char *s, size_t len);
 /* Appends s cut to at most `columns`, with "…" ("..." without UTF-8) in place of what is lost;
  * returns the columns it takes. */
 size_t text_fit(const struct console *c, const char *s, size_t columns, struct str *out);
-
-/* Numbers as people read them: "1,000,209", "4.5 GB", "12.3 s", "4.47 %". */
-void put_count(struct str *out, uint64_t n);
-void put_bytes(struct str *out, uint64_t bytes);
-void put_seconds(struct str *out, double seconds);
-void put_percent(struct str *out, double share); /* with as many digits as it takes */
-void put_share(struct str *out, double share);   /* one digit behind the point, for columns */
-void put_date(struct str *out, int64_t time_s);
 
 /* A bar of `columns` at share 1, in eighths of a column where the terminal can draw them. */
 void put_bar(const struct console *c, struct str *out, double share, size_t columns);

@@ -3,7 +3,7 @@
  * Styles, the chart library and the script that draws stand inside the file; its own policy lets
  * nothing else run and nothing be fetched. The comparison is read from what palate eval would have
  * written, be it from a file or from memory, so that both look alike. */
-#include "cli/report.h"
+#include "report/report.h"
 
 #include "base/file.h"
 #include "cli/source.h"
@@ -26,16 +26,21 @@ static const struct web_asset *library(void)
     return web_asset_find("/assets/chart.js");
 }
 
+static const struct web_asset *figures(void)
+{
+    return web_asset_find("/assets/figures.js");
+}
+
 /* Only these styles and scripts, told by their hashes. */
 static void put_policy(struct str *out)
 {
     const struct web_asset *css = web_asset_find("/assets/report.css"), *chart = library();
-    const struct web_asset *script = web_asset_find("/assets/report.js");
-    str_fmt(
-        out,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; base-uri "
-        "'none'; form-action 'none'; img-src data:; style-src 'sha256-%s'; script-src 'sha256-%s'",
-        css->sha256, script->sha256);
+    const struct web_asset *script = web_asset_find("/assets/report.js"), *draws = figures();
+    str_fmt(out,
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; base-uri "
+            "'none'; form-action 'none'; img-src data:; style-src 'sha256-%s'; script-src "
+            "'sha256-%s' 'sha256-%s'",
+            css->sha256, script->sha256, draws->sha256);
     if (chart)
         str_fmt(out, " 'sha256-%s'", chart->sha256);
     str_put(out, "\">\n");
@@ -67,6 +72,7 @@ static void put_bottom(struct str *out)
     str_put(out, "</main>\n");
     if (library()) {
         put_asset(out, "script", library());
+        put_asset(out, "script", figures());
         put_asset(out, "script", web_asset_find("/assets/report.js"));
     }
     str_put(out, "</body>\n</html>\n");
@@ -74,8 +80,10 @@ static void put_bottom(struct str *out)
 
 /* ---- What was done, so that it can be done again ---- */
 
-static void put_fact(struct str *out, const char *name, const char *text)
+/* A report_fact_fn; ctx is the page. */
+static void take_fact(void *ctx, const char *name, const char *text)
 {
+    struct str *out = ctx;
     if (!*text)
         return;
     str_put(out, "<div><dt>");
@@ -141,33 +149,6 @@ static const char *now_text(char buf[32])
     return buf;
 }
 
-static void put_protocol(struct str *out, const struct results *r)
-{
-    struct str text = {0};
-    str_fmt(&text, "%s, the %s part, seed %.0f", results_text(r, "split"),
-            strcmp(results_text(r, "part"), "valid") == 0 ? "validation" : "test",
-            results_number(r->root, "seed"));
-    put_fact(out, "Split", str_text(&text));
-    str_clear(&text);
-    str_put(&text, strcmp(results_text(r, "protocol"), "full") == 0
-                       ? "all items ranked for "
-                       : "the held-out items among sampled negatives, for ");
-    put_count(&text, (uint64_t)results_number(
-                         json_array_get(json_object_get(r->root, "results"), 0), "users"));
-    const char *target = results_text(r, "target");
-    str_fmt(&text, " users; found is %s%s weighs at least %g", *target ? target : "what",
-            *target ? " that" : "", results_number(r->root, "relevant_from"));
-    put_fact(out, "Protocol", str_text(&text));
-    str_clear(&text);
-    if (results_number(r->root, "bootstrap") > 0) {
-        str_fmt(&text, "%g %%, from %.0f resamplings of the users",
-                100 * results_number(r->root, "confidence"), results_number(r->root, "bootstrap"));
-        put_fact(out, "Intervals", str_text(&text));
-    }
-    out->failed |= text.failed;
-    str_done(&text);
-}
-
 static void put_models_options(struct str *out, const struct results *r)
 {
     struct str text = {0};
@@ -183,7 +164,7 @@ static void put_models_options(struct str *out, const struct results *r)
             str_fmt(&text, "%s%s=%s", text.len ? " " : "", name, shown ? shown : "");
             free(shown);
         }
-        put_fact(out, r->label[i], text.len ? str_text(&text) : "none");
+        take_fact(out, r->label[i], text.len ? str_text(&text) : "none");
     }
     str_put(out, "</dl>\n</details>\n");
     out->failed |= text.failed;
@@ -198,12 +179,12 @@ static void put_facts(struct str *out, const struct job *job, const struct datas
     str_put(out, "<dl class=\"facts\">\n");
     snprintf(text, sizeof text, "%.128s, read as %s, fingerprint %016llx", d->name, d->format,
              (unsigned long long)dataset_fingerprint(d));
-    put_fact(out, "Data", text);
-    put_fact(out, "Weights", weights);
+    take_fact(out, "Data", text);
+    take_fact(out, "Weights", weights);
     if (r)
-        put_protocol(out, r);
+        report_protocol(r, take_fact, out);
     snprintf(text, sizeof text, "palate %s, %s", PALATE_VERSION, now_text((char[32]){0}));
-    put_fact(out, "Made by", text);
+    take_fact(out, "Made by", text);
     put_command(&command, job);
     str_put(out, "<div><dt>Again by</dt><dd><code>");
     html_text(out, str_text(&command));
@@ -213,6 +194,84 @@ static void put_facts(struct str *out, const struct job *job, const struct datas
 }
 
 /* ---- The command ---- */
+
+static void put_tile(struct str *out, const char *name, struct str *value)
+{
+    str_put(out, "<div><dt>");
+    html_text(out, name);
+    str_put(out, "</dt><dd>");
+    html_text(out, str_text(value));
+    str_put(out, "</dd></div>\n");
+    out->failed |= value->failed;
+    str_clear(value);
+}
+
+static void put_day(struct str *out, int64_t time_s)
+{
+    struct str time = {0};
+    put_date(&time, time_s);
+    str_add(out, str_text(&time), strcspn(str_text(&time), " "));
+    str_done(&time);
+}
+
+static void put_tiles(struct str *out, const struct stats *s)
+{
+    const uint64_t count[] = {s->users, s->items_known, s->interactions};
+    static const char *const names[] = {"Users", "Items", "Events"};
+    struct str value = {0};
+    str_put(out, "<dl class=\"tiles\">\n");
+    for (size_t i = 0; i < 3; i++) {
+        put_count(&value, count[i]);
+        put_tile(out, names[i], &value);
+    }
+    put_percent(&value, s->density);
+    put_tile(out, "Filled, of all pairs", &value);
+    if (s->last_s) {
+        put_day(&value, s->first_s);
+        str_put(&value, " to ");
+        put_day(&value, s->last_s);
+        put_tile(out, "Time, UTC", &value);
+    }
+    str_put(out, "</dl>\n");
+    str_done(&value);
+}
+
+static void take_figure(void *ctx, const struct figure *f)
+{
+    html_figure(ctx, f);
+}
+
+/* The whole body: who is best, what was done, the models, the data. */
+static void put_body(struct str *out, struct job *job, const struct dataset *d,
+                     const struct results *r, const struct stats *stats, const struct shape *shape,
+                     const char *weights)
+{
+    struct figures to = {.take = take_figure, .ctx = out, .arena = &job->arena};
+    if (r) {
+        str_put(out, "<p class=\"summary\">");
+        report_summary(out, r, true);
+        str_put(out, "</p>\n");
+    }
+    put_facts(out, job, d, weights, r);
+    if (r)
+        put_models_options(out, r);
+    str_put(out, "</header>\n");
+    if (r) {
+        str_put(out, "<section id=\"models\" aria-labelledby=\"models-head\">\n"
+                     "<h2 id=\"models-head\">The models</h2>\n<div class=\"panels\">\n");
+        report_models(&to, r);
+        str_put(out, "</div>\n</section>\n");
+    }
+    str_put(out, "<section id=\"data\" aria-labelledby=\"data-head\">\n"
+                 "<h2 id=\"data-head\">The data</h2>\n");
+    put_tiles(out, stats);
+    str_put(out, "<div class=\"panels\">\n");
+    report_data(
+        &to, d, stats, shape,
+        figure_text(&to, "events that weigh at least %g by %s", job->set.relevant, weights));
+    str_put(out, "</div>\n</section>\n");
+    out->failed |= to.failed;
+}
 
 static enum pal_status page_make(struct job *job, const struct dataset *d, const struct results *r,
                                  struct str *out, struct pal_error *err)
@@ -229,17 +288,7 @@ static enum pal_status page_make(struct job *job, const struct dataset *d, const
     if (st)
         return st;
     put_top(out, d);
-    if (r)
-        report_summary(out, r);
-    put_facts(out, job, d, text, r);
-    if (r)
-        put_models_options(out, r);
-    str_put(out, "</header>\n");
-    const char *liked = html_label(out, &job->arena, "events that weigh at least %g by %s",
-                                   job->set.relevant, text);
-    if (r)
-        report_models(out, r, &job->arena);
-    report_data(out, d, &stats, shape, liked, &job->arena);
+    put_body(out, job, d, r, &stats, shape, text);
     put_bottom(out);
     stats_done(&stats);
     return str_ok(out) ? PAL_OK : pal_no_memory(err);

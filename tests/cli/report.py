@@ -197,7 +197,7 @@ def test_nothing_breaks_the_page(folder):
     page = Page(out)
     check_whole(page)
     scripts = len(page.inline["script"])
-    same(scripts in [0, 2], True)
+    same(scripts in [0, 3], True)
     same(EVIL in page.table("categories"), True)
     same(EVIL in page.charts["categories"]["labels"], True)
     same("<script>alert" in page.source, False)

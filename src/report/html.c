@@ -1,13 +1,13 @@
-/* A figure as HTML. See report.h. The chart's place is empty and hidden until web/report.js draws
+/* A figure as HTML. See figure.h. The chart's place is empty and hidden until web/report.js draws
  * into it what the JSON beside it says, so that a page without scripts is one of tables. */
-#include "base/emit.h"
+#include "base/readable.h"
 #include "base/text.h"
-#include "cli/console.h"
-#include "cli/report.h"
+#include "report/figure.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <string.h>
+
+enum { HEAT_STEPS = 10 };
 
 void html_text(struct str *out, const char *text)
 {
@@ -30,19 +30,6 @@ void html_text(struct str *out, const char *text)
     }
 }
 
-const char *html_label(struct str *out, struct arena *arena, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-    va_start(args, fmt);
-    int len = vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    size_t kept = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
-    const char *copy = arena_text(arena, text, kept);
-    out->failed |= !copy;
-    return copy ? copy : "";
-}
-
 /* A number as people read it, with all of its digits behind. */
 static void put_number(struct str *out, double x, int digits)
 {
@@ -55,45 +42,6 @@ static void put_number(struct str *out, double x, int digits)
         str_real(out, x);
         str_fmt(out, "\">%.*f</data>", fabs(x) < 9.99995 || digits < 3 ? digits : 2, x);
     }
-}
-
-static void emit_values(struct emit *e, const char *key, const double *value, size_t count)
-{
-    if (!value)
-        return;
-    emit_open(e, key, '[');
-    for (size_t i = 0; i < count; i++)
-        emit_number(e, NULL, value[i]);
-    emit_close(e, ']');
-}
-
-static void emit_chart(struct emit *e, const struct figure *f)
-{
-    static const char *const kinds[] = {"", "columns", "bars", "line", "points"};
-    emit_open(e, NULL, '{');
-    emit_string(e, "kind", kinds[f->chart]);
-    emit_string(e, "x", f->x ? f->x : "");
-    emit_string(e, "y", f->y ? f->y : "");
-    emit_boolean(e, "logX", f->log_x);
-    emit_boolean(e, "logY", f->log_y);
-    emit_open(e, "labels", '[');
-    for (size_t i = 0; i < f->count; i++)
-        emit_string(e, NULL, f->label[i]);
-    emit_close(e, ']');
-    emit_values(e, "at", f->at, f->count);
-    emit_open(e, "series", '[');
-    for (size_t s = 0; s < f->series_count; s++) {
-        if (f->series[s].table_only)
-            continue;
-        emit_open(e, NULL, '{');
-        emit_string(e, "name", f->series[s].name);
-        emit_values(e, "values", f->series[s].value, f->count);
-        emit_values(e, "low", f->series[s].low, f->count);
-        emit_values(e, "high", f->series[s].high, f->count);
-        emit_close(e, '}');
-    }
-    emit_close(e, ']');
-    emit_close(e, '}');
 }
 
 /* "<" only stands inside of strings, where it may be written so; the element can't be ended. */
@@ -110,7 +58,7 @@ static void put_json(struct str *out, const struct str *json)
 static void put_chart(struct str *out, const struct figure *f)
 {
     struct emit e = {.compact = true};
-    emit_chart(&e, f);
+    figure_emit(&e, NULL, f);
     str_fmt(out, "<div class=\"chart\" data-rows=\"%zu\"><canvas role=\"img\" aria-label=\"",
             f->count);
     html_text(out, f->title);
@@ -122,8 +70,24 @@ static void put_chart(struct str *out, const struct figure *f)
     str_done(&e.text);
 }
 
+/* Narrow columns have their names upright. */
+static void put_heat_head(struct str *out, const struct figure *f)
+{
+    str_put(out, "<thead><tr><td></td>");
+    for (size_t s = 0; s < f->series_count; s++) {
+        str_put(out, "<th scope=\"col\"><span>");
+        html_text(out, f->series[s].name);
+        str_put(out, "</span></th>");
+    }
+    str_put(out, "</tr></thead>\n");
+}
+
 static void put_head(struct str *out, const struct figure *f)
 {
+    if (f->chart == CHART_HEAT) {
+        put_heat_head(out, f);
+        return;
+    }
     str_put(out, "<thead><tr><th scope=\"col\">");
     html_text(out, f->head);
     str_put(out, "</th>");
@@ -136,11 +100,33 @@ static void put_head(struct str *out, const struct figure *f)
     str_put(out, "</tr></thead>\n");
 }
 
-static void put_row(struct str *out, const struct figure *f, size_t i)
+/* The largest count off the diagonal. */
+static double heat_most(const struct figure *f)
 {
-    str_put(out, "<tr><th scope=\"row\">");
-    html_text(out, f->label[i]);
-    str_put(out, "</th>");
+    double most = 0;
+    for (size_t s = 0; s < f->series_count; s++)
+        for (size_t i = 0; i < f->count; i++)
+            most = i == s ? most : fmax(most, f->series[s].value[i]);
+    return most;
+}
+
+/* Shaded by the root of the count's share of the largest, in steps that are classes. */
+static void put_heat_row(struct str *out, const struct figure *f, size_t i, double most)
+{
+    for (size_t s = 0; s < f->series_count; s++) {
+        double count = f->series[s].value[i];
+        long step = most > 0 ? lround(HEAT_STEPS * sqrt(count / most)) : 0;
+        if (i == s)
+            str_put(out, "<td class=\"diagonal\">");
+        else
+            str_fmt(out, "<td class=\"heat-%ld\">", count > 0 && !step ? 1 : step);
+        put_number(out, count, f->series[s].digits);
+        str_put(out, "</td>");
+    }
+}
+
+static void put_cells(struct str *out, const struct figure *f, size_t i)
+{
     for (size_t s = 0; s < f->series_count; s++) {
         const struct series *one = &f->series[s];
         bool best = one->best == (int)i;
@@ -155,21 +141,36 @@ static void put_row(struct str *out, const struct figure *f, size_t i)
         put_number(out, one->high[i], one->digits);
         str_put(out, "</td>");
     }
-    str_put(out, "</tr>\n");
+}
+
+static void put_rows(struct str *out, const struct figure *f)
+{
+    double most = f->chart == CHART_HEAT ? heat_most(f) : 0;
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->every && i % f->every && i + 1 < f->count)
+            continue;
+        str_put(out, "<tr><th scope=\"row\">");
+        html_text(out, f->label[i]);
+        str_put(out, "</th>");
+        if (f->chart == CHART_HEAT)
+            put_heat_row(out, f, i, most);
+        else
+            put_cells(out, f, i);
+        str_put(out, "</tr>\n");
+    }
 }
 
 static void put_table(struct str *out, const struct figure *f)
 {
-    str_put(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
+    str_fmt(out, "<div class=\"scroll%s\" tabindex=\"0\" role=\"region\" aria-label=\"",
+            f->chart == CHART_HEAT ? " heat" : "");
     html_text(out, f->title);
     str_put(out, ": numbers\">\n<table><caption class=\"unseen\">");
     html_text(out, f->title);
     str_put(out, "</caption>\n");
     put_head(out, f);
     str_put(out, "<tbody>\n");
-    for (size_t i = 0; i < f->count; i++)
-        if (!f->every || i % f->every == 0 || i + 1 == f->count)
-            put_row(out, f, i);
+    put_rows(out, f);
     str_put(out, "</tbody></table></div>\n");
 }
 
@@ -181,7 +182,7 @@ void html_figure(struct str *out, const struct figure *f)
     str_put(out, "</h3><p>");
     html_text(out, f->says);
     str_put(out, "</p></figcaption>\n");
-    if (f->chart == CHART_NONE) {
+    if (f->chart == CHART_TABLE || f->chart == CHART_HEAT) {
         put_table(out, f);
     } else {
         put_chart(out, f);

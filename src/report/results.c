@@ -1,7 +1,7 @@
-/* Results of palate eval, read back. See report.h. A file may have been edited by hand: what a
+/* Results of palate eval, read back. See results.h. A file may have been edited by hand: what a
  * figure needs and does not find it leaves out; what nothing can go without is an error. */
+#include "report/results.h"
 #include "base/mem.h"
-#include "cli/report.h"
 
 #include <math.h>
 #include <string.h>
@@ -110,13 +110,10 @@ static enum pal_status read_models(struct results *r, const char *name, struct p
     return PAL_OK;
 }
 
-enum pal_status results_parse(const char *text, size_t len, const char *name, struct results *out,
-                              struct pal_error *err)
+enum pal_status results_take(json_t *root, const char *name, struct results *out,
+                             struct pal_error *err)
 {
-    json_error_t where;
-    struct results r = {.root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where)};
-    if (!r.root)
-        return pal_fail(err, PAL_ECORRUPT, "%s: line %d: %s", name, where.line, where.text);
+    struct results r = {.root = json_incref(root)};
     enum pal_status st = read_models(&r, name, err);
     if (!st)
         st = read_metrics(&r, name, err);
@@ -128,4 +125,16 @@ enum pal_status results_parse(const char *text, size_t len, const char *name, st
     r.best = best < 0 ? 0 : (size_t)best;
     *out = r;
     return PAL_OK;
+}
+
+enum pal_status results_parse(const char *text, size_t len, const char *name, struct results *out,
+                              struct pal_error *err)
+{
+    json_error_t where;
+    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+    if (!root)
+        return pal_fail(err, PAL_ECORRUPT, "%s: line %d: %s", name, where.line, where.text);
+    enum pal_status st = results_take(root, name, out, err);
+    json_decref(root);
+    return st;
 }

@@ -1,34 +1,22 @@
 /* The figures of a data set. See report.h; what they are made of, data/stats.h and data/shape.h
  * count. */
-#include "cli/console.h"
-#include "cli/report.h"
+#include "report/report.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum { CATEGORIES = 20, HEAT = 16, HEAT_STEPS = 10, BARS = 80, RANK_ROWS = 9, SHARE_ROWS = 10 };
+enum { CATEGORIES = 20, HEAT = 16, RANK_ROWS = 9, SHARE_ROWS = 10 };
 
 /* What all figures here are made from. */
 struct page {
-    struct str *out;
+    struct figures *to;
     const struct dataset *d;
     const struct stats *s;
     const struct shape *shape;
     const char *liked;
-    struct arena *arena;
 };
-
-static void put_tile(struct str *out, const char *name, const struct str *value)
-{
-    str_put(out, "<div><dt>");
-    html_text(out, name);
-    str_put(out, "</dt><dd>");
-    html_text(out, str_text(value));
-    str_put(out, "</dd></div>\n");
-    out->failed |= value->failed;
-}
 
 /* The day, or what of it names a period. */
 static void put_day(struct str *out, int64_t time_s, enum shape_step step)
@@ -44,46 +32,24 @@ static void put_day(struct str *out, int64_t time_s, enum shape_step step)
         str_fmt(out, "-%02d", tm.tm_mday);
 }
 
-static void put_tiles(const struct page *p)
+static void put(const struct page *p, const struct figure *f)
 {
-    const struct stats *s = p->s;
-    const uint64_t count[] = {s->users, s->items_known, s->interactions};
-    static const char *const names[] = {"Users", "Items", "Events"};
-    struct str value = {0};
-    str_put(p->out, "<dl class=\"tiles\">\n");
-    for (size_t i = 0; i < 3; i++) {
-        str_clear(&value);
-        put_count(&value, count[i]);
-        put_tile(p->out, names[i], &value);
-    }
-    str_clear(&value);
-    put_percent(&value, s->density);
-    put_tile(p->out, "Filled, of all pairs", &value);
-    if (s->last_s) {
-        str_clear(&value);
-        put_day(&value, s->first_s, SHAPE_DAY);
-        str_put(&value, " to ");
-        put_day(&value, s->last_s, SHAPE_DAY);
-        put_tile(p->out, "Time, UTC", &value);
-    }
-    str_put(p->out, "</dl>\n");
-    str_done(&value);
+    if (!p->to->failed)
+        p->to->take(p->to->ctx, f);
 }
 
 /* One series of counts, with a label each. */
 static void put_counts(const struct page *p, struct figure *f, const char *name,
                        const uint64_t *count)
 {
-    double *value = arena_alloc(p->arena, f->count, sizeof *value);
-    if (!value) {
-        p->out->failed = true;
+    double *value = figure_column(p->to, f->count);
+    if (!value)
         return;
-    }
     for (size_t i = 0; i < f->count; i++)
         value[i] = (double)count[i];
     f->series[0] = (struct series){.name = name, .value = value, .digits = -1, .best = -1};
     f->series_count = 1;
-    html_figure(p->out, f);
+    put(p, f);
 }
 
 static void put_values(const struct page *p)
@@ -94,15 +60,15 @@ static void put_values(const struct page *p)
     if (s->value_count < 2)
         return;
     for (size_t i = 0; i < s->value_count; i++) {
-        label[i] = html_label(p->out, p->arena, "%.5g", s->values[i].value);
+        label[i] = figure_text(p->to, "%.5g", s->values[i].value);
         count[i] = s->values[i].count;
     }
     struct figure f = {.id = "values",
                        .title = "Values",
-                       .says = html_label(p->out, p->arena, "Events by %s; the mean is %.3g.",
-                                          s->values_binned ? "value, each bar from its number on"
-                                                           : "their value, such as stars",
-                                          s->mean_value),
+                       .says = figure_text(p->to, "Events by %s; the mean is %.3g.",
+                                           s->values_binned ? "value, each bar from its number on"
+                                                            : "their value, such as stars",
+                                           s->mean_value),
                        .chart = CHART_COLUMNS,
                        .x = "value",
                        .y = "events",
@@ -138,16 +104,16 @@ static void put_times(const struct page *p)
     for (size_t i = 0; i < s->periods; i++) {
         struct str day = {0};
         put_day(&day, s->period_s[i], s->step);
-        label[i] = html_label(p->out, p->arena, "%s", str_text(&day));
+        label[i] = figure_text(p->to, "%s", str_text(&day));
         str_done(&day);
     }
     const char *step = shape_step_name(s->step);
     struct figure f = {.id = "times",
                        .title = "When it happened",
-                       .says = html_label(p->out, p->arena, "Events by %s, in UTC.", step),
+                       .says = figure_text(p->to, "Events by %s, in UTC.", step),
                        .chart = CHART_COLUMNS,
                        .y = "events",
-                       .head = html_label(p->out, p->arena, "The %s from", step),
+                       .head = figure_text(p->to, "The %s from", step),
                        .label = label,
                        .count = s->periods};
     put_counts(p, &f, "Events", s->period_count);
@@ -158,14 +124,13 @@ static void put_activity(const struct page *p)
     const char *label[SHAPE_BUCKETS];
     const struct shape *s = p->shape;
     for (size_t i = 0; i < s->buckets; i++)
-        label[i] =
-            i == 0 ? "1" : html_label(p->out, p->arena, "%llu–%llu", 1ull << i, (2ull << i) - 1);
+        label[i] = i == 0 ? "1" : figure_text(p->to, "%llu–%llu", 1ull << i, (2ull << i) - 1);
     struct figure f = {
         .id = "activity",
         .title = "How active users are",
-        .says = html_label(p->out, p->arena,
-                           "Users by the number of their events; half of them have %.0f or fewer.",
-                           p->s->user_activity[STATS_PERCENTILES / 2]),
+        .says = figure_text(p->to,
+                            "Users by the number of their events; half of them have %.0f or fewer.",
+                            p->s->user_activity[STATS_PERCENTILES / 2]),
         .chart = CHART_COLUMNS,
         .x = "events of the user",
         .y = "users",
@@ -182,27 +147,27 @@ static void put_popularity(const struct page *p)
     double at[SHAPE_RANKS];
     const struct shape *s = p->shape;
     for (size_t i = 0; i < s->ranks; i++) {
-        label[i] = html_label(p->out, p->arena, "%u", s->rank[i]);
+        label[i] = figure_text(p->to, "%u", s->rank[i]);
         at[i] = s->rank[i];
     }
-    struct figure f = {
-        .id = "popularity",
-        .title = "The long tail",
-        .says = html_label(p->out, p->arena,
+    struct figure f = {.id = "popularity",
+                       .title = "The long tail",
+                       .says = figure_text(
+                           p->to,
                            "Events by item, from the most popular on. The most popular 1 %% of the "
                            "items have %.1f %% of all events; those beyond the most popular fifth "
                            "have %.1f %%.",
                            100 * p->s->top1_share, 100 * p->s->long_tail_share),
-        .chart = CHART_LINE,
-        .log_x = true,
-        .log_y = true,
-        .x = "item, by popularity",
-        .y = "events",
-        .head = "Rank",
-        .label = label,
-        .at = at,
-        .count = s->ranks,
-        .every = RANK_ROWS};
+                       .chart = CHART_LINE,
+                       .log_x = true,
+                       .log_y = true,
+                       .x = "item, by popularity",
+                       .y = "events",
+                       .head = "Rank",
+                       .label = label,
+                       .at = at,
+                       .count = s->ranks,
+                       .every = RANK_ROWS};
     if (f.count)
         put_counts(p, &f, "Events", s->rank_count);
 }
@@ -214,16 +179,17 @@ static void put_lorenz(const struct page *p)
     for (size_t i = 0; i < SHAPE_SHARES; i++) {
         at[i] = (double)i * 100 / (SHAPE_SHARES - 1);
         share[i] = 100 * p->shape->lorenz[i];
-        label[i] = html_label(p->out, p->arena, "%g %%", at[i]);
+        label[i] = figure_text(p->to, "%g %%", at[i]);
     }
     struct figure f = {
         .id = "lorenz",
         .title = "How evenly events are spread",
-        .says = html_label(p->out, p->arena,
-                           "The share of all events that the least popular items have (Lorenz "
-                           "curve). The further below the straight line, the less evenly; the Gini "
-                           "coefficient is %.3f.",
-                           p->s->gini),
+        .says =
+            figure_text(p->to,
+                        "The share of all events that the least popular items have (Lorenz "
+                        "curve). The further below the straight line, the less evenly; the Gini "
+                        "coefficient is %.3f.",
+                        p->s->gini),
         .chart = CHART_LINE,
         .x = "% of the items, the least popular first",
         .y = "% of the events",
@@ -236,7 +202,7 @@ static void put_lorenz(const struct page *p)
                    {.name = "If all were alike, %", .value = at, .digits = 0, .best = -1}},
         .series_count = 2};
     if (p->s->interactions)
-        html_figure(p->out, &f);
+        put(p, &f);
 }
 
 static double percent_of(uint64_t part, uint64_t whole)
@@ -256,9 +222,9 @@ static void put_cold(const struct page *p)
     }
     for (size_t i = 0; i < SHAPE_FEW; i++) {
         uint32_t from = shape_few[i], next = i + 1 < SHAPE_FEW ? shape_few[i + 1] : 0;
-        label[i] = !next              ? html_label(p->out, p->arena, "%u or more", from)
-                   : next == from + 1 ? html_label(p->out, p->arena, "%u", from)
-                                      : html_label(p->out, p->arena, "%u–%u", from, next - 1);
+        label[i] = !next              ? figure_text(p->to, "%u or more", from)
+                   : next == from + 1 ? figure_text(p->to, "%u", from)
+                                      : figure_text(p->to, "%u–%u", from, next - 1);
         items[i] = (double)p->shape->items_few[i];
         users[i] = (double)p->shape->users_few[i];
         item[i] = percent_of(p->shape->items_few[i], all_items);
@@ -267,10 +233,10 @@ static void put_cold(const struct page *p)
     struct figure f = {
         .id = "cold",
         .title = "Cold start",
-        .says = html_label(p->out, p->arena,
-                           "Items and users by how many events they have. %.1f %% of the items "
-                           "have fewer than five: what others did tells little of them.",
-                           percent_of(cold, all_items)),
+        .says = figure_text(p->to,
+                            "Items and users by how many events they have. %.1f %% of the items "
+                            "have fewer than five: what others did tells little of them.",
+                            percent_of(cold, all_items)),
         .chart = CHART_COLUMNS,
         .x = "events",
         .y = "%",
@@ -282,7 +248,7 @@ static void put_cold(const struct page *p)
                    {.name = "Items", .value = items, .digits = -1, .best = -1, .table_only = true},
                    {.name = "Users", .value = users, .digits = -1, .best = -1, .table_only = true}},
         .series_count = 4};
-    html_figure(p->out, &f);
+    put(p, &f);
 }
 
 static void put_likes(const struct page *p)
@@ -290,17 +256,17 @@ static void put_likes(const struct page *p)
     const char *label[SHAPE_LIKES];
     double share[SHAPE_LIKES], users[SHAPE_LIKES];
     for (size_t i = 0; i < SHAPE_LIKES; i++) {
-        label[i] = html_label(p->out, p->arena, "at least %u", shape_likes[i]);
+        label[i] = figure_text(p->to, "at least %u", shape_likes[i]);
         users[i] = (double)p->shape->users_liking[i];
         share[i] = percent_of(p->shape->users_liking[i], p->s->users);
     }
     struct figure f = {
         .id = "likes",
         .title = "Who said enough to go by content",
-        .says = html_label(p->out, p->arena,
-                           "Users by how many different items they liked (%s). A profile of "
-                           "categories wants about five: %.1f %% of the users have them.",
-                           p->liked, share[2]),
+        .says = figure_text(p->to,
+                            "Users by how many different items they liked (%s). A profile of "
+                            "categories wants about five: %.1f %% of the users have them.",
+                            p->liked, share[2]),
         .chart = CHART_COLUMNS,
         .x = "liked items",
         .y = "% of the users",
@@ -311,7 +277,7 @@ static void put_likes(const struct page *p)
                    {.name = "Users", .value = users, .digits = -1, .best = -1, .table_only = true}},
         .series_count = 2};
     if (p->s->users)
-        html_figure(p->out, &f);
+        put(p, &f);
 }
 
 /* The categories with the most items, most first. */
@@ -347,10 +313,10 @@ static void put_categories(const struct page *p)
     struct figure f = {
         .id = "categories",
         .title = "Categories",
-        .says = html_label(p->out, p->arena,
-                           "How many of the items and of the events each has%s; an item may have "
-                           "several.",
-                           names->count > n ? ", the most frequent ones" : ""),
+        .says = figure_text(p->to,
+                            "How many of the items and of the events each has%s; an item may have "
+                            "several.",
+                            names->count > n ? ", the most frequent ones" : ""),
         .chart = CHART_BARS,
         .x = "%",
         .head = "Category",
@@ -363,7 +329,7 @@ static void put_categories(const struct page *p)
              {.name = "Events", .value = events, .digits = -1, .best = -1, .table_only = true}},
         .series_count = 4};
     if (n)
-        html_figure(p->out, &f);
+        put(p, &f);
 }
 
 static uint64_t together(const struct stats *s, uint32_t a, uint32_t b)
@@ -375,69 +341,41 @@ static uint64_t together(const struct stats *s, uint32_t a, uint32_t b)
     return 0;
 }
 
-/* Shaded by the root of the count's share of the largest, in steps that are classes. */
-static void put_cell(struct str *out, uint64_t count, uint64_t most, bool diagonal)
-{
-    long step = most ? lround(HEAT_STEPS * sqrt((double)count / (double)most)) : 0;
-    if (diagonal)
-        str_put(out, "<td class=\"diagonal\">");
-    else
-        str_fmt(out, "<td class=\"heat-%ld\">", count && !step ? 1 : step);
-    put_count(out, count);
-    str_put(out, "</td>");
-}
-
-static void put_heat_rows(const struct page *p, const uint32_t *top, size_t n, uint64_t most)
-{
-    const struct intern *names = &p->d->items.categories.names;
-    for (size_t i = 0; i < n; i++) {
-        str_put(p->out, "<tr><th scope=\"row\">");
-        html_text(p->out, intern_text(names, top[i]));
-        str_put(p->out, "</th>");
-        for (size_t j = 0; j < n; j++)
-            put_cell(p->out, i == j ? p->s->category_items[top[i]] : together(p->s, top[i], top[j]),
-                     most, i == j);
-        str_put(p->out, "</tr>\n");
-    }
-}
-
 static void put_heat(const struct page *p)
 {
     const struct intern *names = &p->d->items.categories.names;
+    const char *label[HEAT];
     uint32_t top[HEAT];
     size_t n = top_categories(p, top, HEAT);
     uint64_t most = 0;
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = i + 1; j < n; j++) {
-            uint64_t both = together(p->s, top[i], top[j]);
-            most = both > most ? both : most;
-        }
-    if (!most)
-        return;
-    str_put(p->out,
-            "<figure id=\"together\" class=\"panel wide\">\n<figcaption><h3>Which categories go "
-            "together</h3><p>Items that have both; the diagonal counts items that have the "
-            "category at all.</p></figcaption>\n<div class=\"scroll heat\" tabindex=\"0\" "
-            "role=\"region\" aria-label=\"Categories by categories\">\n<table><caption "
-            "class=\"unseen\">Items by pairs of categories</caption>\n<thead><tr><td></td>");
+    struct figure f = {.id = "together",
+                       .title = "Which categories go together",
+                       .says = "Items that have both; the diagonal counts items that have the "
+                               "category at all.",
+                       .chart = CHART_HEAT,
+                       .wide = true,
+                       .head = "Category",
+                       .label = label,
+                       .count = n,
+                       .series_count = n};
     for (size_t i = 0; i < n; i++) {
-        str_put(p->out, "<th scope=\"col\"><span>");
-        html_text(p->out, intern_text(names, top[i]));
-        str_put(p->out, "</span></th>");
+        double *items = figure_column(p->to, n);
+        label[i] = intern_text(names, top[i]);
+        for (size_t j = 0; items && j < n; j++) {
+            uint64_t both = i == j ? p->s->category_items[top[i]] : together(p->s, top[i], top[j]);
+            most = i != j && both > most ? both : most;
+            items[j] = (double)both;
+        }
+        f.series[i] = (struct series){.name = label[i], .value = items, .digits = -1, .best = -1};
     }
-    str_put(p->out, "</tr></thead>\n<tbody>\n");
-    put_heat_rows(p, top, n, most);
-    str_put(p->out, "</tbody></table></div>\n</figure>\n");
+    if (most)
+        put(p, &f);
 }
 
-void report_data(struct str *out, const struct dataset *d, const struct stats *s,
-                 const struct shape *shape, const char *liked, struct arena *arena)
+void report_data(struct figures *to, const struct dataset *d, const struct stats *s,
+                 const struct shape *shape, const char *liked)
 {
-    const struct page p = {out, d, s, shape, liked, arena};
-    str_put(out, "<section id=\"data\" aria-labelledby=\"data-head\">\n"
-                 "<h2 id=\"data-head\">The data</h2>\n");
-    put_tiles(&p);
-    str_put(out, "<div class=\"panels\">\n");
+    const struct page p = {to, d, s, shape, liked};
     put_values(&p);
     put_types(&p);
     put_activity(&p);
@@ -448,5 +386,4 @@ void report_data(struct str *out, const struct dataset *d, const struct stats *s
     put_likes(&p);
     put_categories(&p);
     put_heat(&p);
-    str_put(out, "</div>\n</section>\n");
 }
