@@ -154,6 +154,8 @@ static enum pal_status boost(const struct work *w, const struct boost_options *o
             st = failed(w, err);
         if (st == PAL_OK)
             st = judge(w, i, &now, err);
+        if (st == PAL_OK)
+            run_metric(run, "held_out_ndcg", (uint64_t)i + 1, now);
         if (st == PAL_OK && now > out->best) {
             out->best = now;
             *rounds = (uint32_t)i + 1;

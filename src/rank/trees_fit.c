@@ -69,13 +69,16 @@ static enum pal_status cut_log(struct fitting *f, struct pal_error *err)
     return st;
 }
 
-/* The sources once more, on the early part alone. */
+/* The sources once more, on the early part alone. How that goes is not how the ranker learns. */
 static enum pal_status refit(struct fitting *f, struct pal_error *err)
 {
     enum pal_status st = PAL_OK;
+    struct run untold = f->run ? *f->run : (struct run){0};
+    untold.metric = NULL;
     for (size_t i = 0; i < f->m->sources && st == PAL_OK; i++) {
         const struct model *s = f->m->source[i];
-        st = model_fit(s->ops, s->options, &f->early, 0, f->run, &f->source[i], err);
+        st = model_fit(s->ops, s->options, &f->early, 0, f->run ? &untold : NULL, &f->source[i],
+                       err);
         if (st != PAL_OK && st != PAL_EINTERRUPTED)
             st = pal_within(err, st, "fitting %s for %s", s->ops->name, f->m->model.ops->name);
     }

@@ -48,6 +48,22 @@ def test_a_version_with_a_ranker(folder):
     same([r["source"] for r in told], ["trees"] * 15)
 
 
+def test_how_learning_went(folder):
+    """A run tells what its own model learned: the ranker's trees, not the epochs of the sources
+    that it trains once more."""
+    models, _ = trained(folder, "--track", "")
+    ranker = manifest(models)["models"][3]["ranker"]
+    with open(os.path.join(models, "runs.jsonl"), encoding="utf-8") as f:
+        steps = {run["name"]: run["steps"] for run in map(json.loads, f)}
+    same(list(steps["als, version 1"]), ["change"])
+    same(list(steps["trees, version 1"]), ["held_out_ndcg"])
+    values = dict(steps["trees, version 1"]["held_out_ndcg"])
+    same(list(values), list(range(1, len(values) + 1)))
+    if ranker["trees"]:
+        same(max(values, key=values.get), ranker["trees"])
+        same(abs(max(values.values()) - ranker["ndcg@10"]["best"]) < 1e-4, True)
+
+
 def test_measured_beside_its_sources(folder):
     """eval has a row for it, with the paired test; the same figures at any number of threads."""
     trained(folder)
