@@ -7,6 +7,7 @@
 #include "base/scheme.h"
 #include "cli/gate.h"
 #include "cli/source.h"
+#include "cli/trials.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -115,6 +116,16 @@ static enum pal_status write_whole(const char *path, const char *text, struct pa
     return st;
 }
 
+/* Everything that was measured, with intervals, by groups of users and with what it took. */
+static json_t *comparison_json(const struct trials *t)
+{
+    struct emit e = {.compact = true};
+    trials_emit(&e, t);
+    json_t *all = str_ok(&e.text) ? json_loadb(str_text(&e.text), e.text.len, 0, NULL) : NULL;
+    str_done(&e.text);
+    return all;
+}
+
 static int add_extra(json_t *all, const struct manifest_extra *x)
 {
     json_t *models = json_object_get(all, "models"), *model;
@@ -128,6 +139,8 @@ static int add_extra(json_t *all, const struct manifest_extra *x)
         bad |= json_object_set_new(all, "replaces", json_integer(x->replaces));
     if (x->gate)
         bad |= json_object_set_new(all, "gate", gate_json(x->gate));
+    if (x->compared)
+        bad |= json_object_set_new(all, "comparison", comparison_json(x->compared));
     return bad;
 }
 

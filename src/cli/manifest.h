@@ -10,14 +10,17 @@
 MUST_USE enum pal_status manifest_read(const char *dir, json_t **out, struct pal_error *err);
 
 struct gate;
+struct trials;
 
 /* What differs from run to run and therefore stands in no model file. */
 struct manifest_extra {
-    const double *train_s;   /* how long each model took, in order */
-    const char *split;       /* by which the metrics were measured; NULL = none were */
-    uint32_t replaces;       /* the version that was live; 0 = none, or this one isn't */
-    uint32_t newest_s;       /* when the latest event was; 0 = unknown */
-    const struct gate *gate; /* NULL = nobody asked for one */
+    const double *train_s;         /* how long each model took, in order */
+    const char *split;             /* by which the metrics were measured; NULL = none were */
+    const struct trials *compared; /* goes in whole as "comparison", as palate eval has it, for the
+                                      figures of the version's report; NULL = nothing was */
+    uint32_t replaces;             /* the version that was live; 0 = none, or this one isn't */
+    uint32_t newest_s;             /* when the latest event was; 0 = unknown */
+    const struct gate *gate;       /* NULL = nobody asked for one */
 };
 
 /* Adds that to a manifest that was just written; when it was made; and how to find the data again:

@@ -104,6 +104,7 @@ static enum pal_status describe(const struct job *job, const struct dataset *d,
     struct manifest_extra extra = {
         .train_s = p->train_s,
         .split = trials ? trials->split.spec : NULL,
+        .compared = trials,
         .newest_s = newest_event(d),
         .gate = gate,
     };

@@ -8,6 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Enough for intervals that are looked at now and then; serving wants the cores. */
+enum { RESAMPLINGS = 200 };
+
 /* One training: what is known of it when it ends, however it does. */
 struct session {
     const struct dataset *d;
@@ -111,6 +114,7 @@ static enum pal_status judge(struct job *job, struct session *s, uint64_t memory
     struct pal_error why = {0};
     if (!gate && !job->set.split)
         return PAL_OK;
+    job->set.compare = true;
     enum pal_status st =
         trials_run(job, s->d, &s->plan, split, job->set.metrics, memory, &s->trials, &why);
     s->judged = !st;
@@ -177,15 +181,18 @@ static void record(struct session *s)
         struct track_run *r = tracking_model(t, &s->plan.variants[i], name, p->train_s[i]);
         track_metric(r, "train_seconds", p->train_s[i], 0);
         track_metric(r, "bytes", (double)p->bytes[i], 0);
-        if (s->judged)
-            tracking_metrics(r, s->trials.metrics, s->trials.metric_count,
-                             s->trials.trials[i].result.value, 0);
+        if (s->judged) {
+            const struct trial *trial = &s->trials.trials[i];
+            tracking_metrics(r, s->trials.metrics, s->trials.metric_count, trial->result.value, 0);
+            track_metric(r, "peak_rss_bytes", (double)trial->peak_bytes, 0);
+        }
         track_end(r, TRACK_FINISHED, NULL);
     }
     track_metric(t->run, "peak_rss_bytes", (double)peak_of(s), 0);
     track_metric(t->run, "version", p->version.number, 0);
     if (s->gated)
         track_tag(t->run, "palate.gate", s->gate.message);
+    track_tag(t->run, "palate.outcome", s->gated && s->gate.held_back ? "held back" : "published");
     snprintf(path, sizeof path, "%s/manifest.json", p->version.path);
     tracking_file(t->run, "model-card.json", path);
 }
@@ -206,8 +213,9 @@ enum pal_status train_run(struct job *job, struct pal_error *err)
         st = job_threads(job, err);
     if (!st && job->set.progress_json) {
         progress_json_begin(job);
-        job->set.bootstrap = 0; /* nobody looks at intervals */
-        job->set.json = false;  /* the environment may ask for it */
+        if (job->set.bootstrap > RESAMPLINGS)
+            job->set.bootstrap = RESAMPLINGS;
+        job->set.json = false; /* the environment may ask for it */
     }
     if (!st)
         st = source_load(job, NULL, &d, err);

@@ -73,7 +73,9 @@ def test_in_the_folder(folder):
     same(["train synthetic" in out[1], "eval synthetic" in out[2], len(out)], [True, True, 3])
     listed = palate("models", "runs", "--json", "-n", "2", cwd=folder).json["runs"]
     same([r["name"] for r in listed], ["train synthetic", "als, version 1"])
-    same(listed[0]["artifacts"], ["model-card.json"])
+    same((listed[0]["artifacts"], listed[0]["tags"]["palate.outcome"]),
+         (["model-card.json"], "published"))
+    same(listed[1]["metrics"]["peak_rss_bytes"] > 1e6, True)
     same(listed[1]["metrics"]["ndcg@10"] > 0, True)
     same("no run in" in palate("models", "runs", "--models", "other", cwd=folder).out, True)
 

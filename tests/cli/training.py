@@ -119,6 +119,12 @@ def test_the_gate(folder):
     same(live(models), 2)
     palate("train", "--store", url, "--models", models, "--model", "popular")
     same((live(models), "gate" in manifest(models, 4)), (4, False))
+    # The whole comparison is kept beside it, as palate eval tells it; nothing measured, none.
+    kept = manifest(models, 1)["comparison"]
+    same((kept["split"], [r["label"] for r in kept["results"]]), (first["split"], ["als"]))
+    same(kept["results"][0]["metrics"], first["models"][0]["metrics"])
+    same(kept["results"][0]["intervals"], first["models"][0]["intervals"])
+    same("comparison" in manifest(models, 4), False)
 
 
 def test_the_margin(folder):

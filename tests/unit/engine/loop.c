@@ -166,7 +166,7 @@ static void a_call_trains(void **state)
     assert_string_equal(content("args"),
                         "train --progress-json --quiet --store sqlite:x.db --journal j.d --models "
                         "m --weights like:1 --model als,popular --split time:90/10 --metrics "
-                        "ndcg@10 --gate 0.125 --keep 7\n");
+                        "ndcg@10,recall@10,coverage@10,novelty@10 --gate 0.125 --keep 7\n");
     assert_string_equal(content("set"), "als.factors=8\n");
     loop_stop(l);
     assert_int_equal(world.infos, 2);
