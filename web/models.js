@@ -14,16 +14,21 @@ import {
     plural,
     replace
 } from './dom.js';
+import {comparison} from './compare.js';
 import {busy, table, trouble} from './parts.js';
+import {runList} from './runs.js';
 
 const BUSY_MS = 700,
-    IDLE_MS = 5000;
+    IDLE_MS = 5000,
+    FEW = 4; /* versions shown before somebody asks for all */
 
 export default function models(place) {
     const ui = {
         loop: h('div', {}, busy('Asking…')),
         versions: h('div', {}, busy('Asking…')),
-        runs: h('div', {}),
+        trained: h('div', {}),
+        compared: comparison(),
+        runs: runList(),
         simulations: h('div', {class: 'panels'}),
         message: h('div', {'aria-live': 'polite'})
     };
@@ -49,7 +54,8 @@ export default function models(place) {
             'section',
             {class: 'panel', 'aria-labelledby': 'loop'},
             h('h2', {id: 'loop'}, 'Learning'),
-            ui.loop
+            ui.loop,
+            ui.trained
         ),
         h(
             'section',
@@ -57,7 +63,13 @@ export default function models(place) {
             h('h2', {id: 'versions'}, 'Versions'),
             ui.versions
         ),
-        h('section', {'aria-labelledby': 'runs'}, h('h2', {id: 'runs'}, 'Runs'), ui.runs),
+        h(
+            'section',
+            {'aria-labelledby': 'comparison'},
+            h('h2', {id: 'comparison', tabindex: '-1'}, 'How models compare'),
+            ui.compared.element
+        ),
+        h('section', {'aria-labelledby': 'runs'}, h('h2', {id: 'runs'}, 'Runs'), ui.runs.element),
         h(
             'section',
             {'aria-labelledby': 'simulations'},
@@ -67,6 +79,7 @@ export default function models(place) {
     );
     const again = () => {
         showVersions(state, ui);
+        ui.runs.show();
         showSimulations(state, ui);
         clearTimeout(state.timer);
         follow(state, ui);
@@ -101,7 +114,7 @@ async function follow(state, ui) {
         const text = JSON.stringify(train.runs);
         if (text !== state.seen) {
             state.seen = text;
-            showRuns(ui, train.runs);
+            showTrained(ui, train.runs);
         }
         const running = train.state === 'running';
         if (state.running && !running) ended(state, ui, train.runs[0]);
@@ -113,6 +126,7 @@ async function follow(state, ui) {
 function ended(state, ui, run) {
     announce(`Training has ended: ${verdict(run)}.`);
     showVersions(state, ui);
+    ui.runs.show();
 }
 
 function showLoop(state, ui, train) {
@@ -200,49 +214,60 @@ function grounds(metric, value, live, message) {
     return `${metric} ${decimal(value)}${against}${message ? `; ${message}` : ''}`;
 }
 
-function showRuns(ui, runs) {
+/* What the loop did since the server began; the list of all runs has them too, for good. */
+function showTrained(ui, runs) {
     if (!runs.length) {
-        replace(ui.runs, h('p', {class: 'muted'}, 'None since the server began.'));
+        replace(ui.trained);
         return;
     }
+    const open = Boolean(ui.trained.querySelector('details[open]'));
     replace(
-        ui.runs,
-        table(
-            'Training runs',
-            [
-                'Run',
-                'Began',
-                'By',
-                'Outcome',
-                'Version',
-                'Metric',
-                'Live then',
-                'Events',
-                'Took',
-                'Memory'
-            ],
-            runs.map(run => [
-                String(run.run),
-                h(
-                    'time',
-                    {datetime: new Date(run.began_at).toISOString(), title: moment(run.began_at)},
-                    ago(run.began_at)
-                ),
-                run.cause,
-                h(
-                    'span',
-                    {class: `outcome ${run.outcome}`, title: run.message || null},
-                    OUTCOMES[run.outcome] || run.outcome
-                ),
-                run.version ? String(run.version) : '–',
-                run.metric === null ? '–' : `${run.metric_name} ${decimal(run.metric)}`,
-                decimal(run.live_metric),
-                count(run.events),
-                run.ended_at ? duration((run.ended_at - run.began_at) / 1000) : '…',
-                run.peak_bytes ? bytes(run.peak_bytes) : '–'
-            ]),
-            [5, 6, 7, 8, 9]
+        ui.trained,
+        h(
+            'details',
+            {class: 'numbers', open},
+            h('summary', {}, `${plural(runs.length, 'training')} since the server began`),
+            trainedTable(runs)
         )
+    );
+}
+
+function trainedTable(runs) {
+    return table(
+        'Trainings since the server began',
+        [
+            'Run',
+            'Began',
+            'By',
+            'Outcome',
+            'Version',
+            'Metric',
+            'Live then',
+            'Events',
+            'Took',
+            'Memory'
+        ],
+        runs.map(run => [
+            String(run.run),
+            h(
+                'time',
+                {datetime: new Date(run.began_at).toISOString(), title: moment(run.began_at)},
+                ago(run.began_at)
+            ),
+            run.cause,
+            h(
+                'span',
+                {class: `outcome ${run.outcome}`, title: run.message || null},
+                OUTCOMES[run.outcome] || run.outcome
+            ),
+            run.version ? String(run.version) : '–',
+            run.metric === null ? '–' : `${run.metric_name} ${decimal(run.metric)}`,
+            decimal(run.live_metric),
+            count(run.events),
+            run.ended_at ? duration((run.ended_at - run.began_at) / 1000) : '…',
+            run.peak_bytes ? bytes(run.peak_bytes) : '–'
+        ]),
+        [5, 6, 7, 8, 9]
     );
 }
 
@@ -261,14 +286,11 @@ async function showVersions(state, ui) {
         return;
     }
     if (state.closed) return;
+    ui.compared.show(answer.versions);
     replace(
         ui.versions,
         answer.versions.length
-            ? h(
-                  'div',
-                  {class: 'versions'},
-                  answer.versions.map(version => versionPanel(state, ui, version))
-              )
+            ? versionPanels(state, ui, answer.versions)
             : h(
                   'div',
                   {class: 'notice'},
@@ -282,6 +304,34 @@ async function showVersions(state, ui) {
     );
 }
 
+/* The newest ones and the live one, and a way to the rest. */
+function versionPanels(state, ui, versions) {
+    const shown = versions.filter((each, i) => i < FEW || each.live || state.all);
+    const more = h(
+        'button',
+        {
+            type: 'button',
+            class: 'quiet',
+            onclick: () => {
+                state.all = true;
+                replace(ui.versions, versionPanels(state, ui, versions));
+                const next = ui.versions.querySelectorAll('.version')[FEW];
+                next.tabIndex = -1;
+                next.focus();
+            }
+        },
+        `Show all ${count(versions.length)} versions`
+    );
+    return [
+        h(
+            'div',
+            {class: 'versions'},
+            shown.map(version => versionPanel(state, ui, version))
+        ),
+        shown.length < versions.length ? h('div', {class: 'more-row'}, more) : null
+    ];
+}
+
 function versionPanel(state, ui, version) {
     const metrics = [...new Set(version.models.flatMap(model => Object.keys(model.metrics || {})))];
     const button = version.live
@@ -290,7 +340,7 @@ function versionPanel(state, ui, version) {
               'button',
               {
                   type: 'button',
-                  class: 'quiet',
+                  class: 'quiet activate',
                   'aria-label': `Activate version ${version.version}`,
                   onclick: () => activate(state, ui, version.version)
               },
@@ -313,7 +363,7 @@ function versionPanel(state, ui, version) {
                       version.loaded === false ? 'live, not loaded' : 'live'
                   )
                 : null,
-            button
+            h('div', {class: 'version-acts'}, figuresButton(ui, version), button)
         ),
         h(
             'p',
@@ -332,16 +382,32 @@ function versionPanel(state, ui, version) {
         version.models.length
             ? table(
                   `Models of version ${version.version}`,
-                  ['Model', 'Options', ...metrics, 'Took'],
+                  ['Model', ...metrics, 'Took', 'Options'],
                   version.models.map(model => [
                       h('b', {}, model.model),
-                      h('span', {class: 'options'}, optionText(model.options)),
                       ...metrics.map(name => metricCell(version, model, name)),
-                      duration(model.train_seconds)
+                      duration(model.train_seconds),
+                      h('span', {class: 'options'}, optionText(model.options))
                   ]),
-                  [...metrics.map((_, i) => i + 2), metrics.length + 2]
+                  [...metrics.map((_, i) => i + 1), metrics.length + 1]
               )
             : null
+    );
+}
+
+function figuresButton(ui, version) {
+    return h(
+        'button',
+        {
+            type: 'button',
+            class: 'quiet figures-of',
+            'aria-label': `Figures of version ${version.version}`,
+            onclick: () => {
+                ui.compared.choose(version.version);
+                document.getElementById('comparison').focus();
+            }
+        },
+        'Figures'
     );
 }
 
@@ -406,7 +472,7 @@ async function showSimulations(state, ui) {
         return;
     }
     if (state.closed) return;
-    dropCharts();
+    dropCharts(ui.simulations);
     replace(
         ui.simulations,
         list.length

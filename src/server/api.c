@@ -44,6 +44,7 @@ static const struct {
     {{"GET",    "/v1/trending", HTTP_READ, api_trending, 0, NULL}, RECS},
     {{"POST",   "/v1/rank", HTTP_READ, api_rank, NOTE_BODY, NULL}, RECS},
     {{"GET",    "/v1/models", HTTP_READ, api_models, 0, NULL}, EITHER},
+    {{"GET",    "/v1/models/{version}/report", HTTP_READ, api_report, 0, NULL}, EITHER},
     {{"GET",    "/v1/runs", HTTP_READ, api_runs, 0, NULL}, EITHER},
     {{"POST",   "/v1/models/reload", HTTP_ADMIN, api_reload, SMALL_BODY, NULL}, EITHER},
     {{"POST",   "/v1/models/{version}/activate", HTTP_ADMIN, api_activate, SMALL_BODY, NULL},

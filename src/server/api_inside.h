@@ -84,6 +84,13 @@ void api_emit_item(struct emit *e, const char *key, const struct item_row *item)
 void api_emit_event(struct emit *e, const struct event *event);
 void api_emit_list(struct emit *e, const struct live_answer *a, bool details);
 
+/* Where figures go that become JSON in e, which is inside of an array. */
+struct figures;
+struct figures api_figures_into(struct emit *e, struct arena *tmp);
+
+/* A version number out of the path; PAL_EUSAGE if it is none. */
+MUST_USE enum pal_status api_version(struct http_request *r, uint32_t *out, struct pal_error *err);
+
 /* Answers with what was written, or says that memory is out. */
 void api_say(struct http_request *r, unsigned status, struct emit *e);
 
@@ -95,6 +102,7 @@ http_handler api_put_user, api_get_user, api_delete_user; /* api_users.c */
 http_handler api_recommend, api_recommend_for, api_similar, api_popular, api_trending,
     api_rank;                                                               /* api_lists.c */
 http_handler api_models, api_activate, api_reload, api_train, api_training; /* api_models.c */
+http_handler api_report;                                                    /* api_report.c */
 http_handler api_runs;                                                      /* api_runs.c */
 http_handler api_live, api_ready, api_metrics, api_status;                  /* api_operations.c */
 http_handler api_stats;                                                     /* api_stats.c */

@@ -30,6 +30,7 @@ static void emit_manifest(struct emit *e, const json_t *m, struct arena *tmp)
     emit_json(e, "items", json_object_get(m, "items"), tmp);
     emit_json(e, "split", json_object_get(json_object_get(m, "source"), "split"), tmp);
     emit_json(e, "gate", json_object_get(m, "gate"), tmp);
+    emit_boolean(e, "measured", json_is_object(json_object_get(m, "comparison")));
     emit_boolean(e, "held_back",
                  json_is_false(json_object_get(json_object_get(m, "gate"), "published")));
     emit_open(e, "models", '[');
@@ -131,24 +132,33 @@ void api_reload(void *ctx, struct http_request *r)
     work_add(a->work, reload, a, r);
 }
 
+enum pal_status api_version(struct http_request *r, uint32_t *out, struct pal_error *err)
+{
+    uint64_t number;
+    const char *text = http_param(r, "version");
+    if (!text_u64(text, text + strlen(text), &number) || !number || number > UINT32_MAX)
+        return pal_fail(err, PAL_EUSAGE, "'%s' is no version: GET /v1/models lists them", text);
+    *out = (uint32_t)number;
+    return PAL_OK;
+}
+
 static void activate(void *ctx, struct http_request *r)
 {
     struct api *a = ctx;
     struct pal_error err;
-    uint64_t number;
-    const char *text = http_param(r, "version");
+    uint32_t number = 0;
     struct api_query q = {.r = r, .err = &err};
     enum pal_status st = query_end(&q);
-    if (!st && (!text_u64(text, text + strlen(text), &number) || !number || number > UINT32_MAX))
-        st = pal_fail(&err, PAL_EUSAGE, "'%s' is no version: GET /v1/models lists them", text);
+    if (!st)
+        st = api_version(r, &number, &err);
     if (!st)
         st = api_no_body(r, &err);
     if (!st)
-        st = live_activate(a->options.live, (uint32_t)number, &err);
+        st = live_activate(a->options.live, number, &err);
     if (st)
         http_error(r, st, &err);
     else
-        say_version(r, (uint32_t)number);
+        say_version(r, number);
 }
 
 void api_activate(void *ctx, struct http_request *r)

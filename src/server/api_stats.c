@@ -2,8 +2,7 @@
 #include "server/api_inside.h"
 
 #include "base/mem.h"
-#include "data/shape.h"
-#include "data/stats.h"
+#include "report/report.h"
 
 #include <string.h>
 #include <time.h>
@@ -15,7 +14,7 @@ enum {
     RESTS = 20,      /* times what counting took, until it is done again */
 };
 static const double LIKED = 0.5; /* the least weight of an event that says so */
-static const char NOTE[] = "stats";
+static const char NOTE[] = "stats.figures";
 
 static void emit_counts(struct emit *e, const char *key, const uint64_t *count, size_t n)
 {
@@ -39,6 +38,10 @@ static void emit_popularity(struct emit *e, const struct shape *shape, const str
     emit_open(e, "popularity", '{');
     emit_bounds(e, "ranks", shape->rank, shape->ranks);
     emit_counts(e, "counts", shape->rank_count, shape->ranks);
+    emit_open(e, "lorenz", '[');
+    for (size_t i = 0; i < SHAPE_SHARES; i++)
+        emit_number(e, NULL, shape->lorenz[i]);
+    emit_close(e, ']');
     emit_number(e, "long_tail_share", s->long_tail_share);
     emit_number(e, "gini", s->gini);
     emit_close(e, '}');
@@ -139,8 +142,24 @@ static void emit_categories(struct emit *e, const struct dataset *d, const struc
     emit_close(e, '}');
 }
 
-static void emit_stats(struct emit *e, const struct dataset *d, const struct stats *s,
-                       const struct shape *shape)
+/* The same as palate report has, ready to be drawn. */
+static enum pal_status emit_figures(struct emit *e, const struct dataset *d, const struct stats *s,
+                                    const struct shape *shape, struct pal_error *err)
+{
+    struct arena tmp;
+    arena_init(&tmp);
+    struct figures to = api_figures_into(e, &tmp);
+    emit_open(e, "figures", '[');
+    report_data(&to, d, s, shape,
+                figure_text(&to, "events that weigh at least %g by %s", LIKED,
+                            d->weights ? d->weights : weights_default));
+    emit_close(e, ']');
+    arena_done(&tmp);
+    return to.failed ? pal_no_memory(err) : PAL_OK;
+}
+
+static enum pal_status emit_stats(struct emit *e, const struct dataset *d, const struct stats *s,
+                                  const struct shape *shape, struct pal_error *err)
 {
     emit_open(e, NULL, '{');
     emit_uint(e, "users", s->users);
@@ -168,7 +187,9 @@ static void emit_stats(struct emit *e, const struct dataset *d, const struct sta
     emit_int(e, "first_at", (int64_t)s->first_s * 1000);
     emit_int(e, "last_at", (int64_t)s->last_s * 1000);
     emit_int(e, "as_of", api_now_ms());
+    enum pal_status st = emit_figures(e, d, s, shape, err);
     emit_close(e, '}');
+    return st;
 }
 
 /* ---- When to count ----
@@ -196,7 +217,7 @@ static enum pal_status make_stats(struct api *a, char **out, struct pal_error *e
     if (!st)
         st = shape_make(d, &weights, LIKED, &shape, err);
     if (!st)
-        emit_stats(&e, d, &s, &shape);
+        st = emit_stats(&e, d, &s, &shape, err);
     if (!st && !str_ok(&e.text))
         st = pal_no_memory(err);
     stats_done(&s);

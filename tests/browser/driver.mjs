@@ -6,12 +6,14 @@ import {createRequire} from 'node:module';
 import path from 'node:path';
 
 /* What run.py says: where the servers are, the keys of the one that wants some, and the tools. */
-const {modules, base, report, emptyBase, locked, chromium, shots} = JSON.parse(process.argv[2]);
+const {modules, base, report, versions, emptyBase, locked, chromium, shots} = JSON.parse(
+    process.argv[2]
+);
 const require = createRequire(path.join(modules, 'package.json'));
 const playwright = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
-export {assert, base, emptyBase, locked, report};
+export {assert, base, emptyBase, locked, report, versions};
 const WAIT_MS = 30000;
 const FLAGS = [
     '--no-sandbox',
@@ -115,6 +117,16 @@ export function answerTo(page, method, pattern) {
 }
 
 /* ---- Judging ---- */
+
+/* For each such canvas, whether there is something on it. */
+export function drawn(page, selector) {
+    return page.$$eval(selector, all =>
+        all.map(canvas => {
+            const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            return canvas.width > 200 && data.some((v, i) => i % 4 === 3 && v > 0);
+        })
+    );
+}
 
 /* Fails with what axe-core finds wrong on the page as it is. */
 export async function checkAccess(page, what) {

@@ -331,10 +331,10 @@ async function trainAndActivate() {
     assert.match(stage, new RegExp(`Run ${number}: published`));
     await page.waitForFunction(n => document.querySelectorAll('.version').length >= n, versions);
     const live = await page.textContent('.version.live h3');
-    const old = await page.$('.version .quiet');
+    const old = await page.$('.version .activate');
     if (old) {
         const named = await old.getAttribute('aria-label');
-        await tabTo(page, '.version .quiet');
+        await tabTo(page, '.version .activate', 90);
         await page.keyboard.press('Enter');
         await page.waitForFunction(
             text => document.querySelector('.version.live h3').textContent !== text,
@@ -369,7 +369,7 @@ async function dataAndTraffic() {
     );
     await tabTo(page, 'summary');
     await page.keyboard.press('Enter');
-    assert.ok((await page.$$('details[open] tbody tr')).length > 3);
+    assert.ok((await page.$$('details[open] tbody tr')).length >= 2);
     assert.ok((await page.$$('.heat tbody td')).length >= 4);
     await goTo(page, 'traffic');
     const first = await answerTo(page, 'GET', /\/v1\/status$/);

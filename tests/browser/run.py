@@ -76,7 +76,7 @@ def get_modules(folder):
 
 def start(palate, folder, more):
     """A server on a free port with a store of its own; (process, address)."""
-    os.makedirs(folder)
+    os.makedirs(folder, exist_ok=True)
     said, log = os.path.join(folder, "said"), os.path.join(folder, "log")
     with open(said, "w", encoding="utf-8") as out, open(log, "w", encoding="utf-8") as err:
         process = subprocess.Popen(
@@ -184,6 +184,54 @@ def make_report(palate, folder):
     return out
 
 
+VERSIONS, RUNS = 50, 60
+
+
+def make_versions(palate, folder):
+    """A folder of models with a version that was not measured, 49 that were (with a ranker, where
+    there is an XGBoost; the newest one's model has a name that is markup), and runs of all kinds."""
+    os.makedirs(folder)
+    subprocess.run([palate, "import", "--synthetic", "--set", "synth.users=300", "--set",
+                    "synth.items=200", "--set", "synth.events=12000", "-o", "world.palate", "-q"], check=True, cwd=folder,
+                   stdout=subprocess.DEVNULL, timeout=60)
+    train = [palate, "train", "--data", "world.palate", "--models", "models", "-q", "--set",
+             "als.factors=8", "--set", "als.epochs=4"]
+    measure = ["--split", "time:80/20", "--metrics", "ndcg@10,recall@10,coverage@10,novelty@10"]
+
+    def run(*args):
+        return subprocess.run([*train, *args], cwd=folder, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, timeout=120, check=False)
+
+    done, names = run("--model", "als"), "als,ease,popular,trees"
+    if done.returncode == 0:
+        done = run("--model", names, *measure)
+    if b"libxgboost" in done.stderr:
+        names = "als,ease,popular"
+        done = run("--model", names, *measure)
+    if done.returncode or not run("--model", "als", "--split", "sideways:80/20").returncode:
+        raise SystemExit(f"the versions to be shown can't be made: {done.stderr.decode()}")
+    models = os.path.join(folder, "models")
+    for number in range(3, VERSIONS + 1):
+        shutil.copytree(os.path.join(models, "000002"), os.path.join(models, f"{number:06}"))
+    path = os.path.join(models, f"{VERSIONS:06}", "manifest.json")
+    with open(path, encoding="utf-8") as f:
+        manifest = json.load(f)
+    manifest["comparison"]["results"][0]["label"] = "<img src=x onerror=window.hacked=1>"
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(manifest, f)
+    with open(os.path.join(models, "runs.jsonl"), "a", encoding="utf-8") as f:
+        f.write('{"run":"odd","name":"a line by hand","metrics":{"ndcg@10":"x"},"steps":[1]}\n')
+        f.writelines(json.dumps({
+            "run": f"r{n}", "parent": None, "command": "train", "name": f"train number {n}",
+            "status": "finished", "started_ms": 1700000000000 + 86400000 * n,
+            "ended_ms": 1700000000000 + 86400000 * n + 9000,
+            "params": {"data": "shop", "split": "time:90/10", "part": "test"},
+            "metrics": {"ndcg@10": 0.2 + 0.001 * n, "peak_rss_bytes": 5e7},
+            "tags": {"palate.metric": "ndcg@10", "palate.best": "als"}}) + "\n"
+                     for n in range(RUNS))
+    return names
+
+
 KEYS = {"reader": "a-key-that-may-read", "writer": "a-key-that-may-write"}
 
 
@@ -194,22 +242,25 @@ def try_page(palate, modules, folder, chromium):
         out.writelines(f"{name}:{right}:{KEYS[name]}\n"
                        for name, right in [("reader", "read"), ("writer", "write")])
     servers, status = [], 1
+    names = make_versions(palate, os.path.join(folder, "versions"))
+    kinds = {"full": [], "empty": [], "locked": ["--keys", keys], "versions": []}
     try:
-        for name, more in [("full", []), ("empty", []), ("locked", ["--keys", keys])]:
+        for name, more in kinds.items():
             servers.append(start(palate, os.path.join(folder, name), more))
-        full, empty, locked = (address for _, address in servers)
+        full, empty, locked, versions = (address for _, address in servers)
         invent(full)
         post(locked, "/v1/items", make_films(random.Random(1), 40), KEYS["writer"])
         told = {"report": make_report(palate, folder), "modules": modules, "shots": modules,
                 "chromium": chromium, "base": full,
-                "emptyBase": empty, "locked": {"address": locked, **KEYS}}
+                "emptyBase": empty, "locked": {"address": locked, **KEYS},
+                "versions": {"address": versions, "models": names.split(",")}}
         status = 0
-        for name in ["report.mjs", "page.mjs"]:
+        for name in ["report.mjs", "models.mjs", "page.mjs"]:
             status |= subprocess.run(["node", os.path.join(HERE, name), json.dumps(told)],
                                      timeout=BROWSER_S, check=False).returncode
     finally:
         ended = [stop(process, os.path.join(folder, name))
-                 for (process, _), name in zip(servers, ["full", "empty", "locked"])]
+                 for (process, _), name in zip(servers, kinds)]
     return status or int(any(ended))
 
 
