@@ -298,7 +298,8 @@ static const struct command commands[] = {
             "the report; the server keeps what it was told, so take one that may be thrown away. "
             "Without, in this process and a temporary folder, with a day for each round; the same "
             "seed gives the same figures.",
-        .options = DATA " set url key users rounds count train-every weights " WORK " json",
+        .options =
+            DATA " set url collector-url key users rounds count train-every weights " WORK " json",
         .examples = "palate simulate\tin this process\n"
                     "palate simulate --data ml-1m --users 500\twith the tastes of MovieLens\n"
                     "palate simulate --url http://127.0.0.1:8080 --rounds 20\ta running server\n",

@@ -153,6 +153,8 @@ const struct option options[] = {
          "lines on standard error; auto is text on a terminal, else JSON"),
 
     TEXT("url", 0, url, "URL", "of a running server: http://127.0.0.1:8080"),
+    TEXT("collector-url", 0, collector_url, "URL",
+         "who is told what people do, where that is another process than answers"),
     TEXT("key", 0, key, "SECRET", "the key to show it (better: PALATE_KEY in the environment)"),
     INT("users", 0, users, "200", 1, 1e6, "how many people"),
     INT("rounds", 0, rounds, "50", 1, 10000, "how often each comes back"),

@@ -50,7 +50,7 @@ struct settings {
     int log;
 
     /* simulated people */
-    const char *url, *key;
+    const char *url, *collector_url, *key;
     int64_t users, rounds, train_every;
 
     /* how it runs and prints */

@@ -15,7 +15,7 @@ struct http_site {
     const struct sim_world *w;
     CURL *curl;
     struct curl_slist *headers;
-    char *url;
+    char *url, *collector;    /* who answers, and who is told */
     char run[40], prefix[24]; /* before the ids of users, and of invented items */
     char reason[CURL_ERROR_SIZE];
     struct str answer;
@@ -39,14 +39,14 @@ static void put_reason(struct http_site *s, char *buf, size_t size)
     json_decref(json);
 }
 
-/* One call; body NULL: GET. The answer is in s->answer. */
-static enum pal_status call(struct http_site *s, const char *path, const char *body,
-                            struct pal_error *err)
+/* One call to base; body NULL: GET. The answer is in s->answer. */
+static enum pal_status call(struct http_site *s, const char *base, const char *path,
+                            const char *body, struct pal_error *err)
 {
     struct str url = {0};
     long status = 0;
     char reason[320];
-    str_fmt(&url, "%s%s", s->url, path);
+    str_fmt(&url, "%s%s", base, path);
     str_clear(&s->answer);
     if (!str_ok(&url))
         return pal_no_memory(err);
@@ -74,8 +74,8 @@ static enum pal_status call(struct http_site *s, const char *path, const char *b
 static enum pal_status post(struct http_site *s, const char *path, struct emit *e,
                             struct pal_error *err)
 {
-    enum pal_status st =
-        str_ok(&e->text) ? call(s, path, str_text(&e->text), err) : pal_no_memory(err);
+    enum pal_status st = str_ok(&e->text) ? call(s, s->collector, path, str_text(&e->text), err)
+                                          : pal_no_memory(err);
     str_done(&e->text);
     return st;
 }
@@ -133,7 +133,7 @@ static enum pal_status recommend(struct sim_site *site, uint32_t user, size_t n,
     size_t i;
     json_t *id;
     snprintf(path, sizeof path, "/recs/%s%u", s->run, user);
-    enum pal_status st = call(s, path, NULL, err);
+    enum pal_status st = call(s, s->url, path, NULL, err);
     json_t *json = st ? NULL : json_loadb(str_text(&s->answer), s->answer.len, 0, NULL);
     json_t *ids = json_object_get(json, "item_ids");
     if (!st && !json_is_array(ids))
@@ -176,6 +176,7 @@ static void done(struct sim_site *site)
     curl_easy_cleanup(s->curl);
     curl_slist_free_all(s->headers);
     mem_free(s->url);
+    mem_free(s->collector);
     str_done(&s->answer);
     mem_free(s);
 }
@@ -184,7 +185,8 @@ static const struct sim_site_ops ops = {add_items, recommend, interact, NULL, NU
 
 enum pal_status sim_http_report(struct sim_site *site, const char *json, struct pal_error *err)
 {
-    return call((struct http_site *)site, "/v1/simulations", json, err);
+    struct http_site *s = (struct http_site *)site;
+    return call(s, s->url, "/v1/simulations", json, err);
 }
 
 /* "Authorization: Bearer SECRET" */
@@ -202,26 +204,43 @@ static bool add_headers(struct http_site *s, const char *key)
     return s->headers != NULL;
 }
 
-enum pal_status sim_http_new(const struct sim_world *w, const char *url, const char *key,
-                             struct sim_site **out, struct pal_error *err)
+static enum pal_status check_url(const char *option, const char *url, struct pal_error *err)
+{
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+        return pal_fail(err, PAL_EUSAGE, "--%s %s: expected http://HOST:PORT", option, url);
+    return PAL_OK;
+}
+
+/* Without slashes at its end; NULL when memory is out. */
+static char *copy_url(const char *url)
 {
     size_t len = strlen(url);
-    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        return pal_fail(err, PAL_EUSAGE, "--url %s: expected http://HOST:PORT", url);
+    while (len && url[len - 1] == '/')
+        len--;
+    return mem_text(url, len);
+}
+
+enum pal_status sim_http_new(const struct sim_world *w, const char *url, const char *collector,
+                             const char *key, struct sim_site **out, struct pal_error *err)
+{
+    enum pal_status st = check_url("url", url, err);
+    if (!st && collector)
+        st = check_url("collector-url", collector, err);
+    if (st)
+        return st;
     struct http_site *s = mem_zero(1, sizeof *s);
     if (!s)
         return pal_no_memory(err);
-    while (len && url[len - 1] == '/')
-        len--;
     s->site = (struct sim_site){&ops, "palate"};
     s->w = w;
     /* nobody has a past: not even those of the run before, on the same server */
     snprintf(s->run, sizeof s->run, "simulated-%llx-", (unsigned long long)time(NULL));
     if (sim_world_invented(w))
         snprintf(s->prefix, sizeof s->prefix, "simulated-");
-    s->url = mem_text(url, len);
+    s->url = copy_url(url);
+    s->collector = copy_url(collector ? collector : url);
     s->curl = curl_easy_init();
-    if (!s->url || !s->curl || !add_headers(s, key)) {
+    if (!s->url || !s->collector || !s->curl || !add_headers(s, key)) {
         done(&s->site);
         return pal_no_memory(err);
     }

@@ -35,9 +35,11 @@ struct sim_site {
     /* the site's own fields follow in its own struct, whose first member this is */
 };
 
-/* The server at url ("http://127.0.0.1:8080"); key: its secret, or NULL. */
-MUST_USE enum pal_status sim_http_new(const struct sim_world *w, const char *url, const char *key,
-                                      struct sim_site **out, struct pal_error *err);
+/* The server at url ("http://127.0.0.1:8080"); collector: who is told, NULL = the same; key: its
+ * secret, or NULL. */
+MUST_USE enum pal_status sim_http_new(const struct sim_world *w, const char *url,
+                                      const char *collector, const char *key, struct sim_site **out,
+                                      struct pal_error *err);
 
 /* Sends a report to the server's page. */
 MUST_USE enum pal_status sim_http_report(struct sim_site *s, const char *json,

@@ -135,7 +135,7 @@ static enum pal_status add_sites(struct simulation *s, const struct serving *o,
     const struct settings *set = &s->job->set;
     enum pal_status st = PAL_OK;
     if (set->url) {
-        st = sim_http_new(s->w, set->url, set->key, &site, err);
+        st = sim_http_new(s->w, set->url, set->collector_url, set->key, &site, err);
         st = add(s, st, site, err);
     } else {
         st = add_engines(s, o, err);
@@ -215,7 +215,8 @@ static void send_report(struct simulation *s)
     struct emit e = {.compact = true};
     struct pal_error err;
     emit_report(s, &e);
-    if (str_ok(&e.text) && sim_http_report(s->site[0], str_text(&e.text), &err))
+    if (str_ok(&e.text) && sim_http_report(s->site[0], str_text(&e.text), &err) &&
+        !s->job->set.json)
         say(&s->job->out, "The report is not on the server's page: %s\n", err.message);
     str_done(&e.text);
 }

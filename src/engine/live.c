@@ -237,10 +237,15 @@ static enum pal_status find_position(struct live *l, uint64_t *position, struct 
     return st;
 }
 
+/* Of SQLite there is one writer, also where events lie elsewhere: "clickhouse://…?catalog=…". */
+static bool is_sqlite(const char *url)
+{
+    return scheme_is(url, "sqlite") || strstr(url, "catalog=sqlite:");
+}
+
 static enum pal_status open_store(struct live *l, struct pal_error *err)
 {
-    /* of SQLite there is one writer */
-    bool read_only = !writes_store(l) && scheme_is(l->config.live.store, "sqlite");
+    bool read_only = !writes_store(l) && is_sqlite(l->config.live.store);
     enum pal_status st = store_open(l->config.live.store, read_only, &l->store, err);
     return st == PAL_OK ? store_cache(l->store, l->config.live.store_cache_bytes, err) : st;
 }

@@ -269,10 +269,10 @@ static void erasures_keep_their_place(void **state)
 {
     struct world *w = *state;
     struct pal_error err;
-    broker_faults(false, false, 3);
     world_open(w);
     world_items(w, 60);
     for (unsigned round = 0; round < 8; round++) {
+        broker_faults(false, false, 5);
         struct record forget = {.kind = round % 4 == 3 ? RECORD_CLEAR : RECORD_USER_DELETE,
                                 .id = "user-1"};
         for (unsigned k = 0; k < 30; k++)
@@ -285,6 +285,7 @@ static void erasures_keep_their_place(void **state)
         check_answer(w, w->l, 1, 0, 60); /* what was told since is of none of these */
         forget.kind = RECORD_USER_DELETE;
         assert_ok(live_write_wait(w->l, &forget, 1, &err), &err);
+        broker_faults(false, false, 0);
         world_drain(w);
         check_user(w->l, &w->tmp, "user-1", 0);
     }
