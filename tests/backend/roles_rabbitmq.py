@@ -1,22 +1,21 @@
-"""palate serve in parts on RabbitMQ and one SQLite file: every acknowledged event is in the store
+"""palate serve in parts on RabbitMQ and PostgreSQL: every acknowledged event is in the store
 once and in order while brokers and processes are killed; answers go on, and follow; models are
 trained in one process and answer in others."""
-import os
 import time
 
+from postgres import Postgres
 from rabbitmq import RabbitMQ
 from split import ITEMS, Asker, Load, Split, everything_once
 from harness import palate, run, same
 
 
-def parts(folder, rabbit, **how):
-    return Split(folder, "sqlite:" + os.path.join(folder, "palate.db"), "--stream",
-                 rabbit.url("palate"), **how)
+def parts(folder, rabbit, postgres, **how):
+    return Split(folder, postgres.url(), "--stream", rabbit.url("palate"), **how)
 
 
 def test_faults_under_load(folder):
-    with RabbitMQ() as rabbit:
-        with parts(folder, rabbit) as split:
+    with RabbitMQ() as rabbit, Postgres() as postgres:
+        with parts(folder, rabbit, postgres) as split:
             split.start()
             loads = [Load(site, f"load{i}") for i, site in enumerate(split.collectors)]
             askers = [Asker(site) for site in split.recs]
@@ -33,6 +32,10 @@ def test_faults_under_load(folder):
             split.collectors[0].start()
             rabbit.start()
             time.sleep(1)
+            postgres.kill()
+            time.sleep(1)
+            postgres.start()
+            time.sleep(1)
             for thread in askers + loads:
                 thread.stop()
             assert all(asker.answers > 10 and not asker.wrong for asker in askers), [
@@ -46,31 +49,41 @@ def test_faults_under_load(folder):
             assert "palate_stream_refused_total 0\n" in refused, refused
 
 
-def test_people_are_served_by_parts(folder):
-    with RabbitMQ() as rabbit:
-        with parts(folder, rabbit) as split:
+def test_what_one_takes_in_others_see(folder):
+    with RabbitMQ() as rabbit, Postgres() as postgres:
+        with parts(folder, rabbit, postgres) as split:
             split.start()
-            one, two = split.recs
-            split.collectors[0].post("/v1/events", [{"user_id": "u", "item_id": "7",
-                                                     "type": "like"}])
-            for site in (one, two):
+            one, two = split.collectors
+            one.post("/v1/events", [{"user_id": "u", "item_id": "7", "type": "like"}])
+            for site in split.recs:
                 site.wait(lambda: "7" not in site.recommend("u", n=ITEMS))
                 same(len(site.get("/v1/users/u/events")["events"]), 1)
-            split.collectors[1].delete("/v1/items/8")
-            split.collectors[1].delete("/v1/users/u")
-            for site in (one, two):
+            two.delete("/v1/items/8")
+            two.delete("/v1/users/u")
+            for site in split.recs:
                 site.wait(lambda: "8" not in site.recommend("v", n=ITEMS))
                 site.wait(lambda: "7" in site.recommend("u", n=ITEMS))
-            # a site of people: the share of likes rises, and the models they taught are loaded
-            address = f"http://127.0.0.1:{one.port}"
-            told = palate("simulate", "--url", address, "--collector-url",
-                          f"http://127.0.0.1:{split.collectors[0].port}", "--users", "60",
-                          "--rounds", "6", "--set", "synth.items=120", "--set", "synth.users=60",
-                          "--set", "synth.events=600", "--json", "--quiet", cwd=folder)
-            shares = told.json["series"]["palate"]
-            assert max(shares[1:]) > shares[0] + 0.05, shares
+
+
+def simulate(split, rounds):
+    """The share of what was shown that was liked, by round."""
+    return palate("simulate", "--url", f"http://127.0.0.1:{split.recs[0].port}",
+                  "--collector-url", f"http://127.0.0.1:{split.collectors[0].port}",
+                  "--users", "60", "--rounds", rounds, "--set", "synth.items=120", "--set",
+                  "synth.users=60", "--set", "synth.events=600", "--json", "--quiet",
+                  cwd=split.folder).json["series"]["palate"]
+
+
+def test_people_teach_it(folder):
+    with RabbitMQ() as rabbit, Postgres() as postgres:
+        with parts(folder, rabbit, postgres) as split:
+            split.start(items=False)
+            simulate(split, 1)  # who answers gets the catalog
+            split.recs[0].wait(lambda: split.recs[0].get("/v1/status")["catalog"]["items"] == 120)
+            shares = simulate(split, 25)
+            assert max(shares[3:]) > shares[0] + 0.1, shares
             split.pipeline.post("/v1/train", {}, status=202)
-            for site in (one, two):
+            for site in split.recs:
                 site.wait(lambda: site.get("/v1/status")["model"]["version"] == 1, 60)
 
 

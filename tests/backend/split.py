@@ -44,10 +44,12 @@ class Split:
     def sites(self):
         return [self.pipeline, *self.collectors, *self.recs]
 
-    def start(self):
+    def start(self, items=True):
         """The pipeline first, which makes the store; then the others, and a catalog for all."""
         for site in self.sites():
             site.start()
+        if not items:
+            return self
         self.collectors[0].post("/v1/items", [{"item_id": str(i), "title": f"Item {i}"}
                                               for i in range(ITEMS)])
         for site in self.recs:
