@@ -1,25 +1,15 @@
-"""palate serve in parts, for tests against real brokers and stores: processes of one role each, load
-on the collectors that remembers what was acknowledged, and the question whether all of that is in
-the store exactly once, in order."""
+"""palate serve in parts, for tests against real brokers and stores: processes of one role each,
+load on the collectors that remembers what was acknowledged, and the question whether all of that
+is in the store exactly once, in order."""
 import collections
 import http.client
 import json
 import os
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
-from server import fail  # noqa: E402
-from harness import palate  # noqa: E402
-import importlib.util  # noqa: E402
-
-# tests/api/server.py has the same name as the one beside this file
-_spec = importlib.util.spec_from_file_location(
-    "site_of_api", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api", "server.py"))
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
-Site = _module.Site
+from harness import fail, palate
+from running import Site
 
 ITEMS = 60
 
