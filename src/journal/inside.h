@@ -47,6 +47,9 @@ struct journal {
 
     pthread_mutex_t deleting; /* one at a time, oldest first; taken before lock */
 
+    journal_commit_fn *on_commit; /* NULL = none */
+    void *on_commit_ctx;
+
     /* The writer's own. */
     struct batch back;
     int fd; /* the newest segment; -1 = the next commit begins one */

@@ -357,6 +357,12 @@ enum pal_status journal_append(struct journal *j, const struct journal_record *r
 
 /* ---- the rest ---- */
 
+void journal_on_commit(struct journal *j, journal_commit_fn *fn, void *ctx)
+{
+    j->on_commit = fn;
+    j->on_commit_ctx = ctx;
+}
+
 void journal_drained(struct journal *j, uint64_t seq)
 {
     pthread_mutex_lock(&j->lock);

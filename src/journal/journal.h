@@ -91,6 +91,13 @@ MUST_USE enum pal_status journal_submit(struct journal *j, const struct journal_
 MUST_USE enum pal_status journal_append(struct journal *j, const struct journal_record *records,
                                         size_t count, uint64_t *first, struct pal_error *err);
 
+/* Called by the writer after each commit that succeeded: once for each journal_done_fn that it is
+ * about to call, with what that one will be given, and at last with done NULL. For what is best
+ * done for all of a commit at once, before anybody is told. Before the first submission. */
+typedef void journal_commit_fn(void *ctx, journal_done_fn *done, void *done_ctx, uint64_t first,
+                               size_t count);
+void journal_on_commit(struct journal *j, journal_commit_fn *fn, void *ctx);
+
 /* A committed record; data is the reader's until its next call. */
 struct journal_entry {
     uint64_t seq;

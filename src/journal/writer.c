@@ -169,6 +169,18 @@ static void fail(struct journal *j, const struct commit *c, const struct pal_err
     pthread_mutex_unlock(&j->lock);
 }
 
+static void tell_of_all(struct journal *j, const struct commit *c)
+{
+    uint64_t first = c->first;
+    if (!j->on_commit)
+        return;
+    for (size_t i = 0; i < c->tickets_count; first += c->tickets[i++].count)
+        if (c->tickets[i].done)
+            j->on_commit(j->on_commit_ctx, c->tickets[i].done, c->tickets[i].ctx, first,
+                         c->tickets[i].count);
+    j->on_commit(j->on_commit_ctx, NULL, NULL, 0, 0);
+}
+
 static void commit(struct journal *j, struct commit *c)
 {
     struct pal_error err = {.status = PAL_OK};
@@ -178,6 +190,8 @@ static void commit(struct journal *j, struct commit *c)
         succeed(j, c, now_ns() - begin);
     else
         fail(j, c, &err);
+    if (st == PAL_OK)
+        tell_of_all(j, c);
     uint64_t first = c->first;
     for (size_t i = 0; i < c->tickets_count; i++) {
         const struct ticket *t = &c->tickets[i];
