@@ -102,9 +102,9 @@ static enum pal_status need_segment(struct bandit *b, uint32_t number, struct se
 }
 
 /* Loads acquire, so that the second look at the counter can't come before them. */
-struct evidence bandit_evidence(const struct bandit *b, uint32_t number)
+struct bandit_sums bandit_evidence(const struct bandit *b, uint32_t number)
 {
-    struct evidence e = {0};
+    struct bandit_sums e = {0};
     struct bandit_item *item = item_at(b, number);
     if (!item)
         return e;
@@ -128,7 +128,7 @@ uint32_t bandit_sequence(const struct bandit *b, uint32_t number)
 }
 
 /* Under the item's stripe. Stores release, so that none is seen before the odd counter. */
-static void put_evidence(struct bandit_item *item, const struct evidence *e)
+static void put_evidence(struct bandit_item *item, const struct bandit_sums *e)
 {
     uint32_t sequence = atomic_load_explicit(&item->sequence, memory_order_relaxed);
     atomic_store_explicit(&item->sequence, sequence + 1, memory_order_relaxed);
@@ -140,7 +140,7 @@ static void put_evidence(struct bandit_item *item, const struct evidence *e)
     atomic_store_explicit(&item->sequence, sequence + 2, memory_order_release);
 }
 
-bool bandit_beta(const struct bandit *b, const struct evidence *e, int64_t now_ms, double *alpha,
+bool bandit_beta(const struct bandit *b, const struct bandit_sums *e, int64_t now_ms, double *alpha,
                  double *beta)
 {
     double fade = bandit_fade((double)now_ms - (double)e->last_ms, b->o.half_life_days);
@@ -155,30 +155,47 @@ bool bandit_beta(const struct bandit *b, const struct evidence *e, int64_t now_m
 void bandit_posterior(const struct bandit *b, uint32_t number, int64_t now_ms, double *alpha,
                       double *beta)
 {
-    struct evidence e = bandit_evidence(b, number);
+    struct bandit_sums e = bandit_evidence(b, number);
     bandit_beta(b, &e, now_ms, alpha, beta);
 }
 
 /* ---- counting ---- */
 
-/* One event into the sums, which are brought to the later of both times. */
-static void add_event(const struct bandit *b, struct evidence *e, double weight, bool reward,
-                      int64_t time_ms)
+static bool is_empty(const struct bandit_sums *s)
 {
-    double age = (double)time_ms - (double)e->last_ms; /* of the sums; negative: of the event */
-    bool empty = e->success + e->failure + e->popular + e->recent == 0;
-    double old = empty || age <= 0 ? 0 : age, late = empty || age >= 0 ? 0 : -age;
-    const struct bandit_options *o = &b->o;
-    double size = fabs(weight), gain = size * bandit_fade(late, o->half_life_days);
-    double fade = bandit_fade(old, o->half_life_days);
-    e->success = e->success * fade + (reward && weight > 0 ? gain : 0);
-    e->failure = e->failure * fade + (reward && weight < 0 ? gain : 0);
-    e->popular = e->popular * bandit_fade(old, o->popular_days) +
-                 (weight > 0 ? size * bandit_fade(late, o->popular_days) : 0);
-    e->recent = e->recent * bandit_fade(old, o->trending_days) +
-                (weight > 0 ? size * bandit_fade(late, o->trending_days) : 0);
-    if (empty || age > 0)
-        e->last_ms = time_ms;
+    return s->success + s->failure + s->popular + s->recent == 0;
+}
+
+void bandit_join(const struct bandit_options *o, struct bandit_sums *to,
+                 const struct bandit_sums *from)
+{
+    if (is_empty(from) && !from->last_ms)
+        return; /* never counted */
+    if (is_empty(to)) {
+        *to = *from;
+        return;
+    }
+    double age = (double)from->last_ms - (double)to->last_ms;
+    double old = age > 0 ? age : 0, late = age < 0 ? -age : 0;
+    double reward = bandit_fade(old, o->half_life_days);
+    double late_reward = bandit_fade(late, o->half_life_days);
+    to->success = to->success * reward + from->success * late_reward;
+    to->failure = to->failure * reward + from->failure * late_reward;
+    to->popular = to->popular * bandit_fade(old, o->popular_days) +
+                  from->popular * bandit_fade(late, o->popular_days);
+    to->recent = to->recent * bandit_fade(old, o->trending_days) +
+                 from->recent * bandit_fade(late, o->trending_days);
+    if (age > 0)
+        to->last_ms = from->last_ms;
+}
+
+void bandit_add(const struct bandit_options *o, struct bandit_sums *sums, float weight, bool reward,
+                int64_t time_ms)
+{
+    double size = fabs((double)weight), good = weight > 0 ? size : 0;
+    const struct bandit_sums one = {reward ? good : 0, reward ? size - good : 0, good, good,
+                                    time_ms};
+    bandit_join(o, sums, &one);
 }
 
 /* Tells draws that the view's chances no longer hold for this item. Past FRESH items a draw uses
@@ -203,6 +220,20 @@ void bandit_raise(_Atomic uint32_t *at_least, uint32_t value)
         ;
 }
 
+/* Writes sums that were made of what the item had; `fresh`: draws are to know before the next
+ * refresh. Under the item's stripe. */
+static void change(struct bandit *b, struct segment *segment, uint32_t first, uint32_t number,
+                   const struct bandit_sums *sums, bool fresh)
+{
+    uint32_t bit = number - first;
+    put_evidence(&segment->item[bit], sums);
+    atomic_fetch_or_explicit(&segment->changed[bit / 64], (uint64_t)1 << bit % 64,
+                             memory_order_release);
+    bandit_raise(&b->limit, number + 1);
+    if (fresh)
+        make_fresh(b, &segment->item[bit], number);
+}
+
 enum pal_status bandit_count(struct bandit *b, uint32_t number, float weight, bool reward,
                              int64_t time_ms, struct pal_error *err)
 {
@@ -216,20 +247,40 @@ enum pal_status bandit_count(struct bandit *b, uint32_t number, float weight, bo
     enum pal_status st = need_segment(b, number, &segment, &first, err);
     if (st != PAL_OK)
         return st;
-    struct bandit_item *item = &segment->item[number - first];
     pthread_mutex_t *lock = &b->stripe[number % STRIPES];
     pthread_mutex_lock(lock);
-    struct evidence e = bandit_evidence(b, number);
-    add_event(b, &e, weight, reward, time_ms);
-    put_evidence(item, &e);
-    uint32_t bit = number - first;
-    atomic_fetch_or_explicit(&segment->changed[bit / 64], (uint64_t)1 << bit % 64,
-                             memory_order_release);
-    bandit_raise(&b->limit, number + 1);
-    if (reward && fabsf(weight) >= FRESH_WEIGHT)
-        make_fresh(b, item, number);
+    struct bandit_sums sums = bandit_evidence(b, number);
+    bandit_add(&b->o, &sums, weight, reward, time_ms);
+    change(b, segment, first, number, &sums, reward && fabsf(weight) >= FRESH_WEIGHT);
     pthread_mutex_unlock(lock);
     return PAL_OK;
+}
+
+enum pal_status bandit_put(struct bandit *b, uint32_t number, const struct bandit_sums *sums,
+                           struct pal_error *err)
+{
+    struct segment *segment;
+    uint32_t first;
+    if (number == UINT32_MAX)
+        return pal_fail(err, PAL_EUSAGE, "item %u can't be counted", number);
+    enum pal_status st = need_segment(b, number, &segment, &first, err);
+    if (st != PAL_OK)
+        return st;
+    pthread_mutex_t *lock = &b->stripe[number % STRIPES];
+    pthread_mutex_lock(lock);
+    change(b, segment, first, number, sums, false);
+    pthread_mutex_unlock(lock);
+    return PAL_OK;
+}
+
+struct bandit_sums bandit_get(const struct bandit *b, uint32_t number)
+{
+    return bandit_evidence(b, number);
+}
+
+uint32_t bandit_limit(const struct bandit *b)
+{
+    return atomic_load_explicit(&b->limit, memory_order_acquire);
 }
 
 /* ---- for bandit_refresh ---- */
@@ -240,7 +291,7 @@ void bandit_repair(struct bandit *b, uint32_t number, int64_t now_ms)
     if (!item || atomic_load_explicit(&item->last_ms, memory_order_relaxed) <= now_ms)
         return;
     pthread_mutex_lock(&b->stripe[number % STRIPES]);
-    struct evidence e = bandit_evidence(b, number);
+    struct bandit_sums e = bandit_evidence(b, number);
     e.last_ms = now_ms;
     put_evidence(item, &e);
     pthread_mutex_unlock(&b->stripe[number % STRIPES]);
@@ -314,7 +365,7 @@ void bandit_free(struct bandit *b)
 
 static void clear_segment(struct segment *segment, size_t items)
 {
-    const struct evidence none = {0};
+    const struct bandit_sums none = {0};
     for (size_t i = 0; i < items; i++) {
         if (atomic_load_explicit(&segment->item[i].sequence, memory_order_relaxed) == 0)
             continue; /* never counted: memory that was never touched stays so */

@@ -52,6 +52,26 @@ MUST_USE enum pal_status bandit_count(struct bandit *b, uint32_t number, float w
                                       int64_t time_ms, struct pal_error *err);
 void bandit_forget(struct bandit *b); /* everything */
 
+/* What is known of an item: sums as of last_ms, which fade from there as the options say. All zeros
+ * = nothing. */
+struct bandit_sums {
+    double success, failure, popular, recent;
+    int64_t last_ms;
+};
+
+/* bandit_count, of sums that lie elsewhere; and all of one into another. */
+void bandit_add(const struct bandit_options *o, struct bandit_sums *sums, float weight, bool reward,
+                int64_t time_ms);
+void bandit_join(const struct bandit_options *o, struct bandit_sums *to,
+                 const struct bandit_sums *from);
+
+/* Puts sums in the place of what an item has, and reads them. Items from bandit_limit on have none.
+ */
+MUST_USE enum pal_status bandit_put(struct bandit *b, uint32_t number,
+                                    const struct bandit_sums *sums, struct pal_error *err);
+struct bandit_sums bandit_get(const struct bandit *b, uint32_t number);
+uint32_t bandit_limit(const struct bandit *b);
+
 struct bandit_pick {
     uint32_t number;
     float score;      /* the draw, or the decayed count */

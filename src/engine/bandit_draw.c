@@ -37,7 +37,7 @@
 bool drawing_posterior(const struct drawing *d, uint32_t number, int64_t now_ms, double *alpha,
                        double *beta)
 {
-    struct evidence e = bandit_evidence(d->b, number);
+    struct bandit_sums e = bandit_evidence(d->b, number);
     return bandit_beta(d->b, &e, now_ms, alpha, beta);
 }
 

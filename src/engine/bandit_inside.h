@@ -33,12 +33,6 @@ struct bandit_item {
     _Atomic int64_t last_ms;
 };
 
-/* The same, read at one moment. */
-struct evidence {
-    double success, failure, popular, recent;
-    int64_t last_ms;
-};
-
 struct segment {
     struct bandit_item *item;
     _Atomic uint64_t *changed; /* a bit for each item counted since the last refresh */
@@ -127,7 +121,7 @@ struct bandit {
 void bandit_raise(_Atomic uint32_t *at_least, uint32_t value);
 
 /* All zeros for an item never counted. */
-struct evidence bandit_evidence(const struct bandit *b, uint32_t number);
+struct bandit_sums bandit_evidence(const struct bandit *b, uint32_t number);
 
 /* Grows whenever the item is counted; 0 for one that never was. */
 uint32_t bandit_sequence(const struct bandit *b, uint32_t number);
@@ -142,7 +136,7 @@ void bandit_collect(struct bandit *b, uint32_t limit, uint8_t *changed);
 double bandit_fade(double age_ms, double half_life_days);
 
 /* Posterior of some evidence; false = it is the prior. */
-bool bandit_beta(const struct bandit *b, const struct evidence *e, int64_t now_ms, double *alpha,
+bool bandit_beta(const struct bandit *b, const struct bandit_sums *e, int64_t now_ms, double *alpha,
                  double *beta);
 
 /* ---- bandit_view.c ---- */
@@ -175,8 +169,8 @@ MUST_USE enum pal_status bandit_simulate(const struct bandit *b, const struct vi
 /* ---- bandit_order.c ---- */
 
 /* Keys for the orders: higher comes first; -INFINITY = left out. */
-double bandit_popular_key(const struct bandit *b, const struct evidence *e);
-double bandit_trending_score(const struct bandit *b, const struct evidence *e, int64_t now_ms);
+double bandit_popular_key(const struct bandit *b, const struct bandit_sums *e);
+double bandit_trending_score(const struct bandit *b, const struct bandit_sums *e, int64_t now_ms);
 
 /* *out = the old order without changed items, merged with those of the n changed ones that have a
  * key. key by number; out->number is new. */

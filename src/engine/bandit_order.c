@@ -18,7 +18,7 @@
 #define RATE_FLOOR 1.0  /* events a day that every item is taken to have in the long run */
 #define LEAST_KEY  1e-9 /* a rate or count that has faded so far is none */
 
-double bandit_popular_key(const struct bandit *b, const struct evidence *e)
+double bandit_popular_key(const struct bandit *b, const struct bandit_sums *e)
 {
     double days = b->o.popular_days;
     if (!(e->popular > LEAST_KEY))
@@ -32,7 +32,7 @@ static double rate(double count, double days)
     return days > 0 ? count * LN2 / days : 0;
 }
 
-double bandit_trending_score(const struct bandit *b, const struct evidence *e, int64_t now_ms)
+double bandit_trending_score(const struct bandit *b, const struct bandit_sums *e, int64_t now_ms)
 {
     const struct bandit_options *o = &b->o;
     double age = (double)now_ms - (double)e->last_ms;
@@ -104,7 +104,7 @@ struct question {
 
 static double score_now(const struct question *q, uint32_t number)
 {
-    struct evidence e = bandit_evidence(q->b, number);
+    struct bandit_sums e = bandit_evidence(q->b, number);
     if (q->trending)
         return fmax(bandit_trending_score(q->b, &e, q->now_ms), 0);
     return e.popular * bandit_fade((double)q->now_ms - (double)e.last_ms, q->b->o.popular_days);

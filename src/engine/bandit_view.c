@@ -94,7 +94,7 @@ void bandit_unpin(const struct bandit *b, struct view *v)
 /* Of the item to be above each rung; chance[0] < 0 for an item without evidence. */
 static void find_chances(const struct making *m, uint32_t number, float chance[RUNGS])
 {
-    struct evidence e = bandit_evidence(m->b, number);
+    struct bandit_sums e = bandit_evidence(m->b, number);
     double alpha, beta;
     memset(chance, 0, RUNGS * sizeof *chance);
     if (!bandit_beta(m->b, &e, m->v->time_ms, &alpha, &beta)) {
@@ -154,7 +154,7 @@ static enum pal_status find_rungs(struct making *m, struct pal_error *err)
     }
     size_t evident = 0;
     for (uint32_t i = 0; i < m->limit; i++) {
-        struct evidence e = bandit_evidence(m->b, i);
+        struct bandit_sums e = bandit_evidence(m->b, i);
         double alpha, beta;
         if (bandit_beta(m->b, &e, m->v->time_ms, &alpha, &beta))
             drawn[evident++] = (float)beta_logit(alpha, beta, &rng);
@@ -350,7 +350,7 @@ static enum pal_status make_orders(struct making *m, const struct view *old, int
     double age = fabs((double)now_ms - (double)k->trending_ms);
     bool anew = m->whole || age > m->b->o.trending_days * 86400000.0 / 64;
     for (size_t i = 0; i < m->listed; i++) {
-        struct evidence e = bandit_evidence(m->b, m->list[i]);
+        struct bandit_sums e = bandit_evidence(m->b, m->list[i]);
         k->popular[m->list[i]] = bandit_popular_key(m->b, &e);
         if (!anew)
             k->trending[m->list[i]] = bandit_trending_score(m->b, &e, k->trending_ms);
@@ -365,7 +365,7 @@ static enum pal_status make_orders(struct making *m, const struct view *old, int
     if (!all)
         return pal_no_memory(err);
     for (uint32_t i = 0; i < m->limit; i++) {
-        struct evidence e = bandit_evidence(m->b, i);
+        struct bandit_sums e = bandit_evidence(m->b, i);
         k->trending[i] = bandit_trending_score(m->b, &e, now_ms);
         all[i] = i;
     }
