@@ -37,6 +37,7 @@ static void say_started(struct running *s, const struct log *log, const struct s
     if (live_store(running_live(s)))
         put_url(&line, "; store", o->config.live.store);
     put_url(&line, "; stream", o->config.live.stream);
+    put_url(&line, "; state", o->config.live.state);
     if (status.roles & (ROLE_RECS | ROLE_PIPELINE))
         put_url(&line, ", models", o->config.live.models);
     log_say(log, LOG_INFO, str_text(&line));

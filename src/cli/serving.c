@@ -23,6 +23,8 @@ static const struct part {
      offsetof(struct serving, config.live)},
     {"journal", "the durable door", &journal_option_table,
      offsetof(struct serving, config.journal)},
+    {"state", "what processes share (--state)", &state_option_table,
+     offsetof(struct serving, config.state)},
     {"loop", "when to train, and what may go live", &loop_option_table,
      offsetof(struct serving, loop)},
     {"http", "limits of connections and requests", &http_option_table,
@@ -64,7 +66,7 @@ static enum pal_status set_model(struct job *job, struct serving *s, const char 
     if (!ops)
         return pal_fail(err, PAL_EUSAGE,
                         "--set %s: '%s' is no part of the server (engine, bandit, live, journal, "
-                        "loop, http) and no model",
+                        "state, loop, http) and no model",
                         text, name);
     void *tried = arena_zero(&job->arena, 1, ops->options_size ? ops->options_size : 1);
     if (!tried)
@@ -108,6 +110,7 @@ enum pal_status serving_make(struct job *job, struct serving *out, struct pal_er
     s.config.live.journal = set->journal;
     s.config.live.models = set->models;
     s.config.live.stream = set->stream;
+    s.config.live.state = set->state;
     s.config.live.weights = set->weights;
     s.loop.config = job->config;
     s.loop.models = set->model ? set->model : s.loop.models;

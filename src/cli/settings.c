@@ -133,6 +133,9 @@ const struct option options[] = {
     TEXT("stream", 0, stream, "URL",
          "the broker that carries what comes in to the store: amqp://… or kafka://… (default: "
          "none, the server does it itself)"),
+    TEXT("state", 0, state, "URL",
+         "where processes share what users did lately and what the bandit counts "
+         "(redis://HOST:PORT/DB; rediss:// by TLS; redis+unix:///PATH)"),
     TEXT("role", 0, role, "A,B",
          "what this process does: recs answers, collector takes in, pipeline carries the stream "
          "into the store and trains (default: all three)"),

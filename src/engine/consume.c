@@ -137,6 +137,7 @@ static void stored(struct live *l, size_t n, size_t repeated)
     struct consume *c = &l->consume;
     size_t events = 0;
     bool cleared = false;
+    shared_stored(l, c->changes, n);
     for (size_t i = 0; i < n; i++) {
         events += c->changes[i].record.kind == RECORD_EVENT;
         cleared = cleared || c->changes[i].record.kind == RECORD_CLEAR;

@@ -152,6 +152,8 @@ static enum pal_status hand_over(struct live *l, size_t count, uint64_t last, st
     if (st == PAL_OK)
         st = store_apply(l->store, d->changes, count, last, NULL, err);
     profiles_drained(l->profiles, last, st == PAL_OK);
+    if (st == PAL_OK)
+        shared_stored(l, d->changes, count);
     return st;
 }
 

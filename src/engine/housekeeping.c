@@ -77,6 +77,7 @@ static void *keep(void *arg)
 
 void live_keep(struct live *l)
 {
+    shared_keep(l);
     served_flush(l, false);
     live_fit_content(l);
     if (has_retired(l))

@@ -207,7 +207,8 @@ static enum pal_status take_deleted(void *ctx, const struct item_row *row, struc
 static enum pal_status find_journal(struct live *l, struct pal_error *err)
 {
     const char *path = l->store ? store_path(l->store) : NULL;
-    bool named = l->config.live.stream || (l->store && store_shared(l->store));
+    bool named =
+        l->config.live.stream || l->config.live.state || (l->store && store_shared(l->store));
     if (!live_does(l, ROLE_RECS | ROLE_COLLECTOR))
         return PAL_OK;
     if (l->config.live.journal)
@@ -362,9 +363,14 @@ static enum pal_status recover(struct live *l, uint64_t position, struct pal_err
         st = store_mark(l->store, &l->follow.mark, err);
     if (st == PAL_OK && live_does(l, ROLE_RECS))
         st = read_store(l, err);
-    if (st != PAL_OK || !live_does(l, ROLE_RECS | ROLE_COLLECTOR))
-        return st;
-    st = open_journal(l, position, &found, err);
+    if (st == PAL_OK && !live_does(l, ROLE_RECS | ROLE_COLLECTOR))
+        return shared_open(l, err);
+    if (st == PAL_OK)
+        st = shared_open(l, err);
+    if (st == PAL_OK) /* before what is drained is deleted */
+        st = shared_counts_catch_up(l, position, err);
+    if (st == PAL_OK)
+        st = open_journal(l, position, &found, err);
     if (st == PAL_OK)
         st = replay(l, position, err);
     if (st != PAL_OK)
@@ -395,8 +401,8 @@ static enum pal_status open_all(struct live *l, uint64_t *position, struct pal_e
 static enum pal_status start_all(struct live *l, uint64_t position, struct pal_error *err)
 {
     bool beside = l->config.live.stream || !live_alone(l);
-    enum pal_status st = PAL_OK;
-    if (live_does(l, ROLE_RECS | ROLE_PIPELINE))
+    enum pal_status st = shared_start(l, position, err);
+    if (st == PAL_OK && live_does(l, ROLE_RECS | ROLE_PIPELINE))
         st = live_count(l, err); /* before the drain: what the store has now is not counted yet */
     if (st == PAL_OK && l->journal)
         st = drain_start(l, position, err);
@@ -491,12 +497,14 @@ void live_close(struct live *l, unsigned wait_ms)
     watch_stop(l);
     keeper_stop(l);
     follow_stop(l);
+    shared_stop(l);
     if (l->journal)
         finish(l, wait_ms);
     drain_stop(l);
     consume_stop(l);
     bus_close(l->bus);
     journal_close(l->journal);
+    shared_close(l);
     store_close(l->store);
     profiles_free(l->profiles);
     snapshot_free(l->snapshot);

@@ -17,13 +17,15 @@
 #include "engine/pipeline.h"
 #include "engine/roles.h"
 #include "journal/journal.h"
+#include "state/state.h"
 #include "store/store.h"
 
 struct live;
 
 struct live_options {
-    const char *store;   /* "sqlite:palate.db" */
-    const char *stream;  /* "amqp://host/"; NULL = what comes in goes to the store from here */
+    const char *store;  /* "sqlite:palate.db" */
+    const char *stream; /* "amqp://host/"; NULL = what comes in goes to the store from here */
+    const char *state;  /* "redis://host/": profiles and counts that processes share; NULL = none */
     const char *journal; /* folder; NULL = beside the store: "palate.db-journal.d", or, where that
                             is no file, "palate-journal.d" */
     const char *models;  /* the registry's folder */
@@ -52,6 +54,7 @@ struct live_config {
     struct pipeline_options engine;
     struct bandit_options bandit;
     struct journal_options journal;
+    struct state_options state;
     unsigned roles; /* roles.h; 0 = all. What a role does not need is not opened and not in memory;
                        what it does not do, callers leave alone */
     uint64_t seed;  /* 0 = one of chance, as it should be. Otherwise the same calls give the same
@@ -258,6 +261,13 @@ struct live_status {
         bool failing;                       /* what is taken out can't be stored, or not taken */
         struct pal_error error;
     } stream;
+    struct live_shared {
+        bool there;
+        struct state_status state;
+        uint64_t fallbacks; /* answers that did without it */
+        uint64_t missed;    /* users of whom it was not told something, since the start */
+        uint64_t owed;      /* those of whom it still does not know that */
+    } shared;
     struct live_follow {
         bool there;
         uint64_t records; /* of others, shown to memory since the start */

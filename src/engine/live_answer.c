@@ -19,6 +19,7 @@ struct asking {
     struct arena tmp;   /* all else, until the answer is copied */
     int64_t now_ms;
     struct rng rng;
+    struct profiles *profiles; /* where the user's is */
     struct pipeline_input in;
 };
 
@@ -75,9 +76,22 @@ static enum pal_status lock_profile(struct asking *a, struct profile_view *view,
                                     struct pal_error *err)
 {
     struct live *l = a->l;
-    const struct profile_source source = {
-        l,           load_events, l->config.live.served ? load_lists : NULL, hold, release,
-        item_number, event_worth};
+    bool shared = false;
+    const struct profile_source source = {.ctx = l,
+                                          .load = load_events,
+                                          .lists = l->config.live.served ? load_lists : NULL,
+                                          .hold = hold,
+                                          .release = release,
+                                          .item = item_number,
+                                          .worth = event_worth};
+    if (l->shared) {
+        enum pal_status st =
+            shared_profile(l, a->q->user_id, a->now_ms, &source, &a->tmp, view, &shared, err);
+        a->profiles = l->shared->views;
+        if (st != PAL_OK || shared)
+            return st;
+    }
+    a->profiles = l->profiles;
     for (int i = 0; i < TRIES; i++) {
         bool ready;
         live_read_lock(l);
@@ -370,7 +384,7 @@ enum pal_status live_recommend(struct live *l, const struct live_request *q, str
     if (st == PAL_OK && q->user_id && count) {
         for (size_t i = 0; i < count; i++)
             numbers[i] = items[i].item;
-        served_compare(l, q->user_id, numbers, count, a.now_ms);
+        served_compare(l, a.profiles, q->user_id, numbers, count, a.now_ms);
         note_credit(l, q->user_id, items, count);
         make_id(&a, out->recommendation_id);
         served_note(l, q->user_id, out, a.now_ms, &a.tmp);

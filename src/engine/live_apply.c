@@ -49,9 +49,26 @@ static void count_taken(struct live *l, const struct event *e, uint32_t number, 
         atomic_fetch_add_explicit(&l->sources[source].taken, 1, memory_order_relaxed);
 }
 
-static void show_event(struct live *l, const struct event *e, uint8_t type, uint64_t seq)
+/* What others took in is counted by them, and known from the state while that is there. */
+static void count(struct live *l, const struct event *e, uint32_t number, uint8_t type,
+                  uint64_t seq)
 {
     struct pal_error err;
+    float weight = kinds_weight(&l->kinds, type, e->value);
+    bool teaches = l->kinds.teaches[type];
+    enum pal_status st = PAL_OK;
+    if (weight == 0 || (seq == OF_OTHERS && shared_counts_known(l)))
+        return;
+    if (seq == OF_OTHERS)
+        st = bandit_count(l->bandit, number, weight, teaches, e->time_ms, &err);
+    else
+        st = shared_count(l, e->item_id, number, weight, teaches, e->time_ms, seq, &err);
+    if (st != PAL_OK)
+        live_say(l, LIVE_ERROR, "an event is not counted: %s", err.message);
+}
+
+static void show_event(struct live *l, const struct event *e, uint8_t type, uint64_t seq)
+{
     uint32_t number = number_of(l, e->item_id);
     if (number == INTERN_NONE)
         return;
@@ -62,9 +79,7 @@ static void show_event(struct live *l, const struct event *e, uint8_t type, uint
     else
         profiles_event(l->profiles, e->user_id, seq, &shown);
     count_taken(l, e, number, weight);
-    if (weight != 0 &&
-        bandit_count(l->bandit, number, weight, l->kinds.teaches[type], e->time_ms, &err) != PAL_OK)
-        live_say(l, LIVE_ERROR, "an event is not counted: %s", err.message);
+    count(l, e, number, type, seq);
     atomic_fetch_add_explicit(&l->events_new, 1, memory_order_relaxed);
 }
 
@@ -156,6 +171,9 @@ static void apply_clear(struct live *l, uint64_t seq)
     l->retired = l->snapshot;
     l->snapshot = none;
     profiles_clear(l->profiles, seq);
+    if (l->shared)
+        profiles_clear(l->shared->views, seq);
+    shared_counts_forget(l);
     served_forget(l, NULL);
     bandit_forget(l->bandit);
     ignored_clear(l);
@@ -175,15 +193,18 @@ static void apply_user_delete(struct live *l, const char *user_id, uint64_t seq)
 {
     write_lock(l);
     profiles_erase(l->profiles, user_id, seq);
+    if (l->shared)
+        profiles_unload(l->shared->views, user_id, NULL);
     served_forget(l, user_id);
     live_unlock(l);
     journal_rotate(l->journal); /* so that what was written of them can be deleted */
 }
 
 /* Where nobody asks for answers: only what was asked to be forgotten goes at once. */
-static void pass_over(struct live *l, const struct record *r, uint8_t type)
+static void pass_over(struct live *l, const struct record *r, uint8_t type, uint64_t seq)
 {
     if (r->kind == RECORD_EVENT) {
+        count(l, &r->event, INTERN_NONE, type, seq);
         atomic_fetch_add_explicit(&l->events_seen, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&l->kinds.events[type], 1, memory_order_relaxed);
     } else if (r->kind == RECORD_USER_DELETE || r->kind == RECORD_CLEAR) {
@@ -197,7 +218,7 @@ static void apply_all(struct live *l, const struct record *records, const uint8_
     for (size_t i = 0; i < count; i++) {
         const struct record *r = &records[i];
         if (!live_does(l, ROLE_RECS)) {
-            pass_over(l, r, type[i]);
+            pass_over(l, r, type[i], first + i);
             continue;
         }
         switch (r->kind) {

@@ -48,6 +48,7 @@ struct count {
     struct live *l;
     uint64_t last, epoch;
     uint64_t events, fresh;
+    bool counted; /* the shared state has said what it comes to */
     int64_t trained_ms;
 };
 
@@ -70,7 +71,7 @@ static enum pal_status count_one(void *ctx, const struct stored_event *s, struct
     if (l->epoch != c->epoch)
         st = PAL_EINTERRUPTED; /* all of it was forgotten meanwhile */
     uint32_t number = st == PAL_OK ? catalog_find(l->catalog, e->item_id) : INTERN_NONE;
-    if (number != INTERN_NONE && weight != 0)
+    if (number != INTERN_NONE && weight != 0 && !c->counted)
         st = bandit_count(l->bandit, number, weight, l->kinds.teaches[type], e->time_ms, err);
     live_unlock(l);
     c->events++;
@@ -89,8 +90,10 @@ static void *count_all(void *arg)
     if (st != PAL_OK && st != PAL_EINTERRUPTED)
         live_say(l, LIVE_WARNING, "what is popular is not fully counted: %s", err.message);
     atomic_fetch_add(&l->events_new, c->fresh);
-    if (live_alone(l))
+    if (live_alone(l) && !c->counted)
         ignored_restore(l, c->epoch);
+    if (st == PAL_OK)
+        shared_counts_whole(l);
     if (c->events && bandit_refresh(l->bandit, live_now_ms(l), &err) != PAL_OK)
         live_say(l, LIVE_WARNING, "what is popular is not up to date: %s", err.message);
     mem_free(c);
@@ -104,6 +107,7 @@ enum pal_status live_count(struct live *l, struct pal_error *err)
         return pal_no_memory(err);
     c->l = l;
     c->epoch = l->epoch;
+    c->counted = shared_counts_known(l);
     c->trained_ms = atomic_load(&l->trained_ms); /* 0 where no version is live */
     c->last = l->follow.mark;                    /* what comes later is shown as it is followed */
     enum pal_status st = c->last ? PAL_OK : last_place(l, &c->last, err);

@@ -23,6 +23,7 @@
 #include "engine/live.h"
 #include "engine/profiles.h"
 #include "engine/recent.h"
+#include "engine/shared.h"
 #include "engine/snapshot.h"
 #include "engine/title_keys.h"
 
@@ -86,6 +87,7 @@ struct live {
     struct str journal_dir;
     char name[JOURNAL_IDENTITY]; /* the journal's, where others write to the store, too; else "" */
     struct bus *bus;             /* NULL = there is no stream */
+    struct shared *shared;       /* NULL = no state is shared */
     struct profiles *profiles;
     struct bandit *bandit;
     struct ignored ignored;
@@ -154,6 +156,9 @@ MUST_USE enum pal_status live_submit(struct live *l, const struct record *record
                                      const uint8_t *type, live_done_fn *done, void *ctx,
                                      struct pal_error *err);
 
+/* The records that a journal_done_fn and its ctx stand for; NULL for those of others. */
+const struct record *live_records(journal_done_fn *done, void *ctx, size_t *count);
+
 /* Something was handed to the journal that calls back; it has. */
 void live_write_began(struct live *l);
 void live_write_ended(struct live *l);
@@ -176,10 +181,10 @@ void live_unlock(struct live *l);
 
 /* ---- live_served.c ---- */
 
-/* Remembers what was served to a user, items (n) by number, and counts what of the list before it
- * was ignored. While the numbers hold: under world. */
-void served_compare(struct live *l, const char *user_id, const uint32_t *items, size_t n,
-                    int64_t now_ms);
+/* Remembers in p what was served to a user, items (n) by number, and counts what of the list before
+ * it was ignored. While the numbers hold: under world. */
+void served_compare(struct live *l, struct profiles *p, const char *user_id, const uint32_t *items,
+                    size_t n, int64_t now_ms);
 
 /* Keeps a list for the journal; under world, so that erasing a user finds all of theirs. */
 void served_note(struct live *l, const char *user_id, const struct live_answer *a, int64_t now_ms,

@@ -155,16 +155,17 @@ void served_forget(struct live *l, const char *user_id)
 
 /* ---- After an answer ---- */
 
-void served_compare(struct live *l, const char *user_id, const uint32_t *items, size_t n,
-                    int64_t now_ms)
+void served_compare(struct live *l, struct profiles *p, const char *user_id, const uint32_t *items,
+                    size_t n, int64_t now_ms)
 {
     uint32_t ignored[SERVED_MOST];
     struct pal_error err;
     float amount = 0;
-    size_t count = profiles_serve(l->profiles, user_id, items, n, now_ms, ignored, &amount);
+    size_t count = profiles_serve(p, user_id, items, n, now_ms, ignored, &amount);
     float weight = -(float)l->config.bandit.ignored * amount;
     for (size_t i = 0; i < count && weight < 0; i++)
-        if (bandit_count(l->bandit, ignored[i], weight, true, now_ms, &err) == PAL_OK)
+        if (shared_count(l, intern_text(catalog_ids(l->catalog), ignored[i]), ignored[i], weight,
+                         true, now_ms, 0, &err) == PAL_OK)
             ignored_add(l, ignored[i], -weight, now_ms);
 }
 

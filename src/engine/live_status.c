@@ -34,16 +34,23 @@ static void status_of_drain(struct live *l, struct live_status *out)
     pthread_mutex_unlock(&d->lock);
 }
 
-static void status_of_profiles(struct live *l, struct live_status *out)
+static void add_profiles(struct profiles *profiles, struct live_status *out)
 {
     struct profiles_status p;
-    profiles_status(l->profiles, &p);
-    out->profiles = p.cached;
-    out->profile_bytes = p.bytes;
-    out->profile_hits = p.hits;
-    out->profile_misses = p.misses;
-    out->profile_evictions = p.evictions;
-    out->profile_failures = p.failures;
+    profiles_status(profiles, &p);
+    out->profiles += p.cached;
+    out->profile_bytes += p.bytes;
+    out->profile_hits += p.hits;
+    out->profile_misses += p.misses;
+    out->profile_evictions += p.evictions;
+    out->profile_failures += p.failures;
+}
+
+static void status_of_profiles(struct live *l, struct live_status *out)
+{
+    add_profiles(l->profiles, out);
+    if (l->shared && l->shared->views)
+        add_profiles(l->shared->views, out);
 }
 
 static void status_of_stream(struct live *l, struct live_status *out)
@@ -91,6 +98,7 @@ void live_status(struct live *l, struct live_status *out)
     status_of_world(l, out);
     status_of_stream(l, out);
     status_of_follow(l, out);
+    shared_status(l, &out->shared);
     kinds_types(&l->kinds, &out->types);
     for (size_t i = 0; i < out->types.count; i++)
         out->events_by_type[i] = atomic_load(&l->kinds.events[i]);

@@ -147,7 +147,7 @@ struct user *profiles_add(struct shard *s, uint64_t hash, const char *id)
     return u;
 }
 
-static void remove_user(struct shard *s, struct user *u)
+void profiles_remove(struct shard *s, struct user *u)
 {
     unlink_user(s, u);
     struct user **at = &s->bucket[u->hash >> 8 & s->mask];
@@ -174,7 +174,7 @@ static void evict(struct profiles *p, struct shard *s, struct user *u)
     u->state = WAITING;
     link_user(s, u);
     if (u->profile.count == 0 && u->erased <= done)
-        remove_user(s, u);
+        profiles_remove(s, u);
 }
 
 void profiles_touch(struct profiles *p, struct shard *s, struct user *u)
@@ -190,7 +190,7 @@ void profiles_touch(struct profiles *p, struct shard *s, struct user *u)
     most = most > WAITING_LEAST ? most : WAITING_LEAST;
     while (p->limits.streamed && s->waiting.bytes > most && s->waiting.oldest &&
            s->waiting.oldest != u) {
-        remove_user(s, s->waiting.oldest); /* a broker that is away must not fill the memory */
+        profiles_remove(s, s->waiting.oldest); /* a broker that is away must not fill the memory */
         atomic_fetch_add(&p->lost, 1);
     }
 }
@@ -265,9 +265,9 @@ void profiles_clear(struct profiles *p, uint64_t seq)
         struct shard *s = &p->shard[i];
         pthread_mutex_lock(&s->lock);
         while (s->cached.oldest)
-            remove_user(s, s->cached.oldest);
+            profiles_remove(s, s->cached.oldest);
         while (s->waiting.oldest)
-            remove_user(s, s->waiting.oldest);
+            profiles_remove(s, s->waiting.oldest);
         for (size_t b = 0; b <= s->mask; b++)
             for (struct user *u = s->bucket[b]; u; u = u->chain)
                 profile_done(&u->profile); /* LOADING: its reader finds `cleared` */
@@ -301,7 +301,7 @@ void profiles_drained(struct profiles *p, uint64_t seq, bool ok)
         struct shard *s = &p->shard[i];
         pthread_mutex_lock(&s->lock);
         while (s->waiting.oldest && s->waiting.oldest->last <= seq)
-            remove_user(s, s->waiting.oldest);
+            profiles_remove(s, s->waiting.oldest);
         pthread_mutex_unlock(&s->lock);
     }
 }

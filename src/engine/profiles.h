@@ -83,6 +83,11 @@ MUST_USE enum pal_status profiles_read(struct profiles *p, const char *user_id, 
 typedef enum pal_status profile_list_fn(void *ctx, int64_t time_ms, const char *const *ids,
                                         size_t count, struct pal_error *err);
 
+/* Which state of affairs a profile shows; all zeros = none. */
+struct profile_version {
+    uint64_t born, at;
+};
+
 /* Where profiles are loaded from. */
 struct profile_source {
     void *ctx;
@@ -98,6 +103,11 @@ struct profile_source {
     void (*release)(void *ctx);
     uint32_t (*item)(void *ctx, const char *item_id); /* while held; INTERN_NONE: pass it over */
     void (*worth)(void *ctx, const struct event *e, struct profile_event *out); /* all but item */
+    /* Of a view: the version that it then shows; whether an item was not known, as of when there
+       were `items`. NULL otherwise. */
+    const struct profile_version *version;
+    const bool *unknown;
+    uint32_t items;
 };
 
 /* Loads a profile, or waits for whoever is doing so. If the source fails, what is in memory stands
@@ -108,6 +118,25 @@ MUST_USE enum pal_status profiles_load(struct profiles *p, const char *user_id, 
 /* See profile_serve; nothing for a profile that has gone meanwhile. */
 size_t profiles_serve(struct profiles *p, const char *user_id, const uint32_t *items, size_t n,
                       int64_t now_ms, uint32_t *ignored, float *amount);
+
+/* ---- As views of a state that others change, too (profiles_views.c) ---- */
+
+/* The version of a loaded profile; zeros where there is none, or where items were not known when it
+ * was loaded and the catalog has grown since (items: how many it has). */
+struct profile_version profiles_version(struct profiles *p, const char *user_id, uint32_t items);
+
+/* Makes room for one that is loaded anew: the profile goes unless it shows this version or a later
+ * one. NULL: whatever it shows. */
+void profiles_unload(struct profiles *p, const char *user_id, const struct profile_version *v);
+
+/* What came between two versions; unknown: how many items there were, if something named one that
+ * was not among them, else 0. Nothing if the profile does not show the first one any more. Want
+ * of memory costs the profile. */
+MUST_USE enum pal_status profiles_more(struct profiles *p, const char *user_id,
+                                       const struct profile_version *from,
+                                       const struct profile_version *to,
+                                       const struct profile_event *events, size_t count,
+                                       uint32_t unknown, struct pal_error *err);
 
 struct profiles_status {
     uint64_t cached, bytes; /* loaded ones */

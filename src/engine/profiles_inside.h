@@ -32,7 +32,9 @@ struct user {
     size_t bytes; /* as counted in its list */
     struct profile profile;
     enum state state;
-    bool stale; /* LOADING: the store has changed since it was read */
+    bool stale;       /* LOADING: the store has changed since it was read */
+    uint32_t unknown; /* of a view: see profiles_loaded */
+    struct profile_version version;
     char id[];
 };
 
@@ -68,6 +70,8 @@ struct user *profiles_find(const struct shard *s, uint64_t hash, const char *id)
 /* A new WAITING user; NULL when memory is out. */
 struct user *profiles_add(struct shard *s, uint64_t hash, const char *id);
 void profiles_set_state(struct shard *s, struct user *u, enum state state);
+
+void profiles_remove(struct shard *s, struct user *u);
 
 /* Counts u's bytes again, makes it the newest of its list, and evicts others past the ceiling. */
 void profiles_touch(struct profiles *p, struct shard *s, struct user *u);

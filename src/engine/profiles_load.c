@@ -232,6 +232,10 @@ static enum pal_status install(struct profiles *p, struct shard *s, struct user 
     if (*exact && st == PAL_OK) {
         profile_done(&u->profile);
         u->profile = whole;
+        if (source->version) {
+            u->version = *source->version;
+            u->unknown = *source->unknown ? source->items + !source->items : 0;
+        }
         profiles_set_state(s, u, LOADED);
         profiles_touch(p, s, u);
         pthread_cond_broadcast(&s->loaded);

@@ -23,7 +23,7 @@ void api_live(void *ctx, struct http_request *r)
 }
 
 /* It answers from memory, so a store that is away does not make it unready; a journal that can't
- * write does, since nothing would be kept. */
+ * write does, since nothing would be kept. Without the shared state it answers from the store. */
 void api_ready(void *ctx, struct http_request *r)
 {
     struct api *a = ctx;
@@ -32,7 +32,7 @@ void api_ready(void *ctx, struct http_request *r)
     if (s.journal.failing)
         http_problem(r, 503, "journal_failing", s.journal.error.message);
     else
-        say_health(r, "ready");
+        say_health(r, s.shared.there && !s.shared.state.up ? "degraded" : "ready");
 }
 
 /* Resident memory in bytes. */
@@ -115,6 +115,43 @@ static void put_follow(struct str *out, const struct live_follow *f)
           (double)f->records);
     gauge(out, "follow_lag_seconds", "gauge", "Since memory was last as the store is.", f->lag_s);
     gauge(out, "follow_failing", "gauge", "1 while that can't be read.", f->failing);
+}
+
+static void put_shared_trips(struct str *out, const struct state_status *s)
+{
+    uint64_t sum = 0;
+    head(out, "state_trip_seconds", "histogram", "Round trips to the shared state.");
+    for (size_t i = 0; i < STATE_BUCKETS; i++) {
+        sum += s->bucket[i];
+        str_fmt(out, "palate_state_trip_seconds_bucket{le=\"%g\"} %" PRIu64 "\n", state_bucket_s[i],
+                sum);
+    }
+    sum += s->bucket[STATE_BUCKETS];
+    str_fmt(out,
+            "palate_state_trip_seconds_bucket{le=\"+Inf\"} %" PRIu64
+            "\npalate_state_trip_seconds_sum %.17g\npalate_state_trip_seconds_count %" PRIu64 "\n",
+            sum, (double)s->ns / 1e9, sum);
+}
+
+static void put_shared(struct str *out, const struct live_shared *s)
+{
+    static const char *const found[STATE_FOUNDS] = {"same", "more", "whole", "none"};
+    if (!s->there)
+        return;
+    gauge(out, "state_up", "gauge", "1 while the shared state is there.", s->state.up);
+    gauge(out, "state_errors_total", "counter", "Calls of the shared state that failed.",
+          (double)s->state.errors);
+    gauge(out, "state_fallbacks_total", "counter", "Answers that did without the shared state.",
+          (double)s->fallbacks);
+    gauge(out, "state_missed_users_total", "counter",
+          "Users of whom the shared state was not told something.", (double)s->missed);
+    gauge(out, "state_owed_users", "gauge", "Those of whom it still does not know that.",
+          (double)s->owed);
+    head(out, "state_looks_total", "counter",
+         "Profiles asked of the shared state, by what was new: none = asked of the store.");
+    for (size_t i = 0; i < STATE_FOUNDS; i++)
+        labelled(out, "state_looks_total", "found", found[i], (double)s->state.found[i]);
+    put_shared_trips(out, &s->state);
 }
 
 static void put_events(struct str *out, const struct live_status *s)
@@ -227,6 +264,7 @@ void api_metrics(void *ctx, struct http_request *r)
     put_roles(&out, s.roles);
     put_stream(&out, &s.stream);
     put_follow(&out, &s.follow);
+    put_shared(&out, &s.shared);
     put_events(&out, &s);
     put_model(&out, &s);
     put_journal(&out, &s);
@@ -274,6 +312,21 @@ static void emit_follow(struct emit *e, const struct live_follow *f)
     emit_close(e, '}');
 }
 
+static void emit_shared(struct emit *e, const struct live_shared *s)
+{
+    if (!s->there)
+        return;
+    emit_open(e, "state", '{');
+    emit_boolean(e, "up", s->state.up);
+    emit_uint(e, "trips", s->state.trips);
+    emit_uint(e, "errors", s->state.errors);
+    emit_uint(e, "fallbacks", s->fallbacks);
+    emit_uint(e, "missed", s->missed);
+    emit_uint(e, "owed", s->owed);
+    emit_failing(e, !s->state.up, &s->state.error);
+    emit_close(e, '}');
+}
+
 static void emit_parts(struct emit *e, const struct live_status *s)
 {
     emit_open(e, "model", '{');
@@ -301,6 +354,7 @@ static void emit_parts(struct emit *e, const struct live_status *s)
     emit_close(e, '}');
     emit_stream(e, &s->stream);
     emit_follow(e, &s->follow);
+    emit_shared(e, &s->shared);
     emit_open(e, "profiles", '{');
     emit_uint(e, "count", s->profiles);
     emit_uint(e, "bytes", s->profile_bytes);

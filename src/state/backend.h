@@ -20,7 +20,7 @@ struct state_ops {
                             struct pal_error *err);
     enum pal_status (*add)(struct state *s, const struct event *const *events, size_t count,
                            bool known_only, struct pal_error *err);
-    enum pal_status (*erase)(struct state *s, const char *const *users, size_t count,
+    enum pal_status (*erase)(struct state *s, const char *const *users, size_t count, bool stored,
                              struct pal_error *err);
     enum pal_status (*doubt)(struct state *s, const char *const *users, size_t count,
                              struct pal_error *err);

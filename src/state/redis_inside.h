@@ -171,7 +171,7 @@ enum pal_status redis_fill(struct state *s, const char *user_id, uint64_t token,
                            struct pal_error *err);
 enum pal_status redis_add(struct state *s, const struct event *const *events, size_t count,
                           bool known_only, struct pal_error *err);
-enum pal_status redis_erase(struct state *s, const char *const *users, size_t count,
+enum pal_status redis_erase(struct state *s, const char *const *users, size_t count, bool stored,
                             struct pal_error *err);
 enum pal_status redis_doubt(struct state *s, const char *const *users, size_t count,
                             struct pal_error *err);

@@ -7,10 +7,11 @@
  *
  * with P:meta's `clear` and `doubt` as they were when it was written: of another `clear` the whole
  * key is nothing any more, of another `doubt` it is not whole. BORN is when it began, and what
- * state_fill wants as its token; KIND is C (whole) or P (it has to be filled up). All other members
- * are events and event ids, each with a score of its own, ascending as they came: what a reader
- * does not have yet lies above the score that it read last. What is filled in from the store is
- * older than all that is there, so it goes below. */
+ * state_fill wants as its token; KIND is C (whole), E (whole since it was erased: nothing comes to
+ * it from the store), or P (it has to be filled up). All other members are events and event ids,
+ * each with a score of its own, ascending as they came: what a reader does not have yet lies above
+ * the score that it read last. What is filled in from the store is older than all that is there, so
+ * it goes below. */
 #include "state/redis_inside.h"
 
 /* KEYS: user, meta. ARGV[1]: milliseconds to live. */
@@ -42,7 +43,7 @@ static const char user_begin[] =
 
 /* ARGV: ttl, born and at as known. */
 static const char look[] =
-    "if kind == 'C' and hd == doubt then\n"
+    "if (kind == 'C' or kind == 'E') and hd == doubt then\n"
     "  if TTL > 0 and redis.call('PTTL', K) < TTL / 2 then touch() end\n"
     "  local at = text(last())\n"
     "  if born == ARGV[2] then\n"
@@ -78,8 +79,8 @@ static const char fill[] =
     "return 1\n";
 
 /* ARGV: ttl, members at most, 1 = only if the user is there, then identity and member of each. */
-static const char add[] = "if not head then\n"
-                          "  if ARGV[3] == '1' then return 0 end\n"
+static const char add[] = "if ARGV[3] == '1' and (not head or kind == 'E') then return 0 end\n"
+                          "if not head then\n"
                           "  local ok, e = put('P', text(now()))\n"
                           "  if not ok then return e end\n"
                           "end\n"
@@ -97,15 +98,19 @@ static const char add[] = "if not head then\n"
                           "if new > 0 then touch() end\n"
                           "return new\n";
 
-static const char erase[] = "redis.call('DEL', K)\n"
+/* ARGV: ttl, 1 = it is stored. */
+static const char erase[] = "if ARGV[2] == '1' and kind == 'E' and hd == doubt then return 1 end\n"
+                            "redis.call('DEL', K)\n"
                             "head = nil\n"
-                            "local ok, e = put('C', text(now()))\n"
-                            "if not ok then return 0 end\n"
+                            "if not put(ARGV[2] == '1' and 'P' or 'E', text(now())) then\n"
+                            "  return 0 end\n"
                             "touch()\n"
                             "return 1\n";
 
-static const char doubt_one[] = "if head then put('P', text(now())) end\n"
-                                "return 1\n";
+/* With no room for another head the user goes altogether. */
+static const char doubt_one[] =
+    "if head and not put('P', text(now())) then redis.call('DEL', K) end\n"
+    "return 1\n";
 
 /* KEYS: meta. ARGV: what is renewed: clear, doubt, counts, instance. */
 static const char renew[] = "local t = redis.call('TIME')\n"

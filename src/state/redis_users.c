@@ -175,18 +175,20 @@ enum pal_status redis_add(struct state *s, const struct event *const *events, si
 }
 
 static enum pal_status each(struct redis *r, enum redis_script script, const char *const *users,
-                            size_t count, struct pal_error *err)
+                            size_t count, const char *how, struct pal_error *err)
 {
     struct commands c = {0};
-    for (size_t i = 0; i < count; i++)
-        begin(r, &c, script, users[i], 0);
+    for (size_t i = 0; i < count; i++) {
+        begin(r, &c, script, users[i], 1);
+        command_text(&c, how);
+    }
     return redis_call(r, &c, count, NULL, NULL, err);
 }
 
-enum pal_status redis_erase(struct state *s, const char *const *users, size_t count,
+enum pal_status redis_erase(struct state *s, const char *const *users, size_t count, bool stored,
                             struct pal_error *err)
 {
-    return each((struct redis *)s, SCRIPT_ERASE, users, count, err);
+    return each((struct redis *)s, SCRIPT_ERASE, users, count, stored ? "1" : "0", err);
 }
 
 /* Users who are forgotten for want of memory of what was missed are told by another instance: who
@@ -207,7 +209,7 @@ enum pal_status redis_doubt(struct state *s, const char *const *users, size_t co
                             struct pal_error *err)
 {
     struct redis *r = (struct redis *)s;
-    return users ? each(r, SCRIPT_DOUBT, users, count, err) : renew(r, "doubt", NULL, err);
+    return users ? each(r, SCRIPT_DOUBT, users, count, "", err) : renew(r, "doubt", NULL, err);
 }
 
 enum pal_status redis_clear(struct state *s, bool counts, struct pal_error *err)

@@ -82,10 +82,10 @@ enum pal_status state_add(struct state *s, const struct event *const *events, si
     return count ? s->ops->add(s, events, count, known_only, err) : PAL_OK;
 }
 
-enum pal_status state_erase(struct state *s, const char *const *users, size_t count,
+enum pal_status state_erase(struct state *s, const char *const *users, size_t count, bool stored,
                             struct pal_error *err)
 {
-    return count ? s->ops->erase(s, users, count, err) : PAL_OK;
+    return count ? s->ops->erase(s, users, count, stored, err) : PAL_OK;
 }
 
 enum pal_status state_doubt(struct state *s, const char *const *users, size_t count,

@@ -86,9 +86,11 @@ MUST_USE enum pal_status state_fill(struct state *s, const char *user_id, uint64
 MUST_USE enum pal_status state_add(struct state *s, const struct event *const *events, size_t count,
                                    bool known_only, struct pal_error *err);
 
-/* Forgets what these users (count) did: they are whole, with nothing. */
+/* Forgets what these users (count) did: they are whole, with nothing, and what was stored before is
+ * not added to them (see known_only). stored: their erasure has reached the store, too. Who was
+ * erased here before that stays as they are; others have nothing and are to be filled. */
 MUST_USE enum pal_status state_erase(struct state *s, const char *const *users, size_t count,
-                                     struct pal_error *err);
+                                     bool stored, struct pal_error *err);
 
 /* These users, or all (users NULL), are not whole any more. */
 MUST_USE enum pal_status state_doubt(struct state *s, const char *const *users, size_t count,
