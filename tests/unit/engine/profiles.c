@@ -95,7 +95,12 @@ static void fake_worth(void *ctx, const struct event *e, struct profile_event *o
 
 static struct profile_source source_of(struct fake *f)
 {
-    return (struct profile_source){f, fake_load, NULL, no_lock, no_lock, fake_item, fake_worth};
+    return (struct profile_source){.ctx = f,
+                                   .load = fake_load,
+                                   .hold = no_lock,
+                                   .release = no_lock,
+                                   .item = fake_item,
+                                   .worth = fake_worth};
 }
 
 static void fake_init(struct fake *f)
