@@ -36,6 +36,11 @@ static void show_query(struct str *out, const char *p)
 {
     while (*p) {
         size_t whole = strcspn(p, "&"), name = strcspn(p, "=&");
+        if (strncmp(p, "catalog=", 8) == 0) { /* another URL, up to the end */
+            str_add(out, p, 8);
+            scheme_show(out, p + 8);
+            return;
+        }
         if (name < whole && is_secret(p, name))
             str_fmt(out, "%.*s=***", (int)name, p);
         else

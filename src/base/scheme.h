@@ -13,7 +13,7 @@ bool scheme_is(const char *url, const char *scheme);
 
 /* Appends url with "***" in the place of a password: what stands between the first colon behind
  * "://" and the last '@' before the next '/'; and of the value of password=, secret=, key=, token=
- * behind a '?'. */
+ * behind a '?'. What stands behind catalog= is a URL of its own, up to the end. */
 void scheme_show(struct str *out, const char *url);
 
 /* The same into a text of one's own, cut to its size. */

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/scheme.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -219,6 +220,27 @@ static enum pal_status read_environment(struct job *job, struct pal_error *err)
     return st;
 }
 
+/* Events that lie elsewhere and the store with the rest are one store, under one URL. */
+static enum pal_status join_events(struct job *job, struct pal_error *err)
+{
+    const char *events = job->set.events;
+    int option = option_index("store", 5);
+    enum origin store = job->origin[option], own = job->origin[option_index("events", 6)];
+    struct str url = {0};
+    if (!events || !*events || scheme_is(job->set.store, "clickhouse"))
+        return PAL_OK;
+    if (!scheme_is(events, "clickhouse"))
+        return pal_fail(err, PAL_EUSAGE,
+                        "events can be kept at clickhouse://[USER:PASSWORD@]HOST[:PORT]/DATABASE "
+                        "only");
+    str_fmt(&url, "%s%scatalog=%s", events, strchr(events, '?') ? "&" : "?", job->set.store);
+    enum pal_status st =
+        str_ok(&url) ? job_set(job, option, str_text(&url), store > own ? store : own, NULL, err)
+                     : pal_no_memory(err);
+    str_done(&url);
+    return st;
+}
+
 enum pal_status args_read(struct job *job, int argc, char **argv, bool *help, struct pal_error *err)
 {
     struct reader r = {.job = job, .argc = argc, .argv = argv, .looking = true};
@@ -233,5 +255,7 @@ enum pal_status args_read(struct job *job, int argc, char **argv, bool *help, st
     if (!st)
         st = read_environment(job, err);
     r.looking = false;
-    return st ? st : read_words(&r, err);
+    if (!st)
+        st = read_words(&r, err);
+    return st ? st : join_events(job, err);
 }

@@ -44,8 +44,8 @@ static const struct command commands[] = {
             "is read back as it was. The server must not run meanwhile. Interrupted, the same "
             "command goes on where it stopped; what is in the store already is not imported "
             "again.",
-        .options =
-            "output store format columns skip-bad fold synthetic " WORLD " threads kernels json",
+        .options = "output store events format columns skip-bad fold synthetic " WORLD
+                   " threads kernels json",
         .examples =
             "palate import ml-1m -o ml-1m.palate\ta folder as published\n"
             "palate import log.csv --columns user=who,item=what,time=at -o log.palate\tany CSV\n"
@@ -72,7 +72,7 @@ static const struct command commands[] = {
             "come in one step when all are there. Histories are those that the version was trained "
             "on, or of --store or --data; what the store says is not available is in no list. "
             "Interrupted, the same command goes on behind the last user that was written.",
-        .options = "store stream journal output " DATA
+        .options = "store events stream journal output " DATA
                    " model models count for days as threads kernels json",
         .examples = "palate export -o everything.jsonl\tfrom sqlite:palate.db\n"
                     "palate export --store sqlite:shop.db\tto standard output\n"
@@ -87,7 +87,7 @@ static const struct command commands[] = {
         .help = "The copy is whole and as of one moment, and replaces the file only when it is "
                 "done. What the journal still holds is not in it: the journal has it, and a server "
                 "that is started on the restored store takes it from there.",
-        .options = "store output",
+        .options = "store events output",
         .examples = "palate backup -o palate-backup.db\t\n",
         .run = backup_run,
     },
@@ -98,7 +98,7 @@ static const struct command commands[] = {
         .operands_most = 1,
         .help = "Checks every page of the backup first. What was in its place is kept beside it, "
                 "with '.before-restore' behind its name. The server must not run meanwhile.",
-        .options = "store",
+        .options = "store events",
         .examples = "palate restore palate-backup.db\t\n",
         .run = restore_run,
     },
@@ -130,9 +130,9 @@ static const struct command commands[] = {
             "new ones; unless all that is held out is later than anything it has seen (--split "
             "time:90/10): then they are judged as they are. A version counts by its best model. "
             "Where too little can be held out to judge by, the new version goes live.\n" USUAL,
-        .options = DATA
-        " store stream journal model set weights split metrics relevant target gate keep models "
-        "track memory " WORK " json progress-json",
+        .options = DATA " store events stream journal model set weights split metrics relevant "
+                        "target gate keep models "
+                        "track memory " WORK " json progress-json",
         .examples = "palate train --data ml-1m\tthe usual models\n"
                     "palate train --store sqlite:palate.db --gate 0.05 --keep 5\tfrom a server's "
                     "store, if it is no worse\n"
@@ -183,9 +183,8 @@ static const struct command commands[] = {
             "DATA/POLICY/CAMPAIGN holds a CSV file with the columns item_id, position, click and "
             "propensity_score, as the Open Bandit Data do. What the policy does is how often its "
             "own log shows an item at a position.",
-        .options =
-            "data policy from store stream journal weights window clip bootstrap confidence " WORK
-            " json",
+        .options = "data policy from store events stream journal weights window clip bootstrap "
+                   "confidence " WORK " json",
         .examples = "palate ope\twhat a server's explored slots say\n"
                     "palate ope --store sqlite:shop.db --weights 'purchase:1,*:0'\tby purchases\n"
                     "palate ope --data obd --policy bts --from random\ttwo policies' logs\n",
@@ -208,9 +207,9 @@ static const struct command commands[] = {
             "Each trial is written to a file (--save) when it ends. Interrupted, the same command "
             "goes on; with more --trials or --time it goes further. The same seed gives the same "
             "trials with any number of threads; they run side by side, one on a thread.",
-        .options =
-            DATA " store stream journal model set space search trials time halving split tune "
-                 "metrics weights relevant target save output models track memory " WORK " json",
+        .options = DATA
+        " store events stream journal model set space search trials time halving split tune "
+        "metrics weights relevant target save output models track memory " WORK " json",
         .examples = "palate tune --data ml-1m --model als --trials 60\t\n"
                     "palate train --config tune-als.ini\ttrain with what was found\n"
                     "palate tune --data ml-1m --model als --space factors=64,alpha0=0.01..1 --time "
@@ -274,8 +273,8 @@ static const struct command commands[] = {
             "Without keys it listens to this machine only. --set changes the parts' options "
             "(palate help server), as do sections of the config file.",
         .options =
-            "listen store stream state role journal models keys tls-cert tls-key insecure cors "
-            "allow-cleanup no-training model weights set log json",
+            "listen store events stream state role journal models keys tls-cert tls-key insecure "
+            "cors allow-cleanup no-training model weights set log json",
         .examples =
             "palate serve\teverything by default, on http://127.0.0.1:8080\n"
             "palate serve --listen 0.0.0.0:80 --keys keys.txt\tfor other machines\n"

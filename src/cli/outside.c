@@ -7,6 +7,7 @@
 #include "registry/backend.h"
 #include "registry/s3.h"
 #include "store/backend.h"
+#include "store/clickhouse.h"
 #ifdef HAVE_REDIS
 #include "state/redis.h"
 #endif
@@ -14,6 +15,7 @@
 void outside_register(void)
 {
     registry_add_kind(&registry_s3);
+    store_add_kind(&store_clickhouse);
 #ifdef HAVE_AMQP
     bus_add_kind(&amqp_bus_ops);
     bus_add_kind(&amqps_bus_ops);

@@ -130,6 +130,9 @@ const struct option options[] = {
       "where items, users and events are kept: sqlite:FILE or "
       "postgres://USER:PASSWORD@HOST/DATABASE?schema=NAME (--catalog is the same)"}, 0, LAST,
      false},
+    TEXT("events", 0, events, "URL",
+         "keep events there, and only the rest in the store: "
+         "clickhouse://[USER:PASSWORD@]HOST[:PORT]/DATABASE"),
     TEXT("stream", 0, stream, "URL",
          "the broker that carries what comes in to the store: amqp://… or kafka://… (default: "
          "none, the server does it itself)"),

@@ -45,7 +45,8 @@ struct settings {
     int64_t days;
 
     /* the server */
-    const char *store, *stream, *state, *role, *journal, *listen, *keys, *tls_cert, *tls_key, *cors;
+    const char *store, *events, *stream, *state, *role, *journal, *listen, *keys, *tls_cert,
+        *tls_key, *cors;
     bool insecure, allow_cleanup, no_training;
     int log;
 

@@ -6,7 +6,7 @@
 bool source_is_store(const char *path)
 {
     return scheme_is(path, "sqlite") || scheme_is(path, "postgres") ||
-           scheme_is(path, "postgresql");
+           scheme_is(path, "postgresql") || scheme_is(path, "clickhouse");
 }
 
 enum pal_status source_choose(struct job *job, struct pal_error *err)

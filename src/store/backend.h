@@ -6,6 +6,12 @@
 
 #include "store/store.h"
 
+/* Events may lie elsewhere than the rest (clickhouse.c). The store with the rest is then the one
+ * that orders: of an event whose change says `elsewhere` it keeps the names of user, item and type,
+ * as if it were stored, and draws a place for it, but no more: neither row nor id. Its mark, which
+ * is moved by a transaction's commit, tells which places count. */
+struct gather;
+
 struct store_ops {
     const char *scheme; /* "sqlite": what stands before the colon */
     const char *shape;  /* "sqlite:FILE", for the list of those there are */
@@ -53,6 +59,14 @@ struct store_ops {
     enum pal_status (*dataset)(struct store *s, const struct store_change *more, size_t count,
                                const struct run *run, struct dataset **out, uint64_t *position,
                                struct pal_error *err);
+    /* What orders for events elsewhere; NULL = it can't. Makes a gather (see gather.h) that has all
+     * items, users and types, as of the same moment as *position and *mark. */
+    enum pal_status (*frame)(struct store *s, const struct store_change *more, size_t count,
+                             const struct run *run, struct gather **out, uint64_t *position,
+                             uint64_t *mark, struct pal_error *err);
+    /* Makes this process the one that may write, among those that share it, until it says false;
+     * NULL = no other can. A transaction that is committed meanwhile is this process's. */
+    enum pal_status (*hold)(struct store *s, bool on, struct pal_error *err);
     enum pal_status (*put_note)(struct store *s, const char *name, const char *text,
                                 struct pal_error *err);
     enum pal_status (*note)(struct store *s, const char *name, char **out, struct pal_error *err);

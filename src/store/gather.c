@@ -228,6 +228,27 @@ enum pal_status gather_user(struct gather *g, const struct user_row *row, uint32
     return add_user(g, row->user_id, g->more[f->put].record.user.attributes, number, err);
 }
 
+bool gather_item_of(const struct gather *g, const char *id, uint32_t *number)
+{
+    *number = intern_find(&g->d->items.ids, id, strlen(id));
+    return *number != INTERN_NONE;
+}
+
+bool gather_user_of(const struct gather *g, const char *id, uint32_t *number)
+{
+    *number = intern_find(&g->d->users.ids, id, strlen(id));
+    const struct fate *f = *number == INTERN_NONE ? fate_of(&g->users, id) : NULL;
+    if (f && f->gone != NEVER)
+        *number = GONE | (uint32_t)(f - g->users.fate);
+    return *number != INTERN_NONE;
+}
+
+bool gather_asks_for(const struct gather *g, const char *event_id)
+{
+    return g->event_ids.count &&
+           intern_find(&g->event_ids, event_id, strlen(event_id)) != INTERN_NONE;
+}
+
 enum pal_status gather_type(struct gather *g, const char *name, uint8_t *number,
                             struct pal_error *err)
 {

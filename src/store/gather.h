@@ -31,6 +31,13 @@ MUST_USE enum pal_status gather_user(struct gather *g, const struct user_row *ro
 MUST_USE enum pal_status gather_type(struct gather *g, const char *name, uint8_t *number,
                                      struct pal_error *err);
 
+/* What gather_event calls an item or user of the store that was given before, by its id; false if
+ * it is not there (any more). A user who is deleted by a change counts as there. */
+bool gather_item_of(const struct gather *g, const char *id, uint32_t *number);
+bool gather_user_of(const struct gather *g, const char *id, uint32_t *number);
+/* Whether the event_id is one of the changes': no other need be given. */
+bool gather_asks_for(const struct gather *g, const char *event_id);
+
 /* event_id: "" or NULL for none. */
 MUST_USE enum pal_status gather_event(struct gather *g, uint32_t user, uint32_t item, uint8_t type,
                                       float value, int64_t time_ms, const char *event_id,

@@ -127,6 +127,7 @@ struct pg_store {
 
     pthread_mutex_t write_mutex; /* the writer's connection and all down to the blank line */
     struct pg_link *writer;      /* NULL: is made when it is needed */
+    bool held;                   /* by this connection: no other process writes */
     char journal[64];            /* whose numbers apply counts */
     int64_t epoch;               /* of the names; -1 = they mean nothing */
     struct pg_names users, items, types;
@@ -269,6 +270,10 @@ enum pal_status pg_note(struct store *base, const char *name, char **out, struct
 enum pal_status pg_dataset(struct store *base, const struct store_change *more, size_t count,
                            const struct run *run, struct dataset **out, uint64_t *position,
                            struct pal_error *err);
+enum pal_status pg_frame(struct store *base, const struct store_change *more, size_t count,
+                         const struct run *run, struct gather **out, uint64_t *position,
+                         uint64_t *mark, struct pal_error *err);
+enum pal_status pg_hold(struct store *base, bool on, struct pal_error *err);
 enum pal_status pg_backup(struct store *base, const char *path, const struct run *run,
                           struct pal_error *err);
 

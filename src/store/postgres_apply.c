@@ -65,12 +65,15 @@ static enum pal_status begin_on(struct pg_tx *t, struct pal_error *err)
     return st;
 }
 
-/* With a new connection, should the old one turn out to be dead. */
+/* With a new connection, should the old one turn out to be dead; but what is held is held by the
+ * old one. */
 static enum pal_status begin(struct pg_tx *t, struct pal_error *err)
 {
     struct pg_store *s = t->s;
-    for (bool fresh = false;;) {
+    for (bool fresh = s->held;;) {
         enum pal_status st = PAL_OK;
+        if (!s->writer && s->held)
+            return pal_fail(err, PAL_EIO, "store %s: the connection was lost", s->shown);
         if (!s->writer) {
             fresh = true;
             st = pg_connect(s, true, &s->writer, err);
@@ -249,6 +252,33 @@ enum pal_status pg_put_note(struct store *base, const char *name, const char *te
     pthread_mutex_unlock(&s->write_mutex);
     pg_params_done(&p);
     return st;
+}
+
+/* A lock that ends with the connection, on the number of the table `state`. */
+enum pal_status pg_hold(struct store *base, bool on, struct pal_error *err)
+{
+    static const char *const words[] = {"SELECT pg_advisory_unlock('state'::regclass::oid::int, 0)",
+                                        "SELECT pg_advisory_lock('state'::regclass::oid::int, 0)"};
+    struct pg_store *s = (struct pg_store *)base;
+    int64_t ignored;
+    enum pal_status st = PAL_OK;
+    pthread_mutex_lock(&s->write_mutex);
+    for (bool fresh = !on;;) {
+        fresh |= !s->writer;
+        if (!s->writer && on)
+            st = pg_connect(s, true, &s->writer, err);
+        if (st == PAL_OK && s->writer)
+            st = pg_number(s->writer, words[on], &ignored, err);
+        if (s->writer && s->writer->bad) {
+            pg_close(s->writer);
+            s->writer = NULL;
+        }
+        if (st == PAL_OK || fresh || s->writer)
+            break;
+    }
+    s->held = on && st == PAL_OK;
+    pthread_mutex_unlock(&s->write_mutex);
+    return on ? st : PAL_OK; /* a connection that is gone holds nothing */
 }
 
 enum pal_status pg_forget_served(struct store *base, int64_t before_ms, uint64_t *deleted,

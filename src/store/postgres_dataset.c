@@ -105,17 +105,24 @@ static enum pal_status take_event(void *ctx, const struct pg_row *row, struct pa
                         row->count > 5 ? pg_text(row, 5) : NULL, err);
 }
 
-static enum pal_status read_all(struct reading_all *r, struct pal_error *err)
+/* All but the events. */
+static enum pal_status read_names(struct reading_all *r, struct pal_error *err)
 {
     if (gather_cleared(r->g))
         return run_step(r->run, "loading", 0, 0, err);
-    bool ids = gather_wants_ids(r->g);
     enum pal_status st = pg_copy_out(r->c, pg_data_items, "itiTTT", take_item, r, err);
     if (st == PAL_OK)
         st = pg_copy_out(r->c, pg_data_users, "itT", take_user, r, err);
     if (st == PAL_OK)
         st = pg_copy_out(r->c, pg_data_types, "it", take_type, r, err);
-    if (st == PAL_OK)
+    return st;
+}
+
+static enum pal_status read_all(struct reading_all *r, struct pal_error *err)
+{
+    bool ids = gather_wants_ids(r->g);
+    enum pal_status st = read_names(r, err);
+    if (st == PAL_OK && !gather_cleared(r->g))
         st = pg_copy_out(r->c, ids ? pg_data_events_ids : pg_data_events, ids ? "iiiriT" : "iiiri",
                          take_event, r, err);
     return st;
@@ -142,32 +149,60 @@ static enum pal_status look(struct pg_store *s, struct pg_link *c, struct pg_sta
     return st;
 }
 
+/* Reads a moment: all of it, or all but the events. */
+static enum pal_status read_moment(struct pg_store *s, const struct store_change *more,
+                                   size_t count, bool events, struct reading_all *r, int64_t *at,
+                                   int64_t *mark, struct pal_error *err)
+{
+    struct pg_state state = {0};
+    enum pal_status st = pg_moment_begin(s, &r->c, err);
+    if (st != PAL_OK)
+        return st;
+    st = look(s, r->c, &state, at, err);
+    if (st == PAL_OK)
+        st = gather_new(more, count, (uint64_t)*at, &r->g, err);
+    if (st == PAL_OK) {
+        r->total = (uint64_t)(state.items + state.users + state.events);
+        st = events ? read_all(r, err) : read_names(r, err);
+    }
+    *mark = state.next_place - 1;
+    st = pg_moment_end(s, r->c, st);
+    mem_free(r->items.to);
+    mem_free(r->users.to);
+    mem_free(r->types.to);
+    return st;
+}
+
 enum pal_status pg_dataset(struct store *base, const struct store_change *more, size_t count,
                            const struct run *run, struct dataset **out, uint64_t *position,
                            struct pal_error *err)
 {
-    struct pg_store *s = (struct pg_store *)base;
     struct reading_all r = {.run = run};
-    struct pg_state state = {0};
-    int64_t at = 0;
-    enum pal_status st = pg_moment_begin(s, &r.c, err);
-    if (st != PAL_OK)
-        return st;
-    st = look(s, r.c, &state, &at, err);
-    if (st == PAL_OK)
-        st = gather_new(more, count, (uint64_t)at, &r.g, err);
-    if (st == PAL_OK) {
-        r.total = (uint64_t)(state.items + state.users + state.events);
-        st = read_all(&r, err);
-    }
-    st = pg_moment_end(s, r.c, st);
+    int64_t at = 0, mark;
+    enum pal_status st =
+        read_moment((struct pg_store *)base, more, count, true, &r, &at, &mark, err);
     if (st == PAL_OK)
         st = gather_finish(r.g, out, err);
     if (st == PAL_OK && position)
         *position = (uint64_t)at;
     gather_free(r.g);
-    mem_free(r.items.to);
-    mem_free(r.users.to);
-    mem_free(r.types.to);
     return st;
+}
+
+enum pal_status pg_frame(struct store *base, const struct store_change *more, size_t count,
+                         const struct run *run, struct gather **out, uint64_t *position,
+                         uint64_t *mark, struct pal_error *err)
+{
+    struct reading_all r = {.run = run};
+    int64_t at = 0, last = 0;
+    enum pal_status st =
+        read_moment((struct pg_store *)base, more, count, false, &r, &at, &last, err);
+    if (st != PAL_OK) {
+        gather_free(r.g);
+        return st;
+    }
+    *out = r.g;
+    *position = (uint64_t)at;
+    *mark = (uint64_t)last;
+    return PAL_OK;
 }

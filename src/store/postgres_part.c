@@ -46,13 +46,16 @@ bool pg_tx_counts(const struct pg_tx *t, const struct store_change *c)
     return t->stream || c->seq == 0 || (int64_t)c->seq > t->position;
 }
 
-static enum pal_status want_event(struct pg_tx *t, const struct event *e, struct pal_error *err)
+static enum pal_status want_event(struct pg_tx *t, const struct event *e, bool elsewhere,
+                                  struct pal_error *err)
 {
     bool fresh;
     enum pal_status st = pg_names_want(&t->s->users, e->user_id, t->stream, err);
     if (st == PAL_OK)
         st = pg_names_want(&t->s->items, e->item_id, false, err);
-    return st == PAL_OK && has(e->event_id) ? once_add(&t->ids, e->event_id, &fresh, err) : st;
+    return st == PAL_OK && has(e->event_id) && !elsewhere
+               ? once_add(&t->ids, e->event_id, &fresh, err)
+               : st;
 }
 
 static enum pal_status want_served(struct pg_tx *t, const struct served_row *x,
@@ -66,11 +69,12 @@ static enum pal_status want_served(struct pg_tx *t, const struct served_row *x,
                                            : st;
 }
 
-static enum pal_status want(struct pg_tx *t, const struct record *r, struct pal_error *err)
+static enum pal_status want(struct pg_tx *t, const struct store_change *c, struct pal_error *err)
 {
+    const struct record *r = &c->record;
     switch (r->kind) {
     case RECORD_EVENT:
-        return want_event(t, &r->event, err);
+        return want_event(t, &r->event, c->elsewhere, err);
     case RECORD_ITEM:
         return pg_names_want(&t->s->items, r->item.item_id, true, err);
     case RECORD_ITEM_DELETE:
@@ -249,14 +253,15 @@ static enum pal_status type_number(struct pg_tx *t, const char *name, int64_t *n
     return st;
 }
 
-static enum pal_status do_event(struct pg_tx *t, const struct event *e, int64_t at,
+static enum pal_status do_event(struct pg_tx *t, const struct store_change *c, int64_t at,
                                 struct pal_error *err)
 {
+    const struct event *e = &c->record.event;
     struct pg_work *user = pg_names_work(&t->s->users, e->user_id);
     int64_t type;
     if (t->stream && user->erased_at > at)
         return PAL_OK;
-    if (has(e->event_id) && once_met(&t->ids, e->event_id)) {
+    if (!c->elsewhere && has(e->event_id) && once_met(&t->ids, e->event_id)) {
         t->repeated++;
         return PAL_OK;
     }
@@ -265,10 +270,13 @@ static enum pal_status do_event(struct pg_tx *t, const struct event *e, int64_t 
         return st;
     int64_t user_no = user_number(t, user);
     int64_t item_no = item_number(t, pg_names_work(&t->s->items, e->item_id));
+    int64_t place = t->state.next_place++;
+    if (c->elsewhere)
+        return PAL_OK;
     if (t->event_count++ == 0)
         pg_copy_begin(&t->events);
     pg_copy_row(&t->events, 8);
-    pg_copy_int(&t->events, t->state.next_place++, 8);
+    pg_copy_int(&t->events, place, 8);
     pg_copy_int(&t->events, user_no, 4);
     pg_copy_int(&t->events, item_no, 4);
     pg_copy_int(&t->events, type, 4);
@@ -336,7 +344,7 @@ static enum pal_status do_one(struct pg_tx *t, const struct store_change *c, str
         return PAL_OK;
     switch (c->record.kind) {
     case RECORD_EVENT:
-        return do_event(t, &c->record.event, at, err);
+        return do_event(t, c, at, err);
     case RECORD_ITEM:
     case RECORD_ITEM_DELETE:
         do_item(t, &c->record, at);
@@ -375,7 +383,7 @@ enum pal_status pg_part(struct pg_tx *t, const struct store_change *changes, siz
     enum pal_status st = PAL_OK;
     for (size_t i = 0; i < count && st == PAL_OK; i++)
         if (pg_tx_counts(t, &changes[i]))
-            st = want(t, &changes[i].record, err);
+            st = want(t, &changes[i], err);
     if (st == PAL_OK)
         st = look_up(t, changes, count, err);
     for (size_t i = 0; i < count && st == PAL_OK; i++)

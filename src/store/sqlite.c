@@ -432,6 +432,7 @@ const struct store_ops store_sqlite = {
     .types = sqlite_types,
     .counts = sqlite_counts,
     .dataset = sqlite_dataset,
+    .frame = sqlite_frame,
     .put_note = sqlite_put_note,
     .note = sqlite_note,
     .backup = sqlite_backup,

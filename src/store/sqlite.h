@@ -312,6 +312,9 @@ enum pal_status sqlite_types(struct store *base, struct event_types *out, struct
 enum pal_status sqlite_dataset(struct store *base, const struct store_change *more, size_t count,
                                const struct run *run, struct dataset **out, uint64_t *position,
                                struct pal_error *err);
+enum pal_status sqlite_frame(struct store *base, const struct store_change *more, size_t count,
+                             const struct run *run, struct gather **out, uint64_t *position,
+                             uint64_t *mark, struct pal_error *err);
 enum pal_status sqlite_put_note(struct store *base, const char *name, const char *text,
                                 struct pal_error *err);
 enum pal_status sqlite_note(struct store *base, const char *name, char **out,

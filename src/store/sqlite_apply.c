@@ -27,7 +27,8 @@ static enum pal_status apply_event(struct apply *a, const struct event *e, struc
 {
     struct slot *user, *item;
     int64_t type;
-    bool seen = false, has_id = e->event_id && *e->event_id;
+    bool elsewhere = a->change->elsewhere;
+    bool seen = false, has_id = !elsewhere && e->event_id && *e->event_id;
     enum pal_status st = PAL_OK;
     if (has_id)
         st = ids_seen(a->s, &a->state, e->event_id, &seen, err);
@@ -41,6 +42,10 @@ static enum pal_status apply_event(struct apply *a, const struct event *e, struc
     if (st == PAL_OK)
         st = names_type(a->s, e->type, &type, err);
     int64_t place = a->state.next_place;
+    if (st == PAL_OK && elsewhere) {
+        a->state.next_place++;
+        return PAL_OK;
+    }
     if (st == PAL_OK)
         st = sql_run(a->c, SQL_EVENT_PUT, err, "iiiidiitt", place, user->number, item->number, type,
                      (double)e->value, e->time_ms, user->last, e->event_id, e->recommendation_id);

@@ -111,16 +111,60 @@ static enum pal_status take_event(struct reading_all *r, sqlite3_stmt *q, struct
                         time_ms, id, err);
 }
 
-static enum pal_status read_all(struct reading_all *r, struct pal_error *err)
+/* All but the events. */
+static enum pal_status read_names(struct reading_all *r, struct pal_error *err)
 {
     if (gather_cleared(r->g))
         return PAL_OK;
     enum pal_status st = each(r, SQL_ALL_ITEMS, take_item, err);
     if (st == PAL_OK)
         st = each(r, SQL_ALL_USERS, take_user, err);
+    return st == PAL_OK ? each(r, SQL_TYPES, take_type, err) : st;
+}
+
+/* Begins a reading of one moment: its connection and its gather. */
+static enum pal_status begin(struct sqlite_store *s, const struct store_change *more, size_t count,
+                             struct reading_all *r, struct state *state, struct pal_error *err)
+{
+    enum pal_status st = reader_take(s, &r->c, err);
+    if (st != PAL_OK)
+        return st;
+    st = state_read(r->c, state, err);
     if (st == PAL_OK)
-        st = each(r, SQL_TYPES, take_type, err);
-    return st == PAL_OK ? each(r, SQL_ALL_EVENTS, take_event, err) : st;
+        st = gather_new(more, count, state->position, &r->g, err);
+    if (st == PAL_OK)
+        r->total = (uint64_t)(state->items + state->users + state->events);
+    return st;
+}
+
+static void end(struct sqlite_store *s, struct reading_all *r)
+{
+    if (r->c)
+        reader_give(s, r->c);
+    mem_free(r->items.to);
+    mem_free(r->users.to);
+    mem_free(r->types.to);
+}
+
+enum pal_status sqlite_frame(struct store *base, const struct store_change *more, size_t count,
+                             const struct run *run, struct gather **out, uint64_t *position,
+                             uint64_t *mark, struct pal_error *err)
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    struct reading_all r = {.run = run};
+    struct state state;
+    enum pal_status st = begin(s, more, count, &r, &state, err);
+    if (st == PAL_OK)
+        st = read_names(&r, err);
+    end(s, &r);
+    if (st != PAL_OK) {
+        gather_free(r.g);
+        return st;
+    }
+    *out = r.g;
+    *position = state.position;
+    *mark = (uint64_t)(state.next_place - 1);
+    return PAL_OK;
 }
 
 enum pal_status sqlite_dataset(struct store *base, const struct store_change *more, size_t count,
@@ -130,24 +174,16 @@ enum pal_status sqlite_dataset(struct store *base, const struct store_change *mo
     struct sqlite_store *s = (struct sqlite_store *)base;
     struct reading_all r = {.run = run};
     struct state state;
-    enum pal_status st = reader_take(s, &r.c, err);
-    if (st != PAL_OK)
-        return st;
-    st = state_read(r.c, &state, err);
+    enum pal_status st = begin(s, more, count, &r, &state, err);
     if (st == PAL_OK)
-        st = gather_new(more, count, state.position, &r.g, err);
-    if (st == PAL_OK) {
-        r.total = (uint64_t)(state.items + state.users + state.events);
-        st = read_all(&r, err);
-    }
-    reader_give(s, r.c);
+        st = read_names(&r, err);
+    if (st == PAL_OK && !gather_cleared(r.g))
+        st = each(&r, SQL_ALL_EVENTS, take_event, err);
+    end(s, &r);
     if (st == PAL_OK)
         st = gather_finish(r.g, out, err);
     if (st == PAL_OK && position)
         *position = state.position;
     gather_free(r.g);
-    mem_free(r.items.to);
-    mem_free(r.users.to);
-    mem_free(r.types.to);
     return st;
 }

@@ -37,7 +37,8 @@ const char *store_path(const struct store *s);
 struct store_change {
     uint64_t seq;
     struct record record;
-    int64_t at_ms; /* from a stream: when it was published; 0 = not from one */
+    int64_t at_ms;  /* from a stream: when it was published; 0 = not from one */
+    bool elsewhere; /* an event that is kept elsewhere, and new there: see backend.h */
 };
 
 /* Applies count changes and moves the position to `seq`, in one transaction. Changes with a number

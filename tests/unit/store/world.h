@@ -2,13 +2,13 @@
  * in plain arrays that applies them the obvious way; and both written out as text, to be compared.
  *
  * The store is an SQLite file in a folder of the test's. With PALATE_TEST_STORE it is that URL,
- * whose "%s" becomes a name of its own: so the same tests run against every kind of store, for
- * which tests/backend starts the servers. */
+ * whose every "%s" becomes a name of its own: so the same tests run against every kind of store,
+ * for which tests/backend starts the servers. */
 #ifndef TEST_STORE_WORLD_H
 #define TEST_STORE_WORLD_H
 
 #include "base/rng.h"
-#include "store/backend.h"
+#include "store/clickhouse.h"
 
 #include <ftw.h>
 #include <sys/stat.h>
@@ -37,23 +37,29 @@ static inline bool is_elsewhere(void)
 static inline void name_store(struct scene *w)
 {
     static unsigned count;
-    const char *other = getenv("PALATE_TEST_STORE"), *hole = other ? strstr(other, "%s") : NULL;
+    const char *other = getenv("PALATE_TEST_STORE"), *hole;
+    size_t len = 0;
     if (!other) {
         snprintf(w->path, sizeof w->path, "%s/palate.db", w->dir);
         snprintf(w->url, sizeof w->url, "sqlite:%s", w->path);
         unlink(w->path);
-    } else {
-        if (!hole)
-            fail_msg("PALATE_TEST_STORE has no %%s in it: %s", other);
-        snprintf(w->url, sizeof w->url, "%.*st%ld_%u%s", (int)(hole - other), other, (long)getpid(),
-                 count++, hole + 2);
+        return;
     }
+    if (!strstr(other, "%s"))
+        fail_msg("PALATE_TEST_STORE has no %%s in it: %s", other);
+    count++;
+    for (; (hole = strstr(other, "%s")) && len < sizeof w->url; other = hole + 2)
+        len += (size_t)snprintf(w->url + len, sizeof w->url - len, "%.*st%ld_%u",
+                                (int)(hole - other), other, (long)getpid(), count);
+    if (len < sizeof w->url)
+        snprintf(w->url + len, sizeof w->url - len, "%s", other);
 }
 
 static inline int begin_scene(void **state)
 {
     struct scene *w = calloc(1, sizeof *w);
     struct pal_error err;
+    store_add_kind(&store_clickhouse);
 #ifdef HAVE_POSTGRES
     store_add_kind(&store_postgres);
     store_add_kind(&store_postgresql);
