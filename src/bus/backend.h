@@ -30,7 +30,7 @@ struct bus {
 };
 
 /* Those that this build may have. */
-extern const struct bus_ops amqp_bus_ops, amqps_bus_ops;
+extern const struct bus_ops amqp_bus_ops, amqps_bus_ops, kafka_bus_ops;
 
 /* Makes a kind known. Before any thread is started; the table lives as long as the process. */
 void bus_add_kind(const struct bus_ops *ops);

@@ -46,20 +46,22 @@ bool query_next(char **rest, char **name, char **value, bool *bad)
     return !*bad;
 }
 
+enum pal_status query_broken(struct pal_error *err)
+{
+    return pal_fail(err, PAL_EUSAGE,
+                    "behind a '%%' stand two hexadecimal digits, not 00 (a '%%' itself is written "
+                    "%%25)");
+}
+
 enum pal_status query_set(const struct opt_table *t, void *target, char *query,
                           const char *url_shown, struct pal_error *err)
 {
     char *name, *value;
     bool bad;
-    while (query_next(&query, &name, &value, &bad)) {
-        enum pal_status st = opt_set(t, target, name, value, err);
-        if (st)
-            return pal_within(err, st, "stream '%s'", url_shown);
-    }
-    if (bad)
-        return pal_fail(err, PAL_EUSAGE,
-                        "stream '%s': behind a '%%' stand two hexadecimal digits, not 00 (a '%%' "
-                        "itself is written %%25)",
-                        url_shown);
-    return PAL_OK;
+    enum pal_status st = PAL_OK;
+    while (!st && query_next(&query, &name, &value, &bad))
+        st = opt_set(t, target, name, value, err);
+    if (!st && bad)
+        st = query_broken(err);
+    return st ? pal_within(err, st, "stream '%s'", url_shown) : PAL_OK;
 }

@@ -10,6 +10,9 @@
  * false at the end, and with *bad set for a broken "%" or a "%00". A '+' stands for itself. */
 bool query_next(char **rest, char **name, char **value, bool *bad);
 
+/* PAL_EUSAGE that says how to write it. */
+enum pal_status query_broken(struct pal_error *err);
+
 /* Sets the fields of *target by every word of `query` ("" = none), which is changed; texts point
  * into it. PAL_EUSAGE that names the word; url_shown is the URL as errors may show it. */
 MUST_USE enum pal_status query_set(const struct opt_table *t, void *target, char *query,

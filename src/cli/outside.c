@@ -23,7 +23,9 @@ void outside_register(void)
     scheme_absent("amqp", "librabbitmq", "librabbitmq-dev");
     scheme_absent("amqps", "librabbitmq", "librabbitmq-dev");
 #endif
-#ifndef HAVE_KAFKA
+#ifdef HAVE_KAFKA
+    bus_add_kind(&kafka_bus_ops);
+#else
     scheme_absent("kafka", "librdkafka", "librdkafka-dev");
 #endif
 #ifdef HAVE_REDIS

@@ -81,6 +81,10 @@ static void dead_letter(const char *name, char *body, size_t size, char *reason,
     if (strncmp(url, "amqp", 4) == 0)
         dead_amqp(url, body, size, reason, reason_size);
 #endif
+#ifdef HAVE_KAFKA
+    if (strncmp(url, "kafka", 5) == 0)
+        dead_kafka(url, body, size, reason, reason_size);
+#endif
 }
 
 static void refused_is_kept_aside(void **state)

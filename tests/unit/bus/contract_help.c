@@ -19,6 +19,9 @@ void bus_add_all(void)
     bus_add_kind(&amqp_bus_ops);
     bus_add_kind(&amqps_bus_ops);
 #endif
+#ifdef HAVE_KAFKA
+    bus_add_kind(&kafka_bus_ops);
+#endif
 }
 
 const char *stream_url(const char *name)
