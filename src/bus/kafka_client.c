@@ -21,10 +21,10 @@ static const struct kafka_word producer[] = {
     {"queue.buffering.max.kbytes", "65536"},
 };
 static const struct kafka_word consumer[] = {
-    {"enable.auto.commit", "false"},         {"enable.auto.offset.store", "false"},
-    {"auto.offset.reset", "earliest"},       {"session.timeout.ms", "10000"},
-    {"heartbeat.interval.ms", "1000"},
-    {"queued.max.messages.kbytes", "16384"}, {"fetch.max.bytes", "33554432"},
+    {"enable.auto.commit", "false"},   {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "earliest"}, {"session.timeout.ms", "10000"},
+    {"heartbeat.interval.ms", "1000"}, {"queued.max.messages.kbytes", "16384"},
+    {"fetch.max.bytes", "33554432"},
 };
 
 static void say_nothing(const rd_kafka_t *rk, int level, const char *facility, const char *text)

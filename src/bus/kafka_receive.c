@@ -148,10 +148,11 @@ static enum pal_status collect(struct kafka_bus *b, size_t most, int64_t until,
     enum pal_status st = PAL_OK;
     if (b->in.all_down && (st = check(b, until, err)))
         return st;
-    /* Partitions may have gone, and what was given with them. */
-    if (b->inbox.bytes < BATCH_BYTES)
+    /* What was given is given again, but partitions may have gone, and it with them. */
+    bool again = inbox_ready(&b->inbox) > 0;
+    if (again && b->inbox.bytes < BATCH_BYTES)
         st = poll_one(b, 0, &any, err);
-    if (!st && !inbox_ready(&b->inbox))
+    if (!st && (!again || !inbox_ready(&b->inbox)))
         st = gather(b, most, until, err);
     if (!st && !b->inbox.count && b->in.all_down)
         st = check(b, until, err);

@@ -233,7 +233,7 @@ static void two_receivers_share(void **state)
             }
         }
     }
-    for (int64_t end = now_ms() + WAIT_MS; r->distinct < sent && now_ms() < end;)
+    for (int64_t end = now_ms() + WAIT_MS; received_distinct(r) < sent && now_ms() < end;)
         usleep(20000);
     for (int i = 0; i < 2; i++) {
         __atomic_store_n(&me[i].stop, true, __ATOMIC_RELEASE);

@@ -28,6 +28,7 @@ struct received {
     size_t last[KEYS]; /* the greatest number of each key so far, plus one */
 };
 struct received *received_new(size_t most);
+size_t received_distinct(struct received *r); /* while others note */
 void received_note(struct received *r, struct bus *b, const struct bus_received *m);
 
 /* Receives, notes and settles until all of them were seen or limit_ms is over. */

@@ -90,6 +90,14 @@ struct received *received_new(size_t most)
     return r;
 }
 
+size_t received_distinct(struct received *r)
+{
+    pthread_mutex_lock(&r->lock);
+    size_t n = r->distinct;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
 void received_note(struct received *r, struct bus *b, const struct bus_received *m)
 {
     size_t key = 0, number = 0;
