@@ -105,7 +105,8 @@ class Kafka(Server):
     def java(self, *words, heap="256m"):
         return [need("java"), "-Xms64m", f"-Xmx{heap}", "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
-                f"-Dlog4j.configuration=file:{self.folder}/log4j.properties", "-cp", os.path.join(self.jars, "*"), *words]
+                f"-Dlog4j.configuration=file:{self.folder}/log4j.properties", "-cp",
+                os.path.join(self.jars, "*"), *words]
 
     def command(self):
         return self.java("kafka.Kafka", self.path("server.properties"))
