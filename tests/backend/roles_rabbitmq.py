@@ -6,8 +6,8 @@ import time
 from postgres import Postgres
 from rabbitmq import RabbitMQ
 from redis import Redis
-from split import ITEMS, Asker, Load, Split, everything_once
-from harness import palate, run, same
+from split import ITEMS, Split, all_went_well, loads_and_askers, people_teach_it
+from harness import run, same
 
 
 def parts(folder, rabbit, postgres, redis=None):
@@ -19,10 +19,7 @@ def test_faults_under_load(folder):
     with RabbitMQ() as rabbit, Postgres() as postgres, Redis(password="s3cret") as redis:
         with parts(folder, rabbit, postgres, redis) as split:
             split.start()
-            loads = [Load(site, f"load{i}") for i, site in enumerate(split.collectors)]
-            askers = [Asker(site) for site in split.recs]
-            for thread in loads + askers:
-                thread.start()
+            loads, askers = loads_and_askers(split)
             time.sleep(1)
             split.pipeline.kill()
             time.sleep(0.5)
@@ -40,17 +37,7 @@ def test_faults_under_load(folder):
             time.sleep(1)
             postgres.start()
             time.sleep(1)
-            for thread in askers + loads:
-                thread.stop()
-            assert all(asker.answers > 10 and not asker.wrong for asker in askers), [
-                (asker.answers, asker.wrong[:3]) for asker in askers]
-            count = everything_once(split, loads)
-            assert count > 300, count
-            assert "the stream takes nothing now" in split.collectors[1].log()
-            assert "the stream takes events again" in split.collectors[1].log()
-            assert "s3cret" not in "".join(site.log() for site in split.sites())
-            refused = split.pipeline.raw("GET", "/metrics").body.decode()
-            assert "palate_stream_refused_total 0\n" in refused, refused
+            all_went_well(split, loads, askers)
 
 
 def test_what_one_takes_in_others_see(folder):
@@ -69,26 +56,11 @@ def test_what_one_takes_in_others_see(folder):
                 site.wait(lambda: "7" in site.recommend("u", n=ITEMS))
 
 
-def simulate(split, rounds):
-    """The share of what was shown that was liked, by round."""
-    return palate("simulate", "--url", f"http://127.0.0.1:{split.recs[0].port}",
-                  "--collector-url", f"http://127.0.0.1:{split.collectors[0].port}",
-                  "--users", "60", "--rounds", rounds, "--set", "synth.items=120", "--set",
-                  "synth.users=60", "--set", "synth.events=600", "--json", "--quiet",
-                  cwd=split.folder).json["series"]["palate"]
-
-
 def test_people_teach_it(folder):
     with RabbitMQ() as rabbit, Postgres() as postgres, Redis() as redis:
         with parts(folder, rabbit, postgres, redis) as split:
             split.start(items=False)
-            simulate(split, 1)  # who answers gets the catalog
-            split.recs[0].wait(lambda: split.recs[0].get("/v1/status")["catalog"]["items"] == 120)
-            shares = simulate(split, 6)  # what is told counts at once, by Redis
-            assert max(shares[1:]) > shares[0] + 0.1, shares
-            split.pipeline.post("/v1/train", {}, status=202)
-            for site in split.recs:
-                site.wait(lambda: site.get("/v1/status")["model"]["version"] == 1, 60)
+            people_teach_it(split, 6)  # what is told counts at once, by Redis
 
 
 run(globals())

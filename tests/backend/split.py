@@ -17,11 +17,17 @@ ITEMS = 60
 class Split:
     """Processes of one role each, in folders below `folder`, on one stream and one store."""
 
-    def __init__(self, folder, store, *options, pipeline=(), env=None):
-        self.folder, self.store, self.env = folder, store, env or {}
-        self.options = ["--store", store, "--models", os.path.join(folder, "models"), *options,
-                        "--set", "live.models_poll_ms=200", "--set", "live.follow_ms=200"]
-        self.pipeline = self.make("pipeline", "pipeline", *pipeline)
+    def __init__(self, folder, store, *options, models=None, env=None):
+        """options: words, among them --stream; models: a registry's URL, else a folder."""
+        self.folder, self.env = folder, env or {}
+        self.where = ["--store", store]
+        for name in ("--events", "--stream"):
+            if name in options:
+                self.where += [name, options[options.index(name) + 1]]
+        self.options = ["--store", store, "--models", models or os.path.join(folder, "models"),
+                        *options, "--set", "live.models_poll_ms=200", "--set",
+                        "live.follow_ms=200"]
+        self.pipeline = self.make("pipeline", "pipeline")
         self.collectors = [self.make("collector", f"collector{i}") for i in range(2)]
         self.recs = [self.make("recs", f"recs{i}") for i in range(2)]
 
@@ -64,9 +70,7 @@ class Split:
         out = os.path.join(self.folder, "export.jsonl")
         if os.path.exists(out):
             os.remove(out)
-        stream = [x for i, x in enumerate(self.options)
-                  if x == "--stream" or (i and self.options[i - 1] == "--stream")]
-        palate("export", "--store", self.store, *stream, "--output", out, env=self.env)
+        palate("export", *self.where, "--output", out, env=self.env)
         with open(out, encoding="utf-8") as lines:
             return [row[what] for row in map(json.loads, lines) if what in row]
 
@@ -183,3 +187,47 @@ class Asker(threading.Thread):
         self.halt.set()
         self.join()
         return self
+
+
+def loads_and_askers(split):
+    """Load on every collector and questions to every recs, running."""
+    loads = [Load(site, f"load{i}") for i, site in enumerate(split.collectors)]
+    askers = [Asker(site) for site in split.recs]
+    for thread in loads + askers:
+        thread.start()
+    return loads, askers
+
+
+def all_went_well(split, loads, askers):
+    """Nothing was lost, answers went on, and logs say what happened and no password."""
+    for thread in askers + loads:
+        thread.stop()
+    assert all(asker.answers > 10 and not asker.wrong for asker in askers), [
+        (asker.answers, asker.wrong[:3]) for asker in askers]
+    count = everything_once(split, loads)
+    assert count > 300, count
+    logs = "".join(site.log() for site in split.sites())
+    assert "s3cret" not in logs and "takes nothing now" in logs, logs[-2000:]
+    metrics = split.pipeline.raw("GET", "/metrics").body.decode()
+    assert "palate_stream_refused_total 0\n" in metrics, metrics
+
+
+def simulate(split, rounds):
+    """The share of what was shown that was liked, by round."""
+    return palate("simulate", "--url", f"http://127.0.0.1:{split.recs[0].port}",
+                  "--collector-url", f"http://127.0.0.1:{split.collectors[0].port}",
+                  "--users", "60", "--rounds", rounds, "--set", "synth.items=120", "--set",
+                  "synth.users=60", "--set", "synth.events=600", "--json", "--quiet",
+                  cwd=split.folder).json["series"]["palate"]
+
+
+def people_teach_it(split, rounds):
+    """Started without items: the share of likes rises; what is trained is loaded by all."""
+    first = split.recs[0]
+    simulate(split, 1)  # who answers gets the catalog
+    first.wait(lambda: first.get("/v1/status")["catalog"]["items"] == 120)
+    shares = simulate(split, rounds)
+    assert max(shares[1:]) > shares[0] + 0.1, shares
+    split.pipeline.post("/v1/train", {}, status=202)
+    for site in split.recs:
+        site.wait(lambda: site.get("/v1/status")["model"]["version"] == 1, 120)
