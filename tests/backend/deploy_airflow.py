@@ -1,8 +1,7 @@
 """deploy/airflow: the DAGs in a real Airflow (`airflow dags test`, its database in SQLite): a
-training goes live in a running server, lists reach a file, a step that fails is tried again and
+training goes live in a running server, lists reach a table of PostgreSQL, a step that fails is tried again and
 then somebody is told."""
 import contextlib
-import csv
 import http.server
 import json
 import os
@@ -11,6 +10,7 @@ import subprocess
 import threading
 
 from deploy_parts import DEPLOY, from_pypi
+from postgres import Postgres
 from running import Site
 from server import fail, free_port
 from harness import PALATE, clean_environment, palate, run, same, world
@@ -78,14 +78,16 @@ class Hook:
 
 
 def test_dags(folder):
-    store, models = f"sqlite:{folder}/palate.db", f"{folder}/models"
-    lists = os.path.join(folder, "lists.csv")
-    palate("import", world(folder), "--store", store)
-    with Hook() as hook, Site(folder, "--store", store, "--models", models) as site:
-        airflow = Airflow(folder, PALATE_STORE=store, PALATE_MODELS=models, PALATE_LISTS=lists,
-                          PALATE_LISTS_N="7", PALATE_LISTS_FOR="all", PALATE_TRAIN_MODELS="popular",
+    models = f"{folder}/models"
+    with Hook() as hook, Postgres() as postgres, \
+            Site(folder, "--store", postgres.url(), "--journal", f"{folder}/journal",
+                 "--models", models) as site:
+        palate("import", world(folder), "--store", postgres.url("?schema=other"))
+        airflow = Airflow(folder, PALATE_STORE=postgres.url("?schema=other"), PALATE_MODELS=models,
+                          PALATE_JOURNAL=f"{folder}/none", PALATE_TRAIN_MODELS="popular",
+                          PALATE_LISTS=postgres.url("?table=recommendations"), PALATE_LISTS_N="7",
+                          PALATE_LISTS_FOR="all", PALATE_ALERT_URL=hook.url, PALATE_RETRIES="1",
                           PALATE_SERVERS=f"http://127.0.0.1:{site.port}",
-                          PALATE_ALERT_URL=hook.url, PALATE_RETRIES="1",
                           PALATE_RETRY_SECONDS="0.1")
         same(site.get("/v1/status")["model"]["version"], 0)
         airflow.run("dags", "test", "palate_train", "2026-01-01")
@@ -93,18 +95,17 @@ def test_dags(folder):
         same(airflow.states("palate_train"), {"train": ("success", 1), "reload": ("success", 1)})
 
         airflow.run("dags", "test", "palate_lists", "2026-01-01")
-        with open(lists, encoding="utf-8", newline="") as f:
-            rows = list(csv.DictReader(f))
-        same((len(rows), max(int(row["rank"]) for row in rows)), (300 * 7, 7))
+        same(airflow.states("palate_lists"), {"export": ("success", 1), "check": ("success", 1)})
+        same(postgres.ask("select count(*), count(distinct user_id), max(rank)"
+                          " from recommendations"), "2100|300|7")
         same(hook.texts, [])
 
         gone = f"http://127.0.0.1:{free_port()}"
         airflow.run("dags", "test", "palate_train", "2026-01-02", ok=None, PALATE_SERVERS=gone)
+        same(airflow.states("palate_train"), {"train": ("success", 1), "reload": ("failed", 2)})
         same(len(hook.texts), 1)
         for word in ["palate_train.reload failed", "Connection refused"]:
             same((word, word in hook.texts[0]), (word, True))
-        same(site.get("/v1/status")["model"]["version"], 1)
-        same(airflow.states("palate_train"), {"train": ("success", 1), "reload": ("failed", 2)})
 
 
 run(globals())

@@ -12,7 +12,7 @@ from harness import same
 
 RULES = os.path.join(DEPLOY, "prometheus", "rules", "palate.yml")
 DASHBOARDS = sorted(glob.glob(os.path.join(DEPLOY, "grafana", "dashboards", "*.json")))
-LOAD_S, ARRIVE_S = 5, 20
+LOAD_S, ARRIVE_S = 3, 20
 TYPES = ["like", "dislike", "view", "click", "add_to_cart", "purchase"]
 
 
