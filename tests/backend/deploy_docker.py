@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 
 from deploy_parts import DEPLOY
 from server import Skip, fail
@@ -137,7 +138,9 @@ def build(folder):
         elif word == "COPY":
             copy(stage, stages, sources, words)
         elif word == "RUN":
+            began = time.monotonic()
             stage.execute(rest)
+            print(f"{time.monotonic() - began:4.0f} s for {rest[:60]}", flush=True)
         elif word == "ENV":
             stage.env.update(pair.split("=", 1) for pair in words)
         elif word == "USER":
