@@ -71,9 +71,9 @@ def use(recs, collector):
         time.sleep(0.1)
 
 
-def of_stream(text):
-    """Whether that is something only processes have that share a stream."""
-    return bool(re.search("palate_(stream|follow)_", text))
+def of_parts(text):
+    """Whether that is something only processes have that share a stream or a state."""
+    return bool(re.search("palate_(stream|follow|state)_", text))
 
 
 def check_data(prometheus, wanted, least):

@@ -1,8 +1,10 @@
-"""What dashboards and alerts ask of a stream has data in a real Prometheus that scrapes split roles
-on a real RabbitMQ which people use."""
-from deploy_asked import RULES, check_data, of_stream, use
+"""What dashboards and alerts ask of a stream and of shared state has data in a real Prometheus that
+scrapes split roles on a real RabbitMQ and Redis which people use; and what people take is counted
+where it was shown, though they say so to another process."""
+from deploy_asked import RULES, check_data, of_parts, use
 from prometheus import Prometheus
 from rabbitmq import RabbitMQ
+from redis import Redis
 from running import Site
 from server import need
 from harness import palate, run, same, world
@@ -10,13 +12,13 @@ from harness import palate, run, same, world
 WAIT_S = 60
 
 
-def test_stream(folder):
+def test_parts(folder):
     need("prometheus")
     palate("import", world(folder), "--store", "sqlite:palate.db", cwd=folder)
-    with RabbitMQ() as broker:
+    with RabbitMQ() as broker, Redis() as redis:
         def role(name):
-            return Site(folder, "--role", name, "--stream", broker.url(), "--store",
-                        "sqlite:palate.db", "--journal", f"journal-{name}")
+            return Site(folder, "--role", name, "--stream", broker.url(), "--state",
+                        redis.url, "--store", "sqlite:palate.db", "--journal", f"journal-{name}")
 
         with role("pipeline") as pipeline, role("collector") as collector, role("recs") as recs, \
                 Prometheus([p.port for p in (pipeline, collector, recs)], [RULES]) as prometheus:
@@ -24,9 +26,12 @@ def test_stream(folder):
             collector.post("/v1/events", {"user_id": "new", "item_id": "seen", "type": "like"})
             recs.wait(lambda: recs.raw("GET", "/v1/users/new").status == 200, WAIT_S)
             use(recs, collector)
-            check_data(prometheus, of_stream, least=8)
+            check_data(prometheus, of_parts, least=16)
             up = prometheus.get("query", query="sum by (job) (palate_role)")["result"]
             same([series["value"][1] for series in up], ["3"])
+            taken = prometheus.get("query", query="palate_taken_items_total > 0")["result"]
+            same({series["metric"]["instance"] for series in taken},
+                 {f"127.0.0.1:{recs.port}"})
 
 
 run(globals())

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from deploy_parts import DEPLOY, comparisons
-from deploy_asked import DASHBOARDS, RULES, board, check_data, of_stream, use
+from deploy_asked import DASHBOARDS, RULES, board, check_data, of_parts, use
 from prometheus import Prometheus
 from running import Site
 from server import fail, need
@@ -86,7 +86,7 @@ def test_dashboards_are_whole(_):
 
 
 def test_every_expression_has_data(folder):
-    """All but those of a stream, for which deploy_metrics.py starts a broker."""
+    """All but those of streams and shared state: deploy_metrics.py has them."""
     need("prometheus")
     palate("import", world(folder), "--store", "sqlite:palate.db", cwd=folder)
     with Site(folder, "--model", "als,popular", *QUICK) as site, \
@@ -95,7 +95,7 @@ def test_every_expression_has_data(folder):
         use(site, site)
         site.wait(lambda: site.get("/v1/train")["state"] == "idle", WAIT_S)
         use(site, site)
-        check_data(prometheus, lambda text: not of_stream(text), least=80)
+        check_data(prometheus, lambda text: not of_parts(text), least=80)
 
 
 run(globals())
