@@ -29,9 +29,13 @@ def test_parts(folder):
             check_data(prometheus, of_parts, least=16)
             up = prometheus.get("query", query="sum by (job) (palate_role)")["result"]
             same([series["value"][1] for series in up], ["3"])
-            taken = prometheus.get("query", query="palate_taken_items_total > 0")["result"]
-            same({series["metric"]["instance"] for series in taken},
-                 {f"127.0.0.1:{recs.port}"})
+
+            def taken():
+                found = prometheus.get("query", query="palate_taken_items_total > 0")["result"]
+                return {series["metric"]["instance"] for series in found}
+
+            recs.wait(taken, WAIT_S)
+            same(taken(), {f"127.0.0.1:{recs.port}"})
 
 
 run(globals())
