@@ -59,10 +59,11 @@ enum pal_status amqp_ready(struct amqp_bus *b, enum bus_use use, int64_t until,
     struct wire *w = wire_of(b, use);
     if (w->conn)
         return PAL_OK;
-    enum pal_status st = pause_wait(&w->pause, until, err);
+    bool receives = use == BUS_RECEIVE;
+    enum pal_status st = pause_wait(&w->pause, until, receives ? 0 : BUS_ATTEMPT_MS, err);
     if (st)
         return st;
-    st = begin(b, use, until, err);
+    st = begin(b, use, receives ? bus_until(until, BUS_CONNECT_MS) : until, err);
     return st ? amqp_lost(b, use, err) : PAL_OK;
 }
 

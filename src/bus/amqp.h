@@ -13,7 +13,8 @@
 
 enum {
     AMQP_LOOK_MS = 2000,      /* in this time every queue is looked at once */
-    AMQP_LOOK_LEAST_MS = 200, /* a call with less time does not look */
+    AMQP_LOOK_LEAST_MS = 200, /* with less time left nobody looks */
+    AMQP_ANSWER_MS = 1000,    /* what one that receives takes to look, at least */
 };
 
 /* What the queues say of themselves, looked at one by one. */

@@ -117,7 +117,7 @@ static enum pal_status side_ready(struct amqp_bus *b, int64_t until, struct pal_
     wire_probe(&b->side);
     if (b->side.conn)
         return PAL_OK;
-    enum pal_status st = pause_wait(&b->side.pause, until, err);
+    enum pal_status st = pause_wait(&b->side.pause, until, 0, err);
     if (!st && (st = wire_open(&b->side, until, err)))
         side_lost(b, err);
     return st;
@@ -128,8 +128,10 @@ static enum pal_status look(struct amqp_bus *b, int64_t until, struct pal_error 
 {
     struct pal_error ignored = {0};
     int64_t now = bus_now_ms();
-    if (now < b->in_gauge.next_ms || now < b->side.pause.next_ms ||
-        until - now < AMQP_LOOK_LEAST_MS || side_ready(b, until, &ignored))
+    if (now < b->in_gauge.next_ms || now < b->side.pause.next_ms)
+        return PAL_OK;
+    until = bus_until(until, AMQP_ANSWER_MS);
+    if (side_ready(b, until, &ignored))
         return PAL_OK;
     if (amqp_gauge_look(b, &b->side, &b->in_gauge, until, &ignored)) {
         side_lost(b, &ignored);

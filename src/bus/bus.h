@@ -10,8 +10,8 @@
  *
  * Failures: PAL_EIO for a broker that is away, refuses the password or is out of space, with a
  * sentence that says which; the same call may be made again later and reconnects by itself, with
- * pauses that grow. No call waits longer than it was told to: bus_open 5 s for a connection, refuse
- * and settle 10 s. */
+ * pauses that grow. No call waits longer than it was told to (bus_open 5 s, refuse and settle 10 s;
+ * but see bus_receive). */
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
 
@@ -68,7 +68,8 @@ struct bus_received {
 
 /* Up to `most` messages, in order, and not much more than 16 MB of them; waits up to wait_ms for
  * the first one (0 of them after that) and a moment for more. What was received before and neither
- * settled nor refused comes again. */
+ * settled nor refused comes again. Where it has to connect first it takes up to 3 s for that,
+ * whatever wait_ms is. Receivers leave shards to one another only in here: call it often. */
 MUST_USE enum pal_status bus_receive(struct bus *b, struct bus_received *out, size_t most,
                                      unsigned wait_ms, size_t *count, struct pal_error *err);
 

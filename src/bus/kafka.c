@@ -35,11 +35,14 @@ enum pal_status kafka_ready(struct kafka_bus *b, enum bus_use use, int64_t until
     struct kafka_client *c = client_for(b, use);
     if (c->rk)
         return PAL_OK;
-    enum pal_status st = pause_wait(&c->pause, until, err);
+    bool receives = use == BUS_RECEIVE;
+    enum pal_status st = pause_wait(&c->pause, until, receives ? 0 : BUS_ATTEMPT_MS, err);
     if (st)
         return st;
+    if (receives)
+        until = bus_until(until, BUS_CONNECT_MS);
     int64_t most = bus_now_ms() + KAFKA_OPEN_MS;
-    st = kafka_client_make(b, c, use == BUS_PUBLISH ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, err);
+    st = kafka_client_make(b, c, receives ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, err);
     if (!st)
         st = kafka_reach(b, c, until < most ? until : most, err);
     if (!st && use == BUS_RECEIVE)

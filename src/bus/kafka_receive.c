@@ -96,13 +96,12 @@ static enum pal_status gather(struct kafka_bus *b, size_t most, int64_t until,
 }
 
 /* No broker could be reached lately: is one there now? */
-static enum pal_status check(struct kafka_bus *b, int64_t until, struct pal_error *err)
+static enum pal_status check(struct kafka_bus *b, struct pal_error *err)
 {
     const struct rd_kafka_metadata *all = NULL;
-    int64_t most = bus_now_ms() + CHECK_MS;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(b->in.rk, b->place.topic, NULL);
     rd_kafka_resp_err_t code =
-        rd_kafka_metadata(b->in.rk, 0, topic, &all, kafka_ms(until < most ? until : most));
+        rd_kafka_metadata(b->in.rk, 0, topic, &all, kafka_ms(bus_now_ms() + CHECK_MS));
     rd_kafka_topic_destroy(topic);
     if (code) {
         kafka_fail(b, &b->in, err, "no broker can be reached");
@@ -146,7 +145,7 @@ static enum pal_status collect(struct kafka_bus *b, size_t most, int64_t until,
 {
     bool any;
     enum pal_status st = PAL_OK;
-    if (b->in.all_down && (st = check(b, until, err)))
+    if (b->in.all_down && (st = check(b, err)))
         return st;
     /* What was given is given again, but partitions may have gone, and it with them. */
     bool again = inbox_ready(&b->inbox) > 0;
@@ -155,7 +154,7 @@ static enum pal_status collect(struct kafka_bus *b, size_t most, int64_t until,
     if (!st && (!again || !inbox_ready(&b->inbox)))
         st = gather(b, most, until, err);
     if (!st && !b->inbox.count && b->in.all_down)
-        st = check(b, until, err);
+        st = check(b, err);
     return st;
 }
 

@@ -87,14 +87,21 @@ void pause_reset(struct pause *p)
     *p = (struct pause){0};
 }
 
-enum pal_status pause_wait(const struct pause *p, int64_t until, struct pal_error *err)
+enum pal_status pause_wait(const struct pause *p, int64_t until, int64_t least_ms,
+                           struct pal_error *err)
 {
     int64_t now = bus_now_ms();
     if (p->next_ms <= now)
         return PAL_OK;
-    bool enough = p->next_ms + BUS_ATTEMPT_MS <= until;
+    bool enough = p->next_ms + least_ms <= until;
     bus_sleep_ms((enough ? p->next_ms : until) - now);
     if (enough)
         return PAL_OK;
     return pal_fail(err, p->why.status, "%s", p->why.message);
+}
+
+int64_t bus_until(int64_t until, int64_t least_ms)
+{
+    int64_t least = bus_now_ms() + least_ms;
+    return until > least ? until : least;
 }

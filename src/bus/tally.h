@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 enum { BUS_PAUSE_FIRST_MS = 100, BUS_PAUSE_MOST_MS = 5000, BUS_ATTEMPT_MS = 500 };
+enum { BUS_CONNECT_MS = 3000 }; /* what bus_receive may take to connect */
 
 /* Milliseconds that only go forward. */
 int64_t bus_now_ms(void);
@@ -39,7 +40,11 @@ void pause_grow(struct pause *p, const struct pal_error *why);
 void pause_reset(struct pause *p);
 
 /* Waits until the next attempt may be made, but not past `until`. PAL_EIO with the reason of the
- * last one when too little time is left for another: the next call then begins with it. */
-MUST_USE enum pal_status pause_wait(const struct pause *p, int64_t until, struct pal_error *err);
+ * last one when less than least_ms is left for another: the next call then begins with it. */
+MUST_USE enum pal_status pause_wait(const struct pause *p, int64_t until, int64_t least_ms,
+                                    struct pal_error *err);
+
+/* The end of an attempt to connect: `until`, for who receives not before so many milliseconds. */
+int64_t bus_until(int64_t until, int64_t least_ms);
 
 #endif

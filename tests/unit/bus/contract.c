@@ -198,7 +198,7 @@ static void *receive_in_thread(void *arg)
     struct bus_received got[100];
     while (!__atomic_load_n(&me->stop, __ATOMIC_ACQUIRE)) {
         size_t n = 0;
-        if (bus_receive(me->b, got, 100, 400, &n, &err))
+        if (bus_receive(me->b, got, 100, 200, &n, &err))
             continue;
         for (size_t i = 0; i < n; i++)
             received_note(me->r, me->b, &got[i]);

@@ -23,7 +23,7 @@ MUST_USE enum pal_status publish_range(struct bus *b, size_t from, size_t to, si
 /* What was received of numbers [0, most). */
 struct received {
     pthread_mutex_t lock;
-    bool seen[200000];
+    bool seen[2000000];
     size_t most, distinct, repeated, out_of_order;
     size_t last[KEYS]; /* the greatest number of each key so far, plus one */
 };

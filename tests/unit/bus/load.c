@@ -77,6 +77,8 @@ static int receive(struct load *l)
             tell_failure(l, &err);
             continue;
         }
+        if (n && !r->distinct)
+            l->began = now_ms(); /* without the time to join */
         for (size_t i = 0; i < n; i++)
             received_note(r, l->b, &got[i]);
         if (bus_settle(l->b, &err))
