@@ -1,6 +1,6 @@
 """deploy/airflow: the DAGs in a real Airflow (`airflow dags test`, its database in SQLite): a
-training goes live in a running server, lists reach a table of PostgreSQL, a step that fails is tried
-again and then somebody is told."""
+training goes live in a running server, lists reach a table of PostgreSQL, a step that fails is
+tried again and then somebody is told."""
 import contextlib
 import http.server
 import json
