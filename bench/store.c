@@ -1,13 +1,16 @@
 /* How fast the store takes and gives, as one line of JSON.
  *
- *   store [--events N] [--batch N] [--users N] [--items N] [--ids] [--path FILE]
+ *   store [--events N] [--batch N] [--users N] [--items N] [--ids | --numbered] [--path FILE]
+ *         [--store URL]
  *
  * Drains N invented events (10,000,000 by default) in transactions of a batch each, a figure for
  * every tenth of them, and then reads: the newest 50 of a user, everything as a data set. --ids:
- * every event has an event_id. Users and items follow a power law. The file is made anew. */
-#include "store/store.h"
+ * every event has an event_id, drawn by its client; --numbered: one as a journal gives it. Users
+ * and items follow a power law. The file is made anew; --store names another kind of store, which
+ * is empty and is left with what it was given (bench/postgres starts a server for that). */
 #include "base/mem.h"
 #include "base/rng.h"
+#include "store/backend.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,8 +23,8 @@
 
 struct plan {
     long events, batch, users, items;
-    bool ids;
-    const char *path;
+    bool ids, numbered;
+    const char *path, *url;
 };
 
 /* The texts of one event. */
@@ -56,12 +59,15 @@ static void invent(struct rng *r, const struct plan *p, uint64_t seq, struct tex
     static const char *const types[] = {"view", "view", "like", "add_to_cart", "purchase"};
     snprintf(t->user, sizeof t->user, "user-%ld", skewed(r, p->users));
     snprintf(t->item, sizeof t->item, "item-%ld", skewed(r, p->items));
-    snprintf(t->id, sizeof t->id, "%016" PRIx64 "%016" PRIx64, rng_next(r), rng_next(r));
-    *c = (struct store_change){
-        .seq = seq,
-        .record = {.kind = RECORD_EVENT,
-                   .event = {t->user, t->item, types[rng_below(r, 5)], 1,
-                             1700000000000 + (int64_t)seq, p->ids ? t->id : NULL, NULL}}};
+    if (p->numbered)
+        snprintf(t->id, sizeof t->id, "0123456789ab-%016" PRIx64, seq);
+    else
+        snprintf(t->id, sizeof t->id, "%016" PRIx64 "%016" PRIx64, rng_next(r), rng_next(r));
+    *c = (struct store_change){.seq = seq,
+                               .record = {.kind = RECORD_EVENT,
+                                          .event = {t->user, t->item, types[rng_below(r, 5)], 1,
+                                                    1700000000000 + (int64_t)seq,
+                                                    p->ids || p->numbered ? t->id : NULL, NULL}}};
 }
 
 static double drain(struct store *s, const struct plan *p)
@@ -152,20 +158,21 @@ static void remove_all(const char *path)
 static bool read_plan(int argc, char **argv, struct plan *p)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--ids") == 0) {
-            p->ids = true;
+        if (strcmp(argv[i], "--ids") == 0 || strcmp(argv[i], "--numbered") == 0) {
+            *(argv[i][2] == 'i' ? &p->ids : &p->numbered) = true;
             continue;
         }
+        bool text = strcmp(argv[i], "--path") == 0 || strcmp(argv[i], "--store") == 0;
         long *number = strcmp(argv[i], "--events") == 0  ? &p->events
                        : strcmp(argv[i], "--batch") == 0 ? &p->batch
                        : strcmp(argv[i], "--users") == 0 ? &p->users
                        : strcmp(argv[i], "--items") == 0 ? &p->items
                                                          : NULL;
-        if (i + 1 == argc || (!number && strcmp(argv[i], "--path") != 0))
+        if (i + 1 == argc || (!number && !text))
             return false;
         i++;
         if (!number)
-            p->path = argv[i];
+            *(argv[i - 1][2] == 'p' ? &p->path : &p->url) = argv[i];
         else if ((*number = strtol(argv[i], NULL, 10)) <= 0)
             return false;
     }
@@ -174,22 +181,26 @@ static bool read_plan(int argc, char **argv, struct plan *p)
 
 int main(int argc, char **argv)
 {
-    struct plan p = {10000000, 20000, 138000, 27000, false, "/tmp/palate-bench-store.db"};
+    struct plan p = {10000000, 20000, 138000, 27000, false, false, "/tmp/palate-bench-store.db",
+                     NULL};
     struct pal_error err;
     struct store *s;
     struct rusage use;
     char url[4096];
     if (!read_plan(argc, argv, &p)) {
-        fprintf(stderr, "usage: store [--events N] [--batch N] [--users N] [--items N] [--ids] "
-                        "[--path FILE]\n");
+        fprintf(stderr, "usage: store [--events N] [--batch N] [--users N] [--items N] "
+                        "[--ids | --numbered] [--path FILE] [--store URL]\n");
         return 2;
     }
+#ifdef HAVE_POSTGRES
+    store_add_kind(&store_postgres);
+#endif
     remove_all(p.path);
-    snprintf(url, sizeof url, "sqlite:%s", p.path);
+    snprintf(url, sizeof url, "%s%s", p.url ? "" : "sqlite:", p.url ? p.url : p.path);
     must(store_open(url, false, &s, &err), &err);
     printf("{\"bench\":\"store\",\"events\":%ld,\"batch\":%ld,\"users\":%ld,\"items\":%ld,"
            "\"event_ids\":%s,",
-           p.events, p.batch, p.users, p.items, p.ids ? "true" : "false");
+           p.events, p.batch, p.users, p.items, p.ids || p.numbered ? "true" : "false");
     double cpu = now(CLOCK_PROCESS_CPUTIME_ID), wall = drain(s, &p);
     cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     read_back(s, &p);

@@ -93,10 +93,12 @@ const char *const pg_sql[PG_SQL_COUNT] = {
                          " WHERE time_ms >= $1 ORDER BY place LIMIT 1), 9223372036854775807)",
     [PG_BYTES] = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
                  " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'",
-    [PG_READ_USER_EVENTS] = EVENT_COLUMNS
-    "FROM (SELECT * FROM events WHERE"
-    " user_no = (SELECT no FROM users WHERE user_id = $1)"
-    " AND place < $2 ORDER BY place DESC LIMIT $3) e" EVENT_JOINS "ORDER BY e.place DESC",
+    [PG_READ_USER_EVENTS] =
+        "SELECT e.place, $1, i.item_id, t.name, e.value, e.time_ms, e.event_id,"
+        " e.recommendation_id FROM (SELECT * FROM events WHERE"
+        " user_no = (SELECT no FROM users WHERE user_id = $1)"
+        " AND place < $2 ORDER BY place DESC LIMIT $3) e JOIN items i ON i.no = e.item_no"
+        " JOIN types t ON t.no = e.type_no ORDER BY e.place DESC",
     [PG_READ_USER_COUNT] = "SELECT count(*) FROM events"
                            " WHERE user_no = (SELECT no FROM users WHERE user_id = $1)",
     [PG_READ_ITEM] = ITEM_COLUMNS " FROM items WHERE standing < 2 AND item_id = $1",
