@@ -79,6 +79,7 @@ struct pg_link {
     bool prepared[PG_SQL_COUNT];
     bool bad;    /* of no use any more: lost, or in the middle of something */
     bool pooled; /* it was idle before: the server may have gone since */
+    bool silent; /* the server did not answer in time */
 };
 
 /* The one row of the table `state`. */
@@ -154,7 +155,7 @@ void pg_reader_give(struct pg_store *s, struct pg_link *c);
 void pg_readers_close(struct pg_store *s);
 
 /* After a failure: whether the same may be tried once more with a new connection. */
-bool pg_try_again(struct pg_store *s, const struct pg_link *c);
+bool pg_try_again(struct pg_store *s, const struct pg_link *c, const struct pal_error *why);
 
 /* A connection on which something failed: PAL_EIO mostly, with a sentence that says what to do.
  * result: the server's words, or NULL; the connection's own then. */

@@ -30,7 +30,7 @@ static enum pal_status wait_for(struct pg_link *c, bool to_write, int wait_ms,
     if (n < 0 && errno == EINTR)
         return PAL_OK;
     if (n == 0) {
-        c->bad = true;
+        c->bad = c->silent = true;
         return pal_fail(err, PAL_EIO,
                         "store %s: no answer within %d s: is the server overloaded, or the network "
                         "cut?",
@@ -334,17 +334,20 @@ enum pal_status pg_read(struct pg_store *s, struct pg_ask *asks, size_t count, i
 {
     for (;;) {
         struct pg_link *c;
+        struct pal_error why;
         int64_t given = 0;
         enum pal_status st = pg_reader_take(s, &c, err);
         if (st != PAL_OK)
             return st;
-        st = pg_ask(c, asks, count, wait_ms, err);
+        st = pg_ask(c, asks, count, wait_ms, &why);
         for (size_t i = 0; i < count; i++)
             given += asks[i].rows;
-        bool again = st != PAL_OK && given == 0 && pg_try_again(s, c);
+        bool again = st != PAL_OK && pg_try_again(s, c, &why) && given == 0;
         if (st != PAL_OK && PQtransactionStatus(c->pg) != PQTRANS_IDLE)
             c->bad = true;
         pg_reader_give(s, c);
+        if (st != PAL_OK && !again && err)
+            *err = why;
         if (!again)
             return st;
     }
@@ -357,17 +360,20 @@ enum pal_status pg_moment_begin(struct pg_store *s, struct pg_link **out, struct
         "SET LOCAL enable_hashjoin = on";
     for (;;) {
         struct pg_link *c;
+        struct pal_error why;
         enum pal_status st = pg_reader_take(s, &c, err);
         if (st != PAL_OK)
             return st;
-        st = pg_script(c, begin, PG_LONG_MS, err);
+        st = pg_script(c, begin, PG_SHORT_MS, &why);
         if (st == PAL_OK) {
             *out = c;
             return st;
         }
-        bool again = pg_try_again(s, c);
+        bool again = pg_try_again(s, c, &why);
         c->bad = true;
         pg_reader_give(s, c);
+        if (!again && err)
+            *err = why;
         if (!again)
             return st;
     }

@@ -243,7 +243,7 @@ static enum pal_status settle_in(struct pg_link *c, bool writer, struct pal_erro
         return st;
     if (PQsetnonblocking(c->pg, 1) != 0)
         return pal_no_memory(err);
-    snprintf(script, sizeof script, "SET search_path = %s; %s", c->s->schema,
+    snprintf(script, sizeof script, "SET search_path = \"%s\"; %s", c->s->schema,
              writer ? writer_settings : reader_settings);
     return pg_script(c, script, PG_SHORT_MS, err);
 }
@@ -365,10 +365,13 @@ void pg_readers_close(struct pg_store *s)
     }
 }
 
-bool pg_try_again(struct pg_store *s, const struct pg_link *c)
+bool pg_try_again(struct pg_store *s, const struct pg_link *c, const struct pal_error *why)
 {
-    if (!c->bad || !c->pooled)
+    if (!c->bad)
         return false;
     pg_readers_close(s); /* what broke this one broke the others */
-    return true;
+    if (!c->silent)
+        return c->pooled;
+    note_away(s, why);
+    return false;
 }

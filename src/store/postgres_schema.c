@@ -67,7 +67,7 @@ static enum pal_status find_version(struct pg_link *c, int64_t *version, struct 
     if (st != PAL_OK || schemas == 0)
         return st;
     snprintf(query, sizeof query,
-             "SELECT count(*) FROM pg_class WHERE relnamespace = '%s'::regnamespace AND"
+             "SELECT count(*) FROM pg_class WHERE relnamespace = '\"%s\"'::regnamespace AND"
              " relkind IN ('r', 'p', 'v', 'm', 'f')",
              name);
     st = pg_number(c, query, &tables, err);
@@ -75,7 +75,7 @@ static enum pal_status find_version(struct pg_link *c, int64_t *version, struct 
     if (st != PAL_OK || tables == 0)
         return st;
     snprintf(query, sizeof query,
-             "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('%s.state') AND"
+             "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('\"%s\".state') AND"
              " attname IN ('version', 'next_place')",
              name);
     st = pg_number(c, query, &state, err);
@@ -121,7 +121,7 @@ static enum pal_status migrate(struct pg_link *c, struct pal_error *err)
     int64_t version;
     enum pal_status st = find_version(c, &version, err);
     if (st == PAL_OK && version < 0) {
-        snprintf(script, sizeof script, "CREATE SCHEMA %s", c->s->schema);
+        snprintf(script, sizeof script, "CREATE SCHEMA \"%s\"", c->s->schema);
         st = pg_script(c, script, PG_LONG_MS, err);
         version = 0;
     }

@@ -44,7 +44,8 @@ static enum pal_status find_kind(const char *url, const struct store_ops **ops, 
             str_done(&shapes);
             return PAL_OK;
         }
-        scheme_list(&shapes, kinds[i]->shape);
+        if (i == 0 || strcmp(kinds[i]->shape, kinds[i - 1]->shape) != 0) /* else another name */
+            scheme_list(&shapes, kinds[i]->shape);
     }
     enum pal_status st = scheme_unknown("store", url, &shapes, err);
     str_done(&shapes);

@@ -43,7 +43,7 @@ class Postgres(Server):
             lines.write("host all locked all scram-sha-256\nlocal all all trust\n"
                         "host all all all trust\n")
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as lines:
-            lines.write("\n".join(["shared_buffers = 32MB", "max_connections = 40",
+            lines.write("\n".join(["shared_buffers = 32MB", "max_connections = 100",
                                    "lc_messages = 'C'", "fsync = on", *self.settings, ""]))
 
     def command(self):

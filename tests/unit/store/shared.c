@@ -190,12 +190,45 @@ static void another_erases(void **state)
     store_close(other);
 }
 
+static void *open_it(void *url)
+{
+    struct store *s;
+    struct pal_error err;
+    bool good = must(store_open(url, false, &s, &err), &err);
+    if (good)
+        store_close(s);
+    return good ? url : NULL;
+}
+
+/* All of them find nothing there, and one makes it. */
+static void many_make_it(void **state)
+{
+    struct scene *w = *state;
+    pthread_t id[WRITERS];
+    struct pal_error err;
+    if (!store_shared(w->s)) {
+        assert_one_writes(w);
+        return;
+    }
+    close_store(w);
+    name_store(w);
+    for (unsigned i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_create(&id[i], NULL, open_it, w->url), 0);
+    for (unsigned i = 0; i < WRITERS; i++) {
+        void *good;
+        pthread_join(id[i], &good);
+        assert_non_null(good);
+    }
+    assert_ok(store_open(w->url, true, &w->s, &err), &err);
+}
+
 int main(void)
 {
 #define IN_A_STORE(test) cmocka_unit_test_setup_teardown(test, begin_scene, end_scene)
     const struct CMUnitTest tests[] = {
         IN_A_STORE(many_write_one_follows),
         IN_A_STORE(another_erases),
+        IN_A_STORE(many_make_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
