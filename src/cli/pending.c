@@ -17,7 +17,7 @@ static enum pal_status take(void *ctx, const struct journal_entry *e, struct pal
         return pal_no_memory(err);
     memcpy(copy, e->data, e->size);
     struct store_change *c = &p->change[p->count];
-    c->seq = e->seq;
+    *c = (struct store_change){.seq = e->seq};
     enum pal_status st = record_decode(e->kind, copy, e->size, &c->record, err);
     if (st == PAL_OK)
         p->count++;

@@ -111,6 +111,7 @@ static enum pal_status decode(struct live *l, size_t count, size_t *n, struct pa
         struct store_change *change = &c->changes[*n];
         struct stream_origin from;
         struct pal_error why;
+        *change = (struct store_change){0};
         st = stream_json_read(c->reader, c->got[i].body, c->got[i].size, now, &c->texts,
                               &change->record, &from, &why);
         if (st == PAL_EFORMAT) {

@@ -112,8 +112,7 @@ static size_t decode(struct live *l, const struct journal_entry *entries, size_t
     for (size_t i = 0; i < count; i++) {
         const struct journal_entry *e = &entries[i];
         struct pal_error err;
-        d->changes[n].seq = e->seq;
-        d->changes[n].at_ms = 0;
+        d->changes[n] = (struct store_change){.seq = e->seq};
         if (record_decode(e->kind, e->data, e->size, &d->changes[n].record, &err) != PAL_OK) {
             /* whole by its checksum, so another version of palate wrote it */
             live_say(l, LIVE_ERROR, "record %llu of the journal is passed over: %s",

@@ -148,7 +148,7 @@ static void say_answer(struct live *l)
 
 int main(int argc, char **argv)
 {
-    struct live_config config;
+    struct live_config config = {0};
     struct loop_options o = {0};
     struct loop *loop;
     struct pal_error err;
