@@ -22,6 +22,7 @@ static void clickhouse_close(struct store *base)
     store_close(s->catalog);
     ch_done(&s->writer);
     ch_erasures_done(&s->erasures);
+    ch_ids_done(&s->ids);
     pthread_mutex_destroy(&s->write);
     mem_free(s->url);
     mem_free(s);

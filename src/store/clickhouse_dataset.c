@@ -29,6 +29,10 @@ struct reading {
     struct str ids;     /* event_ids that are asked for, each with a NUL; one byte at first */
     char type_name[64]; /* of the last row's type, and its number */
     uint8_t type;
+    char user_id[RECORD_ID_MOST + 1]; /* of the last row, since a user's rows come together, */
+    uint32_t user;                    /* what gather calls the user, */
+    bool known;                       /* who is one, */
+    uint64_t before;                  /* and whose rows below that place were erased */
     uint64_t done, total;
 };
 
@@ -43,6 +47,15 @@ static enum pal_status number_of_type(struct reading *r, const char *name, uint8
     }
     *out = r->type;
     return PAL_OK;
+}
+
+static void look_at_user(struct reading *r, const char *id)
+{
+    if (*id && strcmp(id, r->user_id) == 0)
+        return;
+    snprintf(r->user_id, sizeof r->user_id, "%s", id);
+    r->known = gather_user_of(r->g, id, &r->user);
+    r->before = ch_erased_before(&r->erasures, id);
 }
 
 static enum pal_status damaged(struct pal_error *err)
@@ -64,10 +77,10 @@ static enum pal_status on_row(void *ctx, const union ch_field *f, struct pal_err
     if (st != PAL_OK)
         return st;
     /* Of somebody who was erased, or of a moment after ours. */
-    if ((r->erasures.users.count && place < ch_erased_before(&r->erasures, f[0].text)) ||
-        !gather_user_of(r->g, f[0].text, &slot.user) ||
-        !gather_item_of(r->g, f[2].text, &slot.item))
+    look_at_user(r, f[0].text);
+    if (!r->known || place < r->before || !gather_item_of(r->g, f[2].text, &slot.item))
         return PAL_OK;
+    slot.user = r->user;
     st = number_of_type(r, f[3].text, &slot.type, err);
     if (st == PAL_OK && *f[5].text && gather_asks_for(r->g, f[5].text)) {
         slot.id = (uint32_t)r->ids.len;

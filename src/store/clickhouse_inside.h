@@ -100,6 +100,23 @@ struct ch_erasures {
     size_t cap;
 };
 
+/* ---- Ids that may be stored (clickhouse_ids.c): the writer's ---- */
+
+struct ch_ids {
+    uint64_t *bits[2]; /* 16 MB each, from ch_ids_follow on */
+    int young;
+    uint64_t count;   /* of ids in the young one */
+    uint64_t through; /* ids of rows up to this place are in */
+};
+
+/* Reads the ids of rows behind `through` up to mark; the first time those of the last 16 million
+ * places. */
+MUST_USE enum pal_status ch_ids_follow(struct ch *c, struct ch_ids *ids, uint64_t mark,
+                                       struct pal_error *err);
+bool ch_ids_maybe(const struct ch_ids *ids, uint64_t hash);
+void ch_ids_add(struct ch_ids *ids, const uint64_t *hashes, size_t count);
+void ch_ids_done(struct ch_ids *ids);
+
 struct ch_store {
     struct store base;
     struct store_ops ops; /* ours; shared if the catalog is */
@@ -111,6 +128,7 @@ struct ch_store {
     struct ch writer;
     bool unsure; /* rows may lie behind the mark: a commit failed, or we have just begun */
     struct ch_erasures erasures;
+    struct ch_ids ids;
 };
 
 void ch_erasures_done(struct ch_erasures *e);

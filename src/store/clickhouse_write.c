@@ -6,9 +6,9 @@
  * rows whose transaction was not committed are nothing, and before the next ones take their places
  * they are deleted.
  *
- * Once. Ids of new events are looked for among the rows that count; only one process writes at a
- * time (the catalog sees to that), so nobody can come in between. An event without an id has its
- * number in a journal, which the catalog's position passes over.
+ * Once. Ids of new events are looked for among the rows that count (clickhouse_ids.c); only one
+ * process writes at a time (the catalog sees to that), so nobody can come in between. An event
+ * without an id has its number in a journal, which the catalog's position passes over.
  *
  * An erasure ends a transaction, so that what is before and behind it differ by their places. */
 #include "store/clickhouse_inside.h"
@@ -38,7 +38,7 @@ struct batch {
     uint64_t mark;     /* the catalog's before it */
     struct intern ids; /* of this batch's events */
     bool *seen;        /* (ids.count) it is stored, or was in this batch */
-    size_t seen_cap;
+    uint64_t *hash;    /* (ids.count) */
     struct str rows;
 };
 
@@ -144,13 +144,14 @@ static enum pal_status on_id(void *ctx, const union ch_field *f, struct pal_erro
     return PAL_OK;
 }
 
-static enum pal_status look_up(struct batch *b, uint32_t from, uint32_t to, struct pal_error *err)
+/* Asks for `count` of the batch's ids. */
+static enum pal_status look_up(struct batch *b, const uint32_t *which, size_t count,
+                               struct pal_error *err)
 {
     struct str where = {0}, sql = {0};
     uint64_t since = b->mark > CH_IDS_BACK ? b->mark - CH_IDS_BACK : 0;
-    for (uint32_t i = from; i < to; i++)
-        str_fmt(&where, "%s%llu", i > from ? "," : "",
-                (unsigned long long)hash_of(intern_text(&b->ids, i)));
+    for (size_t i = 0; i < count; i++)
+        str_fmt(&where, "%s%llu", i ? "," : "", (unsigned long long)b->hash[which[i]]);
     str_fmt(
         &sql,
         "SELECT event_id, place, user FROM $DB.events PREWHERE id_hash IN (%s) WHERE place > %llu "
@@ -161,6 +162,25 @@ static enum pal_status look_up(struct batch *b, uint32_t from, uint32_t to, stru
                              : pal_no_memory(err);
     str_done(&where);
     str_done(&sql);
+    return st;
+}
+
+/* Of the batch's ids those that may be stored are asked for. */
+static enum pal_status look_up_doubtful(struct batch *b, struct pal_error *err)
+{
+    uint32_t *which = mem_alloc(b->ids.count, sizeof *which);
+    size_t n = 0;
+    enum pal_status st =
+        which ? ch_ids_follow(&b->s->writer, &b->s->ids, b->mark, err) : pal_no_memory(err);
+    for (uint32_t i = 0; i < b->ids.count && st == PAL_OK; i++) {
+        const char *id = intern_text(&b->ids, i);
+        b->hash[i] = hash_of(id);
+        if (ch_ids_maybe(&b->s->ids, b->hash[i]))
+            which[n++] = i;
+    }
+    for (size_t i = 0; i < n && st == PAL_OK; i += IDS_AT_ONCE)
+        st = look_up(b, which + i, n - i > IDS_AT_ONCE ? IDS_AT_ONCE : n - i, err);
+    mem_free(which);
     return st;
 }
 
@@ -176,11 +196,23 @@ static enum pal_status find_seen(struct batch *b, struct pal_error *err)
     if (st != PAL_OK || b->ids.count == 0)
         return st;
     b->seen = mem_zero(b->ids.count, sizeof *b->seen);
-    if (!b->seen)
-        return pal_no_memory(err);
-    for (uint32_t i = 0; i < b->ids.count && st == PAL_OK; i += IDS_AT_ONCE)
-        st = look_up(b, i, b->ids.count - i > IDS_AT_ONCE ? i + IDS_AT_ONCE : b->ids.count, err);
-    return st;
+    b->hash = mem_alloc(b->ids.count, sizeof *b->hash);
+    return b->seen && b->hash ? look_up_doubtful(b, err) : pal_no_memory(err);
+}
+
+/* The batch is committed: its ids are known from now on, and where nobody else writes all up to the
+ * mark is. */
+static void remember_ids(struct batch *b)
+{
+    struct ch_store *s = b->s;
+    struct pal_error ignored;
+    uint64_t mark = b->mark + b->events;
+    if (b->ids.count == 0 && s->ids.through < b->mark)
+        return; /* it is read when ids are asked for */
+    ch_ids_add(&s->ids, b->hash, b->ids.count);
+    if (!s->ops.shared && store_mark(s->catalog, &mark, &ignored) != PAL_OK)
+        mark = b->mark + b->events;
+    s->ids.through = mark;
 }
 
 static void put_row(struct batch *b, const struct event *e)
@@ -295,6 +327,8 @@ static enum pal_status write_batch(struct batch *b, const struct commit *c, stru
         st = erase(s, &b->rest[b->rest_count - 1], b->mark + b->events + 1, err);
     if (st == PAL_OK)
         st = commit(b, c, err);
+    if (st == PAL_OK)
+        remember_ids(b);
     s->unsure = st != PAL_OK || erases; /* what is erased is read again */
     return st;
 }
@@ -303,6 +337,7 @@ static void batch_done(struct batch *b)
 {
     intern_done(&b->ids);
     mem_free(b->seen);
+    mem_free(b->hash);
     mem_free(b->rest);
     str_done(&b->rows);
 }
@@ -326,7 +361,7 @@ static enum pal_status write_all(struct ch_store *s, const struct store_change *
     size_t done = 0;
     *repeated = 0;
     do {
-        struct batch b = {.s = s, .changes = changes + done};
+        struct batch b = {.s = s, .changes = done ? changes + done : changes};
         struct commit c = *all;
         b.count = length_of(b.changes, count - done);
         if (done + b.count < count)
@@ -376,7 +411,9 @@ enum pal_status clickhouse_apply(struct store *base, const struct store_change *
     enum pal_status st = seq ? store_position(s->catalog, &position, err) : PAL_OK;
     while (skip < count && changes[skip].seq && changes[skip].seq <= position)
         skip++;
-    return st == PAL_OK ? write_held(base, changes + skip, count - skip, &c, repeated, err) : st;
+    return st == PAL_OK
+               ? write_held(base, skip ? changes + skip : changes, count - skip, &c, repeated, err)
+               : st;
 }
 
 enum pal_status clickhouse_take(struct store *base, const struct store_change *changes,

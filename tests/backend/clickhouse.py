@@ -14,7 +14,7 @@ class ClickHouse(Server):
 
     def __init__(self, start=True, settings=""):
         """settings: further XML of the configuration."""
-        self.settings = settings
+        self.settings, self.tcp_port = settings, free_port()
         self.program = os.environ.get("PALATE_TEST_CLICKHOUSE") or \
             need("clickhouse-server", package="clickhouse-server")
         super().__init__(start)
@@ -25,7 +25,7 @@ class ClickHouse(Server):
         with open(self.path("config.xml"), "w", encoding="utf-8") as out:
             out.write(f"""<{root}>
 <logger><level>warning</level><console>1</console></logger>
-<http_port>{self.port}</http_port><tcp_port>{free_port()}</tcp_port>
+<http_port>{self.port}</http_port><tcp_port>{self.tcp_port}</tcp_port>
 <listen_host>127.0.0.1</listen_host>
 <path>{self.folder}/data/</path><tmp_path>{self.folder}/tmp/</tmp_path>
 <users_config>users.xml</users_config><default_profile>default</default_profile>
