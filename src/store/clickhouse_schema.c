@@ -24,12 +24,13 @@ enum { VERSION = 1, NAME_MOST = 40 };
 static const char *const tables[] = {
     "CREATE DATABASE IF NOT EXISTS $DB",
     "CREATE TABLE IF NOT EXISTS $DB.palate (version UInt32, catalog String) ENGINE = TinyLog",
-    "CREATE TABLE IF NOT EXISTS $DB.events (user String, time_s UInt32, place UInt64, item String, "
-    "type String, value Float32, time_ms Int64, id_hash UInt64, event_id String, "
-    "recommendation_id String) ENGINE = ReplacingMergeTree() PARTITION BY "
-    "bitShiftRight(place, 22) ORDER BY (user, time_s, place)",
-    "CREATE TABLE IF NOT EXISTS $DB.erased (user String, before UInt64, at UInt64) "
-    "ENGINE = MergeTree() PARTITION BY tuple() ORDER BY user",
+    ("CREATE TABLE IF NOT EXISTS $DB.events (user String, time_s UInt32, place UInt64, item "
+     "String, "
+     "type String, value Float32, time_ms Int64, id_hash UInt64, event_id String, "
+     "recommendation_id String) ENGINE = ReplacingMergeTree() PARTITION BY "
+     "bitShiftRight(place, 22) ORDER BY (user, time_s, place)"),
+    ("CREATE TABLE IF NOT EXISTS $DB.erased (user String, before UInt64, at UInt64) "
+     "ENGINE = MergeTree() PARTITION BY tuple() ORDER BY user"),
 };
 
 /* What is acknowledged is to be on disk, which servers can be told since 21.8; what an older one
