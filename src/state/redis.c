@@ -435,6 +435,8 @@ static enum pal_status mend(struct state *s, struct pal_error *err)
     enum pal_status st = redis_call(r, &c, 0, see_instance, &known, err);
     if (st == PAL_OK && !known) /* it was emptied: begin anew */
         st = reach(r, err);
+    if (st == PAL_OK)
+        st = redis_sweep(r, err);
     return st;
 }
 

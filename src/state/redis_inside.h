@@ -86,6 +86,7 @@ enum redis_script {
     SCRIPT_ERASE,
     SCRIPT_DOUBT,
     SCRIPT_RENEW,
+    SCRIPT_SWEEP,
     SCRIPT_COUNT_UP,
     SCRIPT_COUNTED,
     SCRIPT_COUNT_LOCK,
@@ -115,6 +116,8 @@ struct redis {
     struct pal_error error;
 
     atomic_bool up;
+    atomic_bool sweeping; /* users' keys are left of before a clearing */
+    uint64_t swept;       /* state_mend's: the cursor of SCAN */
     atomic_ullong found[STATE_FOUNDS];
     atomic_ullong trips, errors, ns;
     atomic_ullong bucket[STATE_BUCKETS + 1];
@@ -163,6 +166,9 @@ bool redis_event_decode(const char *member, size_t size, struct event *out);
 void redis_event_identity(const struct event *e, struct str *out);
 
 /* ---- redis_users.c, redis_counts.c: see state.h ---- */
+
+/* Deletes some of what a clearing left, which nobody reads any more; from state_mend. */
+MUST_USE enum pal_status redis_sweep(struct redis *r, struct pal_error *err);
 
 enum pal_status redis_look(struct state *s, const char *user_id, const struct state_version *known,
                            struct arena *tmp, struct state_view *out, struct pal_error *err);

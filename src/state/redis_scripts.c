@@ -112,6 +112,9 @@ static const char doubt_one[] =
     "if head and not put('P', text(now())) then redis.call('DEL', K) end\n"
     "return 1\n";
 
+/* The beginning has deleted it, if it is of another `clear`. */
+static const char sweep[] = "return 1\n";
+
 /* KEYS: meta. ARGV: what is renewed: clear, doubt, counts, instance. */
 static const char renew[] = "local t = redis.call('TIME')\n"
                             "local n = string.format('%.0f', t[1] * 1000000 + t[2])\n"
@@ -211,6 +214,7 @@ static const struct {
     [SCRIPT_ERASE] = {user_begin, erase},
     [SCRIPT_DOUBT] = {user_begin, doubt_one},
     [SCRIPT_RENEW] = {"", renew},
+    [SCRIPT_SWEEP] = {user_begin, sweep},
     [SCRIPT_COUNT_UP] = {counts_begin, count_up},
     [SCRIPT_COUNTED] = {counts_begin, counted},
     [SCRIPT_COUNT_LOCK] = {counts_begin, count_lock},

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILL_AT_ONCE = 500 };
+enum { FILL_AT_ONCE = 500, SWEEP_AT_ONCE = 1000, SWEEPS = 20 /* in one state_mend */ };
 
 /* EVALSHA of one of a user's scripts, up to and with the time to live; `more` words follow. */
 static void begin(const struct redis *r, struct commands *c, enum redis_script script,
@@ -212,7 +212,72 @@ enum pal_status redis_doubt(struct state *s, const char *const *users, size_t co
     return users ? each(r, SCRIPT_DOUBT, users, count, "", err) : renew(r, "doubt", NULL, err);
 }
 
+/* ---- After a clearing ---- */
+
+struct sweeping {
+    struct redis *r;
+    struct commands next; /* for the keys that were found */
+};
+
+static void sweep_one(struct sweeping *s, const redisReply *key)
+{
+    command_script(s->r, &s->next, SCRIPT_SWEEP, 2, 3);
+    command_word(&s->next, key->str, (size_t)key->len);
+    command_word(&s->next, str_text(&s->r->meta), s->r->meta.len);
+    command_number(&s->next, (uint64_t)s->r->ttl_ms);
+}
+
+/* A reply_fn: {cursor, keys}. */
+static enum pal_status take_keys(void *ctx, size_t i, const redisReply *reply,
+                                 struct pal_error *err)
+{
+    struct sweeping *s = ctx;
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || !is_number(reply->element[0]) ||
+        reply->element[1]->type != REDIS_REPLY_ARRAY)
+        return redis_odd(s->r, reply, err);
+    const redisReply *keys = reply->element[1];
+    s->r->swept = strtoull(reply->element[0]->str, NULL, 10);
+    for (size_t k = 0; k < keys->elements; k++)
+        if (keys->element[k]->type == REDIS_REPLY_STRING)
+            sweep_one(s, keys->element[k]);
+    return PAL_OK;
+}
+
+enum pal_status redis_sweep(struct redis *r, struct pal_error *err)
+{
+    struct sweeping s = {.r = r};
+    enum pal_status st = PAL_OK;
+    for (int round = 0; round < SWEEPS && atomic_load(&r->sweeping) && st == PAL_OK; round++) {
+        struct commands c = {0};
+        struct str match = {0};
+        command_begin(&c, 6);
+        command_text(&c, "SCAN");
+        command_number(&c, r->swept);
+        command_text(&c, "MATCH");
+        str_fmt(&match, "%s:u:*", r->url.prefix);
+        command_word(&c, str_text(&match), match.len);
+        command_text(&c, "COUNT");
+        command_number(&c, SWEEP_AT_ONCE);
+        c.bytes.failed = c.bytes.failed || !str_ok(&match);
+        str_done(&match);
+        st = redis_call(r, &c, SWEEP_AT_ONCE, take_keys, &s, err);
+        size_t found = s.next.count;
+        if (st == PAL_OK && found)
+            st = redis_call(r, &s.next, found, NULL, NULL, err);
+        else
+            str_done(&s.next.bytes);
+        s.next = (struct commands){0};
+        if (st == PAL_OK && r->swept == 0)
+            atomic_store(&r->sweeping, false);
+    }
+    return st;
+}
+
 enum pal_status redis_clear(struct state *s, bool counts, struct pal_error *err)
 {
-    return renew((struct redis *)s, "clear", counts ? "counts" : "instance", err);
+    struct redis *r = (struct redis *)s;
+    enum pal_status st = renew(r, "clear", counts ? "counts" : "instance", err);
+    if (st == PAL_OK)
+        atomic_store(&r->sweeping, true);
+    return st;
 }

@@ -42,7 +42,7 @@ MUST_USE enum pal_status state_open(const char *url, const struct state_options 
 void state_close(struct state *s); /* NULL is fine */
 
 /* About once a second: tries to reach a server that is away, and sees whether one that is not still
- * has what it had (see state_status.instance). */
+ * has what it had (see state_status.instance); deletes what a clearing through here left. */
 MUST_USE enum pal_status state_mend(struct state *s, struct pal_error *err);
 
 /* ---- Users ---- */

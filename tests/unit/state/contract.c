@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include "state/redis.h"
+#include "state/redis_inside.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -81,6 +82,30 @@ static struct state_view look(struct site *w, struct state *s, const char *user,
 }
 
 static const struct state_version nothing = {0};
+
+/* A reply_fn: how many keys there are. */
+static enum pal_status take_count(void *ctx, size_t i, const redisReply *reply,
+                                  struct pal_error *err)
+{
+    *(unsigned *)ctx = (unsigned)reply->elements;
+    return PAL_OK;
+}
+
+static unsigned count_keys(struct site *w)
+{
+    struct redis *r = (struct redis *)w->a;
+    struct commands c = {0};
+    struct pal_error err;
+    struct str match = {0};
+    unsigned n = 0;
+    command_begin(&c, 2);
+    command_text(&c, "KEYS");
+    str_fmt(&match, "%s:u:*", r->url.prefix);
+    command_text(&c, str_text(&match));
+    str_done(&match);
+    assert_ok(redis_call(r, &c, 0, take_count, &n, &err), &err);
+    return n;
+}
 
 /* Fills a user with what "the store" has: items `from` … `to`, the last one the newest. */
 static void fill(struct site *w, struct state *s, const char *user, unsigned from, unsigned to)
@@ -283,6 +308,28 @@ static void clearing_forgets_everybody(void **state)
     assert_int_equal(look(w, w->a, "ann", nothing).found, STATE_NONE);
     fill(w, w->a, "bob", 0, 0);
     assert_int_equal(look(w, w->a, "bob", nothing).count, 0);
+}
+
+/* Of what was cleared nothing is left where somebody could read it. */
+static void what_was_cleared_is_deleted(void **state)
+{
+    enum { USERS = 3000 };
+    struct site *w = *state;
+    struct pal_error err;
+    for (unsigned i = 0; i < USERS; i++) {
+        char user[16];
+        snprintf(user, sizeof user, "u%u", i);
+        struct event e = event_of(user, "x", 5);
+        add(w->a, &e, false);
+    }
+    assert_ok(state_clear(w->a, true, &err), &err);
+    struct event e = event_of("new", "x", 5);
+    add(w->b, &e, false);
+    assert_ok(state_mend(w->a, &err), &err);
+    assert_false(atomic_load(&((struct redis *)w->a)->sweeping));
+    unsigned left = count_keys(w);
+    assert_int_equal(left, 1);
+    assert_ok(state_mend(w->a, &err), &err);
 }
 
 static void the_oldest_go(void **state)
@@ -558,6 +605,7 @@ int main(void)
         TEST(an_erasure_that_is_only_stored_counts),
         TEST(who_is_in_doubt_is_filled_again),
         TEST(clearing_forgets_everybody),
+        TEST(what_was_cleared_is_deleted),
         TEST(the_oldest_go),
         TEST(many_go_in_one_trip),
         TEST(nothing_is_missed_between_looks),
