@@ -110,6 +110,7 @@ static enum pal_status decode(struct live *l, size_t count, size_t *n, struct pa
     for (size_t i = 0; i < count && st == PAL_OK; i++) {
         struct store_change *change = &c->changes[*n];
         struct stream_origin from;
+        *change = (struct store_change){.seq = 0};
         struct pal_error why;
         *change = (struct store_change){0};
         st = stream_json_read(c->reader, c->got[i].body, c->got[i].size, now, &c->texts,
