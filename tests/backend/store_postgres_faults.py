@@ -151,6 +151,19 @@ def test_the_disk_is_full(folder):
         subprocess.run(["umount", "-l", disk], check=False)
 
 
+def test_brought_up_by_a_later_version(folder):
+    """While the site runs: nothing is written by rules that no longer hold; it is said."""
+    with Postgres() as server, new_site(folder, server) as site:
+        put_items(site)
+        site.wait(lambda: int(server.ask("SELECT items FROM palate.state")) == 90)
+        server.psql("UPDATE palate.state SET version = 1000")
+        site.post("/v1/events", {"user_id": "u", "item_id": "i1", "type": "like"})
+        site.wait(lambda: said(site, "schema 1000 by now", "run the version that brought it up"))
+        same((stored(server), len(site.recommend("u", n=3))), (0, 3))
+        server.psql("UPDATE palate.state SET version = 1")
+        site.wait(lambda: stored(server) == 1)
+
+
 def test_others_beside_a_site(folder):
     """An import into its store, and a training that sees what is still in its journal."""
     with Postgres() as server, new_site(folder, server) as site:
