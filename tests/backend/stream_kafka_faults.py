@@ -3,7 +3,7 @@ import subprocess
 
 from kafka import Kafka
 from harness import run
-from streams import Load, contract, killed_in_the_middle, outlives_a_kill, says
+from streams import Load, contract, killed_in_the_middle, says
 
 
 def make_topic(kafka, name, *words):
@@ -14,8 +14,7 @@ def make_topic(kafka, name, *words):
 
 def test_killed(_):
     with Kafka() as kafka:
-        outlives_a_kill(kafka, kafka.url("outlives"), 20000)
-        killed_in_the_middle(kafka, kafka.url("killed"), 150000)
+        killed_in_the_middle(kafka, kafka.url("killed"), kafka.url("rests"), 150000)
 
 
 def test_password_and_topics(_):
