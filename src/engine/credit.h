@@ -20,7 +20,7 @@ MUST_USE enum pal_status credit_new(size_t items, struct credit **out, struct pa
 void credit_free(struct credit *c); /* NULL is fine */
 
 /* The item was put before the user by this source (0 to 254); if it was before, by that one no
- * more. Some 30 ns. */
+ * more. Some .2 µs: it touches a line that is in no cache. */
 void credit_note(struct credit *c, const char *user_id, uint32_t item, uint8_t source);
 
 /* The source that put the item before the user, which is forgotten; CREDIT_NONE if not known. */

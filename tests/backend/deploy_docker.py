@@ -181,6 +181,15 @@ test -s /tmp/trained/000001/trees.safetensors
 """
 
 
+def test_airflow_image_has_the_same_libraries(_):
+    """deploy/airflow/Dockerfile takes the binary from here, so it needs what is installed here."""
+    found = []
+    for name in ["docker", "airflow"]:
+        with open(os.path.join(DEPLOY, name, "Dockerfile"), encoding="utf-8") as f:
+            found.append(sorted(re.findall(r"\blib[a-z][\w.+-]*\d\b(?:-pthread)?", f.read())))
+    same((found[0], len(found[0]) > 10), (found[1], True))
+
+
 def size_mb(root):
     return sum(os.lstat(os.path.join(place, name)).st_blocks * 512
                for place, _, names in os.walk(root) for name in names) / 1e6
