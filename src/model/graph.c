@@ -5,19 +5,21 @@
  *
  * From the signed weights X (users, items), with d and n the sums of |X| over a user and an item,
  *
- *     A = D^-user_power X N^-item_power,      P = AᵀA
+ *     A = D^-user_power X N^-item_power,      P = AᵀA, divided by its largest eigenvalue if above 1
  *
  * and eigenvectors V of P: those of the large eigenvalues are smooth, items that go together have
  * like values in them; noise sits in the many small ones. A history h is scored as
  *
- *     h P e^(-sharpen P)  +  ideal · h N^-item_power V Vᵀ N^item_power
+ *     h P e^(-sharpen P) N^target_power  +  ideal · h N^-item_power V Vᵀ N^item_power
  *
  * The first term is a linear low-pass P (GF-CF) that blurs, followed by a sharpening that undoes
  * some of what blurring does to the very lowest frequencies, which only tell what is popular; e^-x
  * is its Taylor polynomial of order 4, one step of Runge and Kutta's as BSPM takes it. The second
  * is an ideal low-pass: the `factors` lowest frequencies pass unchanged, others not at all. With
  * sharpen 0, ideal 0.3 and factors 256 this is GF-CF as published. BSPM sharpens the ideal term,
- * too; to leave it as it is scored higher on validation data.
+ * too; to leave it as it is scored higher on validation data. The ends of the linear term need not
+ * be normalized alike (Fu et al., "Revisiting Neighborhood-based Link Prediction for Collaborative
+ * Filtering", WWW 2022): target_power gives back some of what popular items are held down.
  *
  * What is stored. P e^(-sharpen P) is dense. It is cut in two: its `factors` lowest frequencies,
  * which V holds anyway, and the rest, of which the `neighbors` largest numbers are kept for each
@@ -52,17 +54,18 @@ static const double MARGIN = 1.05;      /* the last eigenvalue may be found a li
 
 struct graph_options {
     int64_t factors, neighbors;
-    double ideal, sharpen, user_power, item_power;
+    double ideal, sharpen, user_power, item_power, target_power;
 };
 
 struct graph_model {
     struct model model;
     struct links links;
-    size_t factors; /* found, at most the option's */
-    const float *V; /* (items, factors) */
-    const float *low, *from,
-        *to;    /* (factors) the filter at each; (items) N^-item_power, ideal N^… */
-    float *own; /* all of these, unless they are in the file */
+    size_t factors;         /* found, at most the option's */
+    const float *V;         /* (items, factors) */
+    const float *low;       /* (factors) the filter at each */
+    const float *from, *to; /* (items) N^-item_power, ideal N^item_power */
+    const float *target;    /* (items) N^target_power, or NULL = 1; the links have it in them */
+    float *own;             /* all of these, unless they are in the file */
 };
 
 #define FIELD(name) offsetof(struct graph_options, name)
@@ -79,6 +82,8 @@ static const struct opt rows[] = {
      "a user with d items counts d^-user_power"},
     {"item_power", OPT_REAL, FIELD(item_power), "0.5", 0, 1, OPT_LINEAR, NULL,
      "an item with n users counts n^-item_power"},
+    {"target_power", OPT_REAL, FIELD(target_power), "0", 0, 1, OPT_LINEAR, NULL,
+     "scores but for the ideal part are multiplied by n^target_power"},
 };
 #undef FIELD
 
@@ -101,7 +106,7 @@ static uint64_t graph_memory(const void *options, uint64_t users, uint64_t items
     uint64_t keep = vectors + graph_rows_bytes(users, items, factors, pool_cores());
     uint64_t links = links_bytes(items, k);
     keep += links;
-    return entries * 16 + (users + 4 * items) * 8 + (find > keep ? find : keep);
+    return entries * 16 + (users + 5 * items) * 8 + (find > keep ? find : keep);
 }
 
 struct fit {
@@ -111,6 +116,7 @@ struct fit {
     uint64_t steps, total;
     struct csr A, T;    /* A's start and col are borrowed from the training matrix */
     float *user, *item; /* (users), (items) d^-user_power, n^-item_power */
+    float *target;      /* (items) n^target_power */
     float *value;       /* (factors) eigenvalues */
     float *taken;       /* (factors) what the links' polynomial makes of them */
     struct scored *best;
@@ -130,13 +136,16 @@ static enum pal_status normalize(struct fit *f, const struct csr *X)
     f->A.val = mem_aligned(csr_entries(X), sizeof(float));
     f->user = mem_zero(X->rows, sizeof *f->user);
     f->item = mem_zero(X->cols, sizeof *f->item);
-    if (!f->A.val || !f->user || !f->item)
+    f->target = mem_alloc(X->cols, sizeof *f->target);
+    if (!f->A.val || !f->user || !f->item || !f->target)
         return pal_no_memory(f->err);
     for (uint32_t u = 0; u < X->rows; u++)
         for (uint64_t e = X->start[u]; e < X->start[u + 1]; e++) {
             f->user[u] += fabsf(X->val[e]);
             f->item[X->col[e]] += fabsf(X->val[e]);
         }
+    memcpy(f->target, f->item, X->cols * sizeof *f->target);
+    powers(f->target, X->cols, -f->o->target_power);
     powers(f->user, X->rows, f->o->user_power);
     powers(f->item, X->cols, f->o->item_power);
     for (uint32_t u = 0; u < X->rows; u++)
@@ -205,7 +214,23 @@ static size_t shorten(const double p[GRAPH_ORDER + 1], double x, double q[GRAPH_
     return GRAPH_ORDER;
 }
 
-/* V, low, from and to, into one block. */
+/* Powers below 1/2 let eigenvalues above 1 come about, which the sharpening's polynomial is not
+ * made for: P is divided by the largest. */
+static void keep_below_one(struct fit *f, size_t found)
+{
+    float most = found ? f->value[0] : 0;
+    if (!(most > 1))
+        return;
+    float by = 1 / sqrtf(most);
+    for (uint64_t e = 0; e < csr_entries(&f->A); e++) {
+        f->A.val[e] *= by;
+        f->T.val[e] *= by;
+    }
+    for (size_t i = 0; i < found; i++)
+        f->value[i] /= most;
+}
+
+/* V, low, from, to and target, into one block. */
 static enum pal_status find_vectors(struct fit *f, struct graph_model *g,
                                     const double coef[GRAPH_ORDER + 1])
 {
@@ -219,12 +244,14 @@ static enum pal_status find_vectors(struct fit *f, struct graph_model *g,
                      f->err);
     if (st != PAL_OK)
         goto done;
-    float *V = g->own = mem_aligned(items * found + found + 2 * items, sizeof *g->own);
+    keep_below_one(f, found);
+    float *V = g->own = mem_aligned(items * found + found + 3 * items, sizeof *g->own);
     if (!V) {
         st = pal_no_memory(f->err);
         goto done;
     }
     float *low = V + items * found, *from = low + found, *to = from + items;
+    float *target = to + items;
     for (size_t i = 0; i < items; i++)
         for (size_t j = 0; j < found; j++)
             V[i * found + j] = Vt[j * items + i];
@@ -234,8 +261,10 @@ static enum pal_status find_vectors(struct fit *f, struct graph_model *g,
         from[i] = f->item[i];
         to[i] = (float)(f->o->ideal / f->item[i]);
     }
+    memcpy(target, f->target, items * sizeof *target);
     g->factors = found;
     g->V = V;
+    g->target = f->o->target_power > 0 ? target : NULL;
     g->low = low;
     g->from = from;
     g->to = to;
@@ -264,6 +293,9 @@ static enum pal_status find_links(struct fit *f, struct graph_model *g,
     enum pal_status st = graph_rows(&r, f->run, f->steps, f->total, f->best, f->count, f->err);
     if (st != PAL_OK)
         return st;
+    for (size_t i = 0; i < items; i++)
+        for (uint32_t x = 0; x < f->count[i]; x++)
+            f->best[i * r.k + x].score *= f->target[i];
     return links_make(f->best, f->count, (uint32_t)items, r.k, &g->links, f->err);
 }
 
@@ -284,6 +316,7 @@ static enum pal_status graph_fit(struct model *m, const struct training *t, cons
     csr_done(&f.T);
     mem_free(f.user);
     mem_free(f.item);
+    mem_free(f.target);
     mem_free(f.value);
     mem_free(f.taken);
     mem_free(f.best);
@@ -330,7 +363,7 @@ static enum pal_status graph_score(const struct model *m, const struct history *
             const float *low = both + 2 * r * items, *ideal = low + items;
             float *row = scores + (at + r) * items;
             for (size_t i = 0; i < items; i++)
-                row[i] += low[i] + g->to[i] * ideal[i];
+                row[i] += (g->target ? g->target[i] : 1) * low[i] + g->to[i] * ideal[i];
         }
     }
     return PAL_OK;
@@ -353,6 +386,7 @@ static enum pal_status graph_explain(const struct model *m, const struct history
     const struct graph_model *g = self(m);
     size_t k = g->factors;
     const float *y = g->V + item * k;
+    double target = g->target ? g->target[item] : 1;
     links_explain(&g->links, h, item, part);
     for (size_t i = 0; i < h->n; i++) {
         const float *x = g->V + h->item[i] * k;
@@ -362,7 +396,7 @@ static enum pal_status graph_explain(const struct model *m, const struct history
             ideal += (double)x[f] * y[f];
         }
         ideal *= (double)g->from[h->item[i]] * g->to[item];
-        part[i] += h->weight[i] * (float)(low + ideal);
+        part[i] += h->weight[i] * (float)(target * low + ideal);
     }
     return PAL_OK;
 }
@@ -381,6 +415,8 @@ static enum pal_status graph_save(const struct model *m, struct tensors_out *out
         st = tensors_add(out, "from", TENSOR_F32, items, 0, g->from, err);
     if (st == PAL_OK)
         st = tensors_add(out, "to", TENSOR_F32, items, 0, g->to, err);
+    if (st == PAL_OK && g->target)
+        st = tensors_add(out, "target", TENSOR_F32, items, 0, g->target, err);
     return st;
 }
 
@@ -416,6 +452,8 @@ static enum pal_status graph_load(struct model *m, const struct tensors *file,
         st = stored_floats_get(file, "from", items, 0, &g->from, err);
     if (st == PAL_OK)
         st = stored_floats_get(file, "to", items, 0, &g->to, err);
+    if (st == PAL_OK && ((const struct graph_options *)m->options)->target_power > 0)
+        st = stored_floats_get(file, "target", items, 0, &g->target, err);
     return st == PAL_OK ? links_load(file, items, &g->links, err) : st;
 }
 
@@ -432,7 +470,7 @@ const struct model_ops model_graph = {
              "Choi et al., Blurring-Sharpening Process Models, SIGIR 2023",
     .can = MODEL_SIMILAR | MODEL_EXPLAIN | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
-    .tuned = "factors=32..1024, ideal=0..1, sharpen, user_power, item_power",
+    .tuned = "factors=32..1024, ideal=0..1, sharpen, user_power, item_power, target_power=0..0.3",
     .options_size = sizeof(struct graph_options),
     .model_size = sizeof(struct graph_model),
     .memory = graph_memory,

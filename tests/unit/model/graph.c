@@ -8,12 +8,15 @@
 #include "math/dense.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { USERS = 80, ITEMS = 45 };
 
 struct filter {
     double ideal, sharpen, user_power, item_power;
     size_t factors, neighbors;
+    double target_power;
 };
 
 static struct dataset *random_world(void)
@@ -42,8 +45,9 @@ static void product(matrix x, matrix y, matrix out)
         }
 }
 
-/* P, and n^-item_power. */
-static void normalized(const struct csr *X, const struct filter *f, matrix P, double *item)
+/* P, n^-item_power and n^target_power. */
+static void normalized(const struct csr *X, const struct filter *f, matrix P, double *item,
+                       double *target)
 {
     double d[USERS] = {0}, n[ITEMS] = {0};
     for (uint32_t u = 0; u < USERS; u++)
@@ -52,7 +56,7 @@ static void normalized(const struct csr *X, const struct filter *f, matrix P, do
             n[X->col[e]] += fabs(X->val[e]);
         }
     for (int i = 0; i < ITEMS; i++)
-        item[i] = pow(n[i], -f->item_power);
+        item[i] = pow(n[i], -f->item_power), target[i] = pow(n[i], f->target_power);
     memset(P, 0, sizeof(matrix));
     for (uint32_t u = 0; u < USERS; u++)
         for (uint64_t a = X->start[u]; a < X->start[u + 1]; a++)
@@ -116,12 +120,17 @@ static double by_the_book(const struct csr *X, const struct filter *f, matrix F,
     static matrix P, S, R;
     static float V[ITEMS * ITEMS], value[ITEMS];
     struct pal_error err;
-    double item[ITEMS];
-    normalized(X, f, P, item);
-    sharpened(P, f->sharpen, S);
+    double item[ITEMS], target[ITEMS];
+    normalized(X, f, P, item, target);
     for (int i = 0; i < ITEMS * ITEMS; i++)
         V[i] = (float)(&P[0][0])[i];
     assert_ok(dense_eigen(V, ITEMS, value, &err), &err);
+    double most = fmax(1, value[ITEMS - 1]);
+    for (int i = 0; i < ITEMS * ITEMS; i++)
+        (&P[0][0])[i] /= most;
+    for (int i = 0; i < ITEMS; i++)
+        value[i] = (float)(value[i] / most);
+    sharpened(P, f->sharpen, S);
     assert_true(f->factors == ITEMS || /* the border lies in a gap */
                 value[ITEMS - f->factors] > 1.02f * value[ITEMS - f->factors - 1]);
     memcpy(R, S, sizeof R);
@@ -133,15 +142,18 @@ static double by_the_book(const struct csr *X, const struct filter *f, matrix F,
             for (int i = 0; i < ITEMS; i++) {
                 double both = (double)v[j] * v[i];
                 R[j][i] -= low * both;
-                F[j][i] += low * both + f->ideal * item[j] * both / item[i];
+                F[j][i] += low * both * target[i] + f->ideal * item[j] * both / item[i];
             }
     }
     keep_largest(R, f->neighbors, unsure);
     for (int j = 0; j < ITEMS; j++)
         for (int i = 0; i < ITEMS; i++)
-            F[j][i] += R[i][j];
+            F[j][i] += R[i][j] * target[i];
     bool exact = f->sharpen == 0 || f->factors == ITEMS;
-    return exact ? 0 : 0.02 * value[ITEMS - f->factors - 1];
+    most = 1;
+    for (int i = 0; i < ITEMS; i++)
+        most = fmax(most, target[i]);
+    return exact ? 0 : 0.02 * value[ITEMS - f->factors - 1] * most;
 }
 
 static struct model *fit(const struct filter *f, const struct training *t)
@@ -149,13 +161,13 @@ static struct model *fit(const struct filter *f, const struct training *t)
     struct pal_error err;
     const struct model_ops *ops = model_find("graph");
     struct model *m;
-    const char *const names[] = {"ideal",      "sharpen", "user_power",
-                                 "item_power", "factors", "neighbors"};
-    double values[] = {f->ideal,      f->sharpen,         f->user_power,
-                       f->item_power, (double)f->factors, (double)f->neighbors};
+    const char *const names[] = {"ideal",   "sharpen",   "user_power",  "item_power",
+                                 "factors", "neighbors", "target_power"};
+    double values[] = {f->ideal,           f->sharpen,           f->user_power,  f->item_power,
+                       (double)f->factors, (double)f->neighbors, f->target_power};
     void *options = calloc(1, ops->options_size);
     opt_defaults(&ops->options, options);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         char text[32];
         snprintf(text, sizeof text, "%g", values[i]);
         assert_ok(model_set(ops, options, names[i], text, &err), &err);
@@ -163,6 +175,21 @@ static struct model *fit(const struct filter *f, const struct training *t)
     assert_ok(model_fit(ops, options, t, 0, NULL, &m, &err), &err);
     free(options);
     return m;
+}
+
+/* The model as it comes back from its file. */
+static struct model *stored(struct model *m)
+{
+    const struct model_card card = {.data = "a world"};
+    struct pal_error err;
+    char path[64];
+    struct model *back;
+    snprintf(path, sizeof path, "/tmp/palate-graph-%ld.safetensors", (long)getpid());
+    assert_ok(model_save(m, &card, path, &err), &err);
+    assert_ok(model_load(path, &back, &err), &err);
+    unlink(path); /* it stays mapped */
+    model_free(m);
+    return back;
 }
 
 static void check(struct filter f)
@@ -176,7 +203,7 @@ static void check(struct filter f)
     bool unsure[ITEMS];
     int sure = 0;
     assert_ok(training_make(d, &d->all, &w, NULL, &t, &err), &err);
-    struct model *m = fit(&f, &t);
+    struct model *m = stored(fit(&f, &t));
     double off = by_the_book(&t.by_user, &f, F, unsure);
     for (uint32_t u = 0; u < USERS; u++) {
         uint64_t begin = t.by_user.start[u];
@@ -213,6 +240,8 @@ static void is_what_it_says(void **state)
     check((struct filter){0.1, 2.5, 0.5, 0.5, 3, ITEMS});
     check((struct filter){0, 1, 0.25, 0.4, 1, ITEMS});
     check((struct filter){1, 1.5, 0.5, 0.5, ITEMS, ITEMS});
+    check((struct filter){0.2, 2, 0.5, 0.5, 3, ITEMS, 0.3});
+    check((struct filter){0.2, 0, 0.5, 0.5, 3, 8, 0.15});
 }
 
 static void keeps_the_largest_of_the_rest(void **state)
