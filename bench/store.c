@@ -7,10 +7,11 @@
  * every tenth of them, and then reads: the newest 50 of a user, everything as a data set. --ids:
  * every event has an event_id, drawn by its client; --numbered: one as a journal gives it. Users
  * and items follow a power law. The file is made anew; --store names another kind of store, which
- * is empty and is left with what it was given (bench/postgres starts a server for that). */
+ * is empty and is left with what it was given (bench/postgres and bench/clickhouse start servers
+ * for that). */
 #include "base/mem.h"
 #include "base/rng.h"
-#include "store/backend.h"
+#include "store/clickhouse.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -192,6 +193,7 @@ int main(int argc, char **argv)
                         "[--ids | --numbered] [--path FILE] [--store URL]\n");
         return 2;
     }
+    store_add_kind(&store_clickhouse);
 #ifdef HAVE_POSTGRES
     store_add_kind(&store_postgres);
 #endif
