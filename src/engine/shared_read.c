@@ -159,18 +159,26 @@ static enum pal_status keep_event(void *ctx, const struct stored_event *e, struc
     return PAL_OK;
 }
 
-/* false: the store or the state can't. */
-static bool fill(struct live *l, const char *user_id, uint64_t token,
-                 const struct profile_source *store, struct arena *tmp)
+/* *can false: the store or the state can't. */
+static enum pal_status fill(struct live *l, const char *user_id, uint64_t token,
+                            const struct profile_source *store, struct arena *tmp, bool *can,
+                            struct pal_error *err)
 {
     const struct live_options *o = &l->config.live;
-    struct pal_error err;
     bool filled;
     struct filling f = {.tmp = tmp};
+    *can = token;
+    if (!token)
+        return PAL_OK;
     f.most = (size_t)(o->profile_events > o->profile_seen ? o->profile_events : o->profile_seen);
-    f.events = token ? arena_alloc(tmp, f.most, sizeof *f.events) : NULL;
-    return f.events && store->load(store->ctx, user_id, f.most, keep_event, &f, &err) == PAL_OK &&
-           state_fill(l->shared->state, user_id, token, f.events, f.count, &filled, &err) == PAL_OK;
+    f.events = arena_alloc(tmp, f.most, sizeof *f.events);
+    enum pal_status st = f.events ? PAL_OK : pal_no_memory(err);
+    if (st == PAL_OK)
+        st = store->load(store->ctx, user_id, f.most, keep_event, &f, err);
+    if (st == PAL_OK)
+        st = state_fill(l->shared->state, user_id, token, f.events, f.count, &filled, err);
+    *can = st == PAL_OK;
+    return st == PAL_ENOMEM ? st : PAL_OK;
 }
 
 /* ---- The whole ---- */
@@ -196,7 +204,7 @@ static enum pal_status update(struct live *l, const char *user_id, int64_t now_m
         return take_more(l, user_id, &known, store, &v, tmp, err);
     if (v.found == STATE_NONE) {
         profiles_unload(s->views, user_id, NULL);
-        *can = fill(l, user_id, v.token, store, tmp);
+        return fill(l, user_id, v.token, store, tmp, can, err);
     }
     return PAL_OK;
 }

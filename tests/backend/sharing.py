@@ -1,4 +1,5 @@
-"""Two processes that share a Redis and nothing else, and short words for what tests do with them."""
+"""Two processes that share a Redis and nothing else, and short words for what tests do with
+them."""
 import os
 import re
 import time

@@ -1,4 +1,4 @@
-"""What src/state/state.h promises, asked of real servers by tests/unit/state/contract.c: over TCP,
+"""What src/state/state.h promises, asked of real servers by tests/unit/state: over TCP,
 through a socket file, with a password, by TLS with an authority of one's own."""
 import os
 import subprocess
@@ -7,14 +7,14 @@ from redis import Redis
 from server import need
 from harness import OTHERS, fail, run
 
-CONTRACT = OTHERS[0]
 
 
 def contract(url):
-    done = subprocess.run([CONTRACT], capture_output=True, text=True, timeout=300, check=False,
-                          env=dict(os.environ, PALATE_TEST_STATE=url))
-    if done.returncode:
-        fail(f"{url}:\n{done.stdout}\n{done.stderr}")
+    for program in OTHERS:
+        done = subprocess.run([program], capture_output=True, text=True, timeout=300, check=False,
+                              env=dict(os.environ, PALATE_TEST_STATE=url))
+        if done.returncode:
+            fail(f"{program} {url}:\n{done.stdout}\n{done.stderr}")
 
 
 def certificate(folder, name="127.0.0.1"):

@@ -1,5 +1,6 @@
-"""A collector, two processes that answer and a pipeline, on one PostgreSQL and one Redis that is killed
-and started again while people like things: answers keep coming, and in the end everybody knows all."""
+"""A collector, two processes that answer and a pipeline, on one PostgreSQL and one Redis that is
+killed and started again while people like things: answers keep coming, and in the end everybody
+knows all."""
 import os
 import random
 import threading

@@ -1,0 +1,285 @@
+/* A shared state in this process's memory, for tests of what makes use of one: everybody who opens
+ * "fake:x" has the same. It can be told to fail. Obvious rather than fast; the counts are never
+ * there, so that everybody keeps to their own. */
+#ifndef FAKE_STATE_H
+#define FAKE_STATE_H
+
+#include "test.h"
+
+#include "state/backend.h"
+
+#include <pthread.h>
+
+enum { FAKE_USERS = 64, FAKE_EVENTS = 600 };
+
+struct fake_user {
+    char id[64];
+    bool there, whole, deaf;
+    uint64_t born, at;
+    struct {
+        char item[64], type[32], id[64];
+        float value;
+        int64_t time_ms;
+        uint64_t at;
+    } event[FAKE_EVENTS];
+    size_t count;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct fake_user user[FAKE_USERS];
+    size_t users;
+    uint64_t clock;
+    bool away;      /* every call fails */
+    bool deaf;      /* what would be added is refused, as by a server that is full */
+    unsigned calls; /* that were answered */
+} fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .clock = 1};
+
+static enum pal_status fake_up(struct pal_error *err)
+{
+    fake.calls += !fake.away;
+    return fake.away ? pal_fail(err, PAL_EIO, "the fake is away") : PAL_OK;
+}
+
+static struct fake_user *fake_find(const char *id)
+{
+    for (size_t i = 0; i < fake.users; i++)
+        if (strcmp(fake.user[i].id, id) == 0)
+            return &fake.user[i];
+    assert_true(fake.users < FAKE_USERS);
+    snprintf(fake.user[fake.users].id, sizeof fake.user[0].id, "%s", id);
+    return &fake.user[fake.users++];
+}
+
+static void fake_begin(struct fake_user *u, bool whole, bool deaf)
+{
+    u->there = true;
+    u->whole = whole;
+    u->deaf = deaf;
+    u->born = ++fake.clock;
+}
+
+static bool fake_has(const struct fake_user *u, const struct event *e)
+{
+    for (size_t i = 0; i < u->count; i++) {
+        bool named = e->event_id && *e->event_id && strcmp(u->event[i].id, e->event_id) == 0;
+        bool same = strcmp(u->event[i].item, e->item_id) == 0 &&
+                    u->event[i].time_ms == e->time_ms && strcmp(u->event[i].type, e->type) == 0;
+        if (named || same)
+            return true;
+    }
+    return false;
+}
+
+/* before: it is older than all that is there. */
+static void fake_put(struct fake_user *u, const struct event *e, bool before)
+{
+    if (fake_has(u, e))
+        return;
+    assert_true(u->count < FAKE_EVENTS);
+    size_t to = before ? 0 : u->count;
+    memmove(&u->event[to + 1], &u->event[to], (u->count - to) * sizeof u->event[0]);
+    snprintf(u->event[to].item, sizeof u->event[to].item, "%s", e->item_id);
+    snprintf(u->event[to].type, sizeof u->event[to].type, "%s", e->type);
+    snprintf(u->event[to].id, sizeof u->event[to].id, "%s", e->event_id ? e->event_id : "");
+    u->event[to].value = e->value;
+    u->event[to].time_ms = e->time_ms;
+    u->event[to].at = before ? 0 : ++fake.clock;
+    u->at = before ? u->at : fake.clock;
+    u->count++;
+}
+
+static enum pal_status fake_look(struct state *s, const char *user_id,
+                                 const struct state_version *known, struct arena *tmp,
+                                 struct state_view *out, struct pal_error *err)
+{
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    struct fake_user *u = fake_find(user_id);
+    struct state_view v = {.version = {u->born, u->at}};
+    if (st == PAL_OK && (!u->there || !u->whole)) {
+        if (!u->there)
+            fake_begin(u, false, false);
+        v = (struct state_view){.found = STATE_NONE, .token = u->born};
+    } else if (st == PAL_OK) {
+        bool same = known->born == u->born;
+        v.found = !same ? STATE_WHOLE : known->at == u->at ? STATE_SAME : STATE_MORE;
+        v.events = arena_alloc(tmp, u->count, sizeof *v.events);
+        st = v.events ? PAL_OK : pal_no_memory(err);
+        for (size_t i = 0; i < u->count && st == PAL_OK && v.found != STATE_SAME; i++) {
+            if (v.found == STATE_MORE && u->event[i].at <= known->at)
+                continue;
+            const char *item = arena_text(tmp, u->event[i].item, strlen(u->event[i].item));
+            const char *type = arena_text(tmp, u->event[i].type, strlen(u->event[i].type));
+            v.events[v.count++] = (struct event){.item_id = item,
+                                                 .type = type,
+                                                 .value = u->event[i].value,
+                                                 .time_ms = u->event[i].time_ms};
+            st = item && type ? PAL_OK : pal_no_memory(err);
+        }
+    }
+    if (st == PAL_OK)
+        *out = v;
+    pthread_mutex_unlock(&fake.lock);
+    return st;
+}
+
+static enum pal_status fake_fill(struct state *s, const char *user_id, uint64_t token,
+                                 const struct event *events, size_t count, bool *filled,
+                                 struct pal_error *err)
+{
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    struct fake_user *u = fake_find(user_id);
+    *filled = u->there && u->born == token;
+    for (size_t i = 0; i < count && st == PAL_OK && *filled && !u->whole; i++)
+        fake_put(u, &events[i], true);
+    if (st == PAL_OK && *filled)
+        u->whole = true;
+    pthread_mutex_unlock(&fake.lock);
+    return st;
+}
+
+static enum pal_status fake_add(struct state *s, const struct event *const *events, size_t count,
+                                bool known_only, struct pal_error *err)
+{
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    if (st == PAL_OK && fake.deaf)
+        st = pal_fail(err, PAL_EFULL, "the fake is full");
+    for (size_t i = 0; i < count && st == PAL_OK; i++) {
+        struct fake_user *u = fake_find(events[i]->user_id);
+        if (known_only && (!u->there || u->deaf))
+            continue;
+        if (!u->there)
+            fake_begin(u, false, false);
+        fake_put(u, events[i], false);
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return st;
+}
+
+static enum pal_status fake_erase(struct state *s, const char *const *users, size_t count,
+                                  bool stored, struct pal_error *err)
+{
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    for (size_t i = 0; i < count && st == PAL_OK; i++) {
+        struct fake_user *u = fake_find(users[i]);
+        if (stored && u->there && u->deaf)
+            continue;
+        u->count = 0;
+        fake_begin(u, !stored, !stored);
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return st;
+}
+
+static enum pal_status fake_doubt(struct state *s, const char *const *users, size_t count,
+                                  struct pal_error *err)
+{
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    for (size_t i = 0; i < fake.users && st == PAL_OK; i++) {
+        bool meant = !users;
+        for (size_t j = 0; j < count && users; j++)
+            meant = meant || strcmp(users[j], fake.user[i].id) == 0;
+        if (meant && fake.user[i].there)
+            fake_begin(&fake.user[i], false, false);
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return st;
+}
+
+static enum pal_status fake_clear(struct state *s, bool counts, struct pal_error *err)
+{
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    for (size_t i = 0; i < fake.users && st == PAL_OK; i++) {
+        fake.user[i].there = false;
+        fake.user[i].count = 0;
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return st;
+}
+
+static enum pal_status fake_count_up(struct state *s, const struct state_fading *f,
+                                     uint64_t generation, const char *who, uint64_t batch,
+                                     uint64_t seq, const struct state_count *counts, size_t count,
+                                     bool *taken, struct pal_error *err)
+{
+    *taken = false;
+    return PAL_OK;
+}
+
+static enum pal_status fake_counted(struct state *s, const struct state_fading *f, const char *who,
+                                    uint64_t generation, uint64_t mark, size_t most,
+                                    struct arena *tmp, struct state_counts *out,
+                                    struct pal_error *err)
+{
+    *out = (struct state_counts){0};
+    return PAL_OK;
+}
+
+static enum pal_status fake_lock(struct state *s, const struct state_fading *f, const char *who,
+                                 bool *mine, struct pal_error *err)
+{
+    *mine = false;
+    return PAL_OK;
+}
+
+static enum pal_status fake_count_put(struct state *s, const struct state_fading *f,
+                                      const char *who, uint64_t seq,
+                                      const struct state_count *counts, size_t count, bool last,
+                                      uint64_t *generation, struct pal_error *err)
+{
+    *generation = 0;
+    return PAL_OK;
+}
+
+static enum pal_status fake_mend(struct state *s, struct pal_error *err)
+{
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    pthread_mutex_unlock(&fake.lock);
+    return st;
+}
+
+static void fake_status(struct state *s, struct state_status *out)
+{
+    pthread_mutex_lock(&fake.lock);
+    *out = (struct state_status){.up = !fake.away, .instance = 1};
+    pthread_mutex_unlock(&fake.lock);
+}
+
+static void fake_close(struct state *s)
+{
+}
+
+static enum pal_status fake_open(const char *url, const struct state_options *o, size_t keep,
+                                 struct state **out, struct pal_error *away, struct pal_error *err);
+
+static const struct state_ops fake_ops = {"fake",       "fake:x",   fake_open,      fake_close,
+                                          fake_mend,    fake_look,  fake_fill,      fake_add,
+                                          fake_erase,   fake_doubt, fake_clear,     fake_count_up,
+                                          fake_counted, fake_lock,  fake_count_put, fake_status};
+
+static struct state fake_state = {&fake_ops};
+
+static enum pal_status fake_open(const char *url, const struct state_options *o, size_t keep,
+                                 struct state **out, struct pal_error *away, struct pal_error *err)
+{
+    *away = (struct pal_error){.status = PAL_OK};
+    *out = &fake_state;
+    return PAL_OK;
+}
+
+static void fake_reset(void)
+{
+    memset(fake.user, 0, sizeof fake.user);
+    fake.users = 0;
+    fake.away = fake.deaf = false;
+    fake.calls = 0;
+}
+
+#endif

@@ -1,0 +1,202 @@
+/* Two running recommenders, each with a store of its own, that share a state (a fake one): what is
+ * done through one is in the next answer of the other, and what the state missed while it was away
+ * or full is put right when it is back. Their housekeeping is done when a test says so. */
+#include "live_world.h"
+
+#include "fake_state.h"
+
+#include <sys/stat.h>
+
+enum { ITEMS = 30 };
+
+struct pair {
+    struct world *a, *b;
+};
+
+static void *open_one(void)
+{
+    void *w = NULL;
+    struct world *x;
+    assert_int_equal(world_make(&w), 0);
+    x = w;
+    opt_defaults(&state_option_table, &x->config.state);
+    x->config.live.state = "fake:x";
+    x->config.seed = 7;
+    world_open(x);
+    world_items(x, ITEMS);
+    return w;
+}
+
+static int make(void **state)
+{
+    struct pair *p = calloc(1, sizeof *p);
+    state_add_kind(&fake_ops);
+    fake_reset();
+    p->a = open_one();
+    p->b = open_one();
+    p->a->blocks = p->b->blocks; /* of which some are b's, until it is dropped */
+    *state = p;
+    return 0;
+}
+
+static int drop(void **state)
+{
+    struct pair *p = *state;
+    void *a = p->a, *b = p->b;
+    long before = mem_live();
+    p->a->blocks = before; /* looked at below, for both together */
+    world_close(p->a, 0);
+    world_close(p->b, 0);
+    arena_done(&p->a->tmp);
+    arena_done(&p->b->tmp);
+    p->a->blocks = p->b->blocks = mem_live();
+    bool leaked = mem_live() != 0;
+    int failed = world_drop(&a) || world_drop(&b);
+    free(p);
+    return failed || leaked ? -1 : 0;
+}
+
+static size_t offered(struct world *w, const char *user)
+{
+    struct live_answer a = world_ask(w, user, 100);
+    arena_reset(&w->tmp);
+    return a.count;
+}
+
+static void like(struct world *w, const char *user, unsigned item)
+{
+    char id[32];
+    snprintf(id, sizeof id, "item-%u", item);
+    live_set_clock(w->l, 1735689600000 + (int64_t)item * 1000);
+    world_event(w, user, id, "like");
+}
+
+static void the_next_answer_of_the_other_knows(void **state)
+{
+    struct pair *p = *state;
+    for (unsigned i = 0; i < ITEMS - 1; i++) {
+        struct world *one = i % 2 ? p->a : p->b, *other = i % 2 ? p->b : p->a;
+        assert_int_equal(offered(other, "ann"), ITEMS - i);
+        like(one, "ann", i);
+        assert_int_equal(offered(other, "ann"), ITEMS - 1 - i);
+        assert_int_equal(offered(one, "ann"), ITEMS - 1 - i);
+    }
+    assert_int_equal(offered(p->a, "bob"), ITEMS);
+}
+
+static void an_erasure_is_known_by_the_other(void **state)
+{
+    struct pair *p = *state;
+    struct pal_error err;
+    struct record gone = {.kind = RECORD_USER_DELETE, .id = "ann"};
+    for (unsigned i = 0; i < 5; i++)
+        like(p->a, "ann", i);
+    assert_int_equal(offered(p->b, "ann"), ITEMS - 5);
+    assert_ok(live_write_wait(p->b->l, &gone, 1, &err), &err);
+    assert_int_equal(offered(p->a, "ann"), ITEMS);
+    world_drain(p->a); /* what comes into a's store only now is not offered again */
+    assert_int_equal(offered(p->b, "ann"), ITEMS);
+    assert_int_equal(offered(p->a, "ann"), ITEMS);
+}
+
+/* Away: answers go on from a's own store. Back: ann, who was not told, is filled anew. */
+static void what_it_missed_is_put_right(void **state)
+{
+    struct pair *p = *state;
+    struct live_status s;
+    like(p->a, "ann", 0);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 1);
+    fake.away = true;
+    like(p->a, "ann", 1);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 2);
+    world_drain(p->a);
+    live_status(p->a->l, &s);
+    assert_int_equal(s.shared.owed, 1);
+    assert_true(s.shared.fallbacks > 0);
+    assert_true(world_said(p->a, "the fake is away"));
+    live_keep(p->a->l);
+    fake.away = false;
+    live_keep(p->a->l);
+    live_status(p->a->l, &s);
+    assert_int_equal(s.shared.owed, 0);
+    assert_true(world_said(p->a, "works again"));
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 2);
+    like(p->a, "ann", 2);
+    assert_int_equal(offered(p->b, "ann"), ITEMS - 3);
+}
+
+/* One that is full says so, and is told at once who is in doubt: nobody reads a hole. */
+static void a_full_one_is_never_believed(void **state)
+{
+    struct pair *p = *state;
+    like(p->a, "ann", 0);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 1);
+    fake.deaf = true;
+    like(p->a, "ann", 1);
+    world_drain(p->a);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 2);
+    assert_int_equal(offered(p->b, "ann"), ITEMS - 2); /* a filled it */
+}
+
+/* Past the limit everybody is in doubt. */
+static void too_many_missed_are_all(void **state)
+{
+    struct pair *p = *state;
+    struct live_status s;
+    live_status(p->a->l, &s);
+    like(p->a, "zoe", 0);
+    assert_int_equal(offered(p->a, "zoe"), ITEMS - 1);
+    fake.away = true;
+    p->a->config.state.missed = 3;
+    for (unsigned u = 0; u < 12; u++) {
+        char user[16];
+        snprintf(user, sizeof user, "u%u", u);
+        like(p->a, user, 1);
+    }
+    world_drain(p->a);
+    fake.away = false;
+    live_keep(p->a->l);
+    assert_int_equal(offered(p->a, "zoe"), ITEMS - 1);
+    assert_int_equal(offered(p->a, "u11"), ITEMS - 1);
+    live_status(p->a->l, &s);
+    assert_int_equal(s.shared.owed, 0);
+}
+
+/* Whichever allocation fails: the answer is an error or right, and the next one is right. */
+static void want_of_memory_costs_nothing_for_good(void **state)
+{
+    struct pair *p = *state;
+    struct pal_error err;
+    for (unsigned i = 0; i < 6; i++)
+        like(p->b, "ann", i);
+    for (long n = 1; n < 300; n++) {
+        struct live_request q = request_for("ann", 100);
+        struct live_answer a;
+        const char *ann = "ann";
+        if (n % 2)
+            assert_ok(state_doubt(&fake_state, &ann, 1, &err), &err); /* it is filled and read */
+        mem_fail_at(n / 2 + 1);
+        enum pal_status st = live_recommend(p->a->l, &q, &p->a->tmp, &a, &err);
+        mem_fail_at(0);
+        if (st == PAL_OK)
+            assert_int_equal(a.count, ITEMS - 6);
+        else
+            assert_int_equal(st, PAL_ENOMEM);
+        arena_reset(&p->a->tmp);
+        assert_int_equal(offered(p->a, "ann"), ITEMS - 6);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
+    const struct CMUnitTest tests[] = {
+        TEST(the_next_answer_of_the_other_knows),
+        TEST(an_erasure_is_known_by_the_other),
+        TEST(what_it_missed_is_put_right),
+        TEST(a_full_one_is_never_believed),
+        TEST(too_many_missed_are_all),
+        TEST(want_of_memory_costs_nothing_for_good),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
