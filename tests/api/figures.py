@@ -1,4 +1,5 @@
-"""The figures that the page draws: of the data in /v1/stats, of a version's models in its report."""
+"""The figures that the page draws: of the data in /v1/stats, of a version's models in its
+report."""
 import os
 import sys
 import time
@@ -94,7 +95,8 @@ def test_what_the_loop_measures(folder):
     with Site(folder, "--set", "loop.models=als,popular", "--set",
               "loop.set=als.factors=8,als.epochs=3") as site:
         site.post("/v1/events", [{"user_id": f"u{u}", "item_id": f"i{(u * u + 7 * k) % 60}",
-                                  "type": "like", "timestamp": start + 2880000000 * (k + 1) // (12 + u % 9)}
+                                  "type": "like",
+                                  "timestamp": start + 2880000000 * (k + 1) // (12 + u % 9)}
                                  for u in range(40) for k in range(12 + u % 9)])
         site.post("/v1/train", {}, status=202)
         site.wait(lambda: site.get("/v1/train")["state"] == "idle", 120)

@@ -189,11 +189,12 @@ VERSIONS, RUNS = 50, 60
 
 def make_versions(palate, folder):
     """A folder of models with a version that was not measured, 49 that were (with a ranker, where
-    there is an XGBoost; the newest one's model has a name that is markup), and runs of all kinds."""
+    there is an XGBoost; the newest one's model has a name that is markup), and runs of all
+    kinds."""
     os.makedirs(folder)
     subprocess.run([palate, "import", "--synthetic", "--set", "synth.users=300", "--set",
-                    "synth.items=200", "--set", "synth.events=12000", "-o", "world.palate", "-q"], check=True, cwd=folder,
-                   stdout=subprocess.DEVNULL, timeout=60)
+                    "synth.items=200", "--set", "synth.events=12000", "-o", "world.palate", "-q"],
+                   check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=60)
     train = [palate, "train", "--data", "world.palate", "--models", "models", "-q", "--set",
              "als.factors=8", "--set", "als.epochs=4"]
     measure = ["--split", "time:80/20", "--metrics", "ndcg@10,recall@10,coverage@10,novelty@10"]
