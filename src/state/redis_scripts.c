@@ -41,6 +41,19 @@ static const char user_begin[] =
     "  return x < 0 and 0 or x\n"
     "end\n";
 
+/* Goes before: mostly nothing came, and that is told with three looks and no more. */
+static const char look_first[] =
+    "local x = redis.call('ZRANGE', KEYS[1], 0, 0)[1]\n"
+    "if x and ARGV[2] ~= '0' then\n"
+    "  local m = redis.call('HMGET', KEYS[2], 'clear', 'doubt')\n"
+    "  local h = '#' .. (m[1] or '0') .. ':' .. (m[2] or '0') .. ':' .. ARGV[2] .. ':'\n"
+    "  if x == h .. 'C' or x == h .. 'E' then\n"
+    "    local at = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]\n"
+    "    if at == ARGV[3] or (at == '-1' and ARGV[3] == '0') then\n"
+    "      return {0, ARGV[2], ARGV[3]} end\n"
+    "  end\n"
+    "end\n";
+
 /* ARGV: ttl, born and at as known. */
 static const char look[] =
     "if (kind == 'C' or kind == 'E') and hd == doubt then\n"
@@ -206,9 +219,9 @@ static const char count_put[] =
     "return g\n";
 
 static const struct {
-    const char *begin, *rest;
+    const char *begin, *rest, *first;
 } scripts[SCRIPTS] = {
-    [SCRIPT_LOOK] = {user_begin, look},
+    [SCRIPT_LOOK] = {user_begin, look, look_first},
     [SCRIPT_FILL] = {user_begin, fill},
     [SCRIPT_ADD] = {user_begin, add},
     [SCRIPT_ERASE] = {user_begin, erase},
@@ -223,6 +236,8 @@ static const struct {
 
 void redis_script_text(enum redis_script script, struct str *out)
 {
+    if (scripts[script].first)
+        str_put(out, scripts[script].first);
     str_put(out, scripts[script].begin);
     str_put(out, scripts[script].rest);
 }

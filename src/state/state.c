@@ -16,7 +16,7 @@ static const struct opt rows[] = {
     {"missed", OPT_INT, FIELD(missed), "10000", 1, 1e7, OPT_LOG, NULL,
      "users remembered whose events it missed while it was away; past that all are read anew"},
     {"ttl_days", OPT_REAL, FIELD(ttl_days), "30", 0, 3650, OPT_LINEAR, NULL,
-     "after how many days without a sign of them users go from it; 0 = they stay"},
+     "after how many days in which they did nothing users go from it; 0 = they stay"},
 };
 #undef FIELD
 const struct opt_table state_option_table = {rows, sizeof rows / sizeof *rows};

@@ -29,7 +29,7 @@ struct state_options {
     int64_t timeout_ms;  /* of one round trip; of connecting, too */
     int64_t connections; /* at most */
     int64_t missed;      /* users remembered whose events it missed */
-    double ttl_days;     /* users of whom nothing is asked or heard for so long go; 0 = they stay */
+    double ttl_days;     /* users who did nothing for so long go; 0 = they stay */
 };
 extern const struct opt_table state_option_table; /* state.timeout_ms=… */
 
