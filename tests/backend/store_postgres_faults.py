@@ -132,11 +132,10 @@ def test_the_disk_is_full(folder):
             load.start()
             site.wait(lambda: stored(server) > 0)
             ballast = os.path.join(disk, "ballast")
-            with open(ballast, "wb") as f:
+            with open(ballast, "wb", buffering=0) as f:
                 try:
-                    while True:
-                        f.write(bytes(1 << 16))
-                        f.flush()
+                    while f.write(bytes(1 << 16)):
+                        pass
                 except OSError:
                     pass
             site.wait(lambda: said(site, "the store takes nothing now"))

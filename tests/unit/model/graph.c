@@ -236,10 +236,10 @@ static void check(struct filter f)
 static void is_what_it_says(void **state)
 {
     (void)state;
-    check((struct filter){0.3, 0, 0.5, 0.5, 3, ITEMS});
-    check((struct filter){0.1, 2.5, 0.5, 0.5, 3, ITEMS});
-    check((struct filter){0, 1, 0.25, 0.4, 1, ITEMS});
-    check((struct filter){1, 1.5, 0.5, 0.5, ITEMS, ITEMS});
+    check((struct filter){0.3, 0, 0.5, 0.5, 3, ITEMS, 0});
+    check((struct filter){0.1, 2.5, 0.5, 0.5, 3, ITEMS, 0});
+    check((struct filter){0, 1, 0.25, 0.4, 1, ITEMS, 0});
+    check((struct filter){1, 1.5, 0.5, 0.5, ITEMS, ITEMS, 0});
     check((struct filter){0.2, 2, 0.5, 0.5, 3, ITEMS, 0.3});
     check((struct filter){0.2, 0, 0.5, 0.5, 3, 8, 0.15});
 }
@@ -247,8 +247,8 @@ static void is_what_it_says(void **state)
 static void keeps_the_largest_of_the_rest(void **state)
 {
     (void)state;
-    check((struct filter){0.3, 0, 0.5, 0.5, 3, 6});
-    check((struct filter){0, 0, 0.25, 0.5, 1, 10});
+    check((struct filter){0.3, 0, 0.5, 0.5, 3, 6, 0});
+    check((struct filter){0, 0, 0.25, 0.5, 1, 10, 0});
 }
 
 int main(void)
