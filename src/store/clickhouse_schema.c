@@ -119,19 +119,18 @@ static enum pal_status make(struct ch_store *s, struct pal_error *err)
     return st == PAL_OK ? ask_to_sync(&s->writer, err) : st;
 }
 
-enum pal_status ch_schema_open(struct ch_store *s, struct pal_error *err)
+/* The owner is read before the catalog's note, since they are written the other way round. */
+static enum pal_status open_tables(struct ch_store *s, struct pal_error *err)
 {
     char theirs[NAME_MOST] = "", *ours = NULL;
     unsigned version = 0;
     bool there = false;
     uint64_t events = 0;
-    enum pal_status st = store_note(s->catalog, CH_NOTE, &ours, err);
-    if (st == PAL_ENOTFOUND)
-        st = PAL_OK;
-    if (st == PAL_OK && !s->read_only)
-        st = make(s, err);
+    enum pal_status st = s->read_only ? PAL_OK : make(s, err);
     if (st == PAL_OK)
         st = read_owner(&s->writer, &version, theirs, &there, err);
+    if (st == PAL_OK && (st = store_note(s->catalog, CH_NOTE, &ours, err)) == PAL_ENOTFOUND)
+        st = PAL_OK;            /* it has none */
     if (st == PAL_OK && !there) /* as good as new? */
         st = ch_number(&s->writer, "SELECT count() FROM $DB.events", &events, err);
     if (st == PAL_OK && there)
@@ -143,5 +142,21 @@ enum pal_status ch_schema_open(struct ch_store *s, struct pal_error *err)
     else if (st == PAL_OK)
         st = join(s, err);
     mem_free(ours);
+    return st;
+}
+
+/* Of several that find nothing there one joins them: it holds the catalog meanwhile. */
+enum pal_status ch_schema_open(struct ch_store *s, struct pal_error *err)
+{
+    const struct store_ops *ops = s->catalog->ops;
+    struct pal_error ignored;
+    bool held = !s->read_only && ops->hold;
+    enum pal_status st = held ? ops->hold(s->catalog, true, err) : PAL_OK;
+    if (st != PAL_OK)
+        return st;
+    st = open_tables(s, err);
+    if (held && ops->hold(s->catalog, false, st == PAL_OK ? err : &ignored) != PAL_OK &&
+        st == PAL_OK)
+        st = PAL_EIO;
     return st;
 }
