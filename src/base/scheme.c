@@ -51,13 +51,29 @@ static void show_query(struct str *out, const char *p)
     }
 }
 
+/* Whether a port and nothing else stands there. */
+static bool is_port(const char *p)
+{
+    size_t n = strspn(p, "0123456789");
+    return n > 0 && (!p[n] || strchr(",/?#", p[n]));
+}
+
+/* Where the host begins, should a '/', '?' or '#' stand in the password as it is: behind the last
+ * '@' of all. */
+static const char *find_late_at(const char *authority)
+{
+    const char *colon = strchr(authority, ':'), *at = strrchr(authority, '@');
+    return colon && at && colon < at && !is_port(colon + 1) ? at : NULL;
+}
+
 void scheme_show(struct str *out, const char *url)
 {
     const char *authority = strstr(url, "://");
     if (authority) {
         authority += 3;
-        const char *at = find_at(authority),
-                   *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+        const char *at = find_at(authority);
+        at = at ? at : find_late_at(authority);
+        const char *colon = at ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
         if (colon) {
             str_fmt(out, "%.*s:***", (int)(colon - url), url);
             url = at;

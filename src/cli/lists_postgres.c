@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OURS "recommendations by palate" /* what the comments of our tables begin with */
+
 static const char usual_table[] = "palate_recommendations";
 
 struct sink_of_table {
@@ -118,16 +120,26 @@ static void read_state(struct sink_of_table *t, const char *text)
     json_decref(o);
 }
 
+/* A table of either name that is none of ours is not touched. */
 static enum pal_status find_state(struct sink_of_table *t, struct pal_error *err)
 {
-    const char *arguments[] = {t->fresh};
-    PGresult *r = PQexecParams(t->db, "SELECT obj_description(to_regclass($1), 'pg_class')", 1,
-                               NULL, arguments, NULL, NULL, 0);
+    static const char query[] =
+        "SELECT to_regclass($1) IS NULL OR starts_with(coalesce(obj_description(to_regclass($1), "
+        "'pg_class'), ''), '" OURS
+        "'), to_regclass($2) IS NULL OR obj_description(to_regclass($2), "
+        "'pg_class') ~ '^(" OURS "|[{])', obj_description(to_regclass($2), 'pg_class')";
+    const char *arguments[] = {t->old, t->fresh};
+    PGresult *r = PQexecParams(t->db, query, 2, NULL, arguments, NULL, NULL, 0);
     enum pal_status st = PAL_OK;
     if (PQresultStatus(r) != PGRES_TUPLES_OK)
         st = complain(t, "look at what is there", err);
-    else if (PQntuples(r) == 1 && !PQgetisnull(r, 0, 0))
-        read_state(t, PQgetvalue(r, 0, 0));
+    else if (strcmp(PQgetvalue(r, 0, 0), "t") != 0 || strcmp(PQgetvalue(r, 0, 1), "t") != 0)
+        st = pal_fail(err, PAL_EUSAGE,
+                      "%s: there is a table %s or %s that palate did not make: name another by "
+                      "?table=NAME",
+                      t->shown, t->table, t->next);
+    else if (!PQgetisnull(r, 0, 2))
+        read_state(t, PQgetvalue(r, 0, 2));
     PQclear(r);
     return st;
 }
@@ -142,7 +154,8 @@ static enum pal_status begin(struct sink_of_table *t, struct pal_error *err)
     return run_named(t,
                      "BEGIN; DROP TABLE IF EXISTS $2; CREATE TABLE $2 (user_id text NOT NULL, "
                      "rank smallint NOT NULL, item_id text NOT NULL, score real NOT NULL, source "
-                     "text NOT NULL, version bigint NOT NULL); COMMIT",
+                     "text NOT NULL, version bigint NOT NULL); COMMENT ON TABLE $2 IS '" OURS
+                     ", being written'; COMMIT",
                      "make the table for the lists", err);
 }
 
@@ -215,7 +228,7 @@ static enum pal_status table_finish(struct sink *base, struct pal_error *err)
         st = copy_rights(t, err);
     if (st == PAL_OK)
         st = run_named(t,
-                       "COMMENT ON TABLE $2 IS 'recommendations by palate'; DROP TABLE IF "
+                       "COMMENT ON TABLE $2 IS '" OURS "'; DROP TABLE IF "
                        "EXISTS $1",
                        "drop the lists from before", err);
     struct str sql = {0};
@@ -268,6 +281,23 @@ static enum pal_status split_url(struct sink_of_table *t, const char *url, struc
     return str_ok(plain) ? PAL_OK : pal_no_memory(err);
 }
 
+/* libpq's own words about what it can't read would show the password. */
+static enum pal_status check_url(const struct sink_of_table *t, const char *url,
+                                 struct pal_error *err)
+{
+    PQconninfoOption *all = PQconninfoParse(url, NULL);
+    bool fine = all != NULL;
+    for (const PQconninfoOption *o = all; o && o->keyword; o++)
+        if (strcmp(o->keyword, "port") == 0 && o->val)
+            fine = !o->val[strspn(o->val, "0123456789,")];
+    PQconninfoFree(all);
+    return fine ? PAL_OK
+                : pal_fail(err, PAL_EUSAGE,
+                           "%s: that is no address of PostgreSQL: what is special in a user or a "
+                           "password is to be percent-encoded",
+                           t->shown);
+}
+
 static enum pal_status connect_to(struct sink_of_table *t, const char *url, struct pal_error *err)
 {
     const char *keys[] = {"dbname", "connect_timeout", "application_name", "keepalives_idle", NULL};
@@ -309,6 +339,8 @@ enum pal_status sink_postgres(const char *url, const struct lists_head *head, st
     *t = (struct sink_of_table){.base = {.ops = &table_ops, .form = FORM_COPY}, .head = *head};
     scheme_copy(t->shown, sizeof t->shown, url);
     enum pal_status st = split_url(t, url, &plain, err);
+    if (st == PAL_OK)
+        st = check_url(t, str_text(&plain), err);
     if (st == PAL_OK)
         st = connect_to(t, str_text(&plain), err);
     if (st == PAL_OK)

@@ -41,9 +41,8 @@ static bool is_known(struct live *l, const struct event *e)
 {
     const char *id = e->event_id ? e->event_id : "";
     uint64_t number = number_in(id);
-    if (number)
-        return l->name[0] && strncmp(id, l->name, JOURNAL_IDENTITY - 1) == 0 &&
-               number > l->follow.began;
+    if (number && l->name[0] && strncmp(id, l->name, JOURNAL_IDENTITY - 1) == 0)
+        return number > l->follow.began;
     return *id && recent_add(l->recent, id);
 }
 

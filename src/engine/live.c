@@ -233,7 +233,7 @@ static enum pal_status find_position(struct live *l, uint64_t *position, struct 
         st = store_source(l->store, l->name, err);
     if (st == PAL_OK && l->store)
         st = store_position(l->store, position, err);
-    if (there && (l->config.live.stream || published > *position))
+    if (there && published > *position) /* there was a stream, or there is one by now */
         *position = published;
     return st;
 }

@@ -30,8 +30,8 @@ enum {
 static enum pal_status damaged(const char *path, struct pal_error *err)
 {
     return pal_fail(err, PAL_ECORRUPT,
-                    "%s is damaged: delete it, and what the journal holds is published once more, "
-                    "which changes nothing in the store",
+                    "%s is damaged: delete it, and what the journal holds is published once more; "
+                    "events are stored once all the same, items may be set back to how they were",
                     path);
 }
 
@@ -122,6 +122,8 @@ enum pal_status publish_open(struct publish *p, struct bus *bus, const char *dir
     enum pal_status st = file_join(p->path, sizeof p->path, dir, NAME, err);
     if (st == PAL_OK && file_exists(p->path))
         st = read_file(p, err);
+    if (p->position < position)
+        p->position = position;
     return st;
 }
 
@@ -151,7 +153,7 @@ size_t publish_cut(const struct publish *p, const uint64_t *seq, size_t count)
 static enum pal_status begin(struct publish *p, uint64_t last, int64_t now_ms,
                              struct pal_error *err)
 {
-    if (p->upto == last)
+    if (p->upto >= last)
         return PAL_OK;
     int64_t at_before = p->at_ms;
     uint64_t upto_before = p->upto;

@@ -131,14 +131,13 @@ static enum pal_status settle_owed(struct shared *s, struct pal_error *err)
 {
     struct owed o;
     enum pal_status st = PAL_OK;
-    bool any;
-    while ((any = take_owed(s, &o)) && st == PAL_OK) {
+    while (st == PAL_OK && take_owed(s, &o)) {
         st = settle(s, &o, err);
         if (st != PAL_OK)
             owe_again(s, &o);
         free_owed(&o);
     }
-    if (any && st != PAL_OK)
+    if (st != PAL_OK)
         return st;
     pthread_mutex_lock(&s->lock);
     if (s->noted && !s->missed.count && !s->erased.count && !s->missed_all && !s->missed_clear)

@@ -124,7 +124,16 @@ def test_complaints(folder):
         ended = refuses(2 if "table=" in url else 1, *command, "-o", url, says=says)
         if "wrong-word" in ended.err or secret in ended.err or PASSWORD in ended.err:
             fail(ended)
+    for word in ["se%zzcret", "se/cret"]:
+        ended = refuses(2, *command, "-o", f"postgres://u:{word}@{host}", says="percent-encoded")
+        if word in ended.err or "cret" in ended.err:
+            fail(ended)
     refuses(2, *command, "-o", server().url(), "--as", "csv", says="--as is for files")
+    server().ask("CREATE TABLE orders (n int); INSERT INTO orders VALUES (1); "
+                 "CREATE TABLE two_next (n int)")
+    for name in ["orders", "two"]:
+        refuses(2, *command, "-o", server().url(f"?table={name}"), says="palate did not make")
+    same(server().ask("SELECT n FROM orders"), "1")
     lock = subprocess.Popen(["psql", "-X", "-q", "-h", server().folder, "-p", str(server().port),
                              "-U", OWNER, "-d", "postgres", "-c",
                              "SELECT pg_advisory_lock(hashtext('palate \"one_next\"')), "

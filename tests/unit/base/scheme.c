@@ -27,6 +27,9 @@ static void hides_secrets(void **state)
         {"s3://b/p?endpoint=http://h:9000&secret=abc&region=x",
          "s3://b/p?endpoint=http://h:9000&secret=***&region=x"},
         {"x://h/?sasl.password=abc", "x://h/?sasl.password=***"},
+        {"postgres://me:Se/cret@h/db", "postgres://me:***@h/db"},
+        {"redis://:a?b#c@h:6379/0", "redis://:***@h:6379/0"},
+        {"amqp://h:5672/v@x?queue=a@b", "amqp://h:5672/v@x?queue=a@b"},
         {"", ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
