@@ -222,16 +222,16 @@ static const struct {
     const char *begin, *rest, *first;
 } scripts[SCRIPTS] = {
     [SCRIPT_LOOK] = {user_begin, look, look_first},
-    [SCRIPT_FILL] = {user_begin, fill},
-    [SCRIPT_ADD] = {user_begin, add},
-    [SCRIPT_ERASE] = {user_begin, erase},
-    [SCRIPT_DOUBT] = {user_begin, doubt_one},
-    [SCRIPT_RENEW] = {"", renew},
-    [SCRIPT_SWEEP] = {user_begin, sweep},
-    [SCRIPT_COUNT_UP] = {counts_begin, count_up},
-    [SCRIPT_COUNTED] = {counts_begin, counted},
-    [SCRIPT_COUNT_LOCK] = {counts_begin, count_lock},
-    [SCRIPT_COUNT_PUT] = {counts_begin, count_put},
+    [SCRIPT_FILL] = {user_begin, fill, NULL},
+    [SCRIPT_ADD] = {user_begin, add, NULL},
+    [SCRIPT_ERASE] = {user_begin, erase, NULL},
+    [SCRIPT_DOUBT] = {user_begin, doubt_one, NULL},
+    [SCRIPT_RENEW] = {"", renew, NULL},
+    [SCRIPT_SWEEP] = {user_begin, sweep, NULL},
+    [SCRIPT_COUNT_UP] = {counts_begin, count_up, NULL},
+    [SCRIPT_COUNTED] = {counts_begin, counted, NULL},
+    [SCRIPT_COUNT_LOCK] = {counts_begin, count_lock, NULL},
+    [SCRIPT_COUNT_PUT] = {counts_begin, count_put, NULL},
 };
 
 void redis_script_text(enum redis_script script, struct str *out)

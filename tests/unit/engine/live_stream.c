@@ -298,9 +298,9 @@ static void erasures_keep_their_place(void **state)
 static void what_cant_be_read_is_put_aside(void **state)
 {
     struct world *w = *state;
-    static const char *const bodies[] = {"", "rubbish", "{\"event\":{\"user_id\":\"u\"}}",
-                                         "{\"event\":{\"user_id\":\"u\",\"item_id\":\"item-0\","
-                                         "\"event_id\":\"theirs\"}}"};
+    static const char whole[] = "{\"event\":{\"user_id\":\"u\",\"item_id\":\"item-0\","
+                                "\"event_id\":\"theirs\"}}";
+    static const char *const bodies[] = {"", "rubbish", "{\"event\":{\"user_id\":\"u\"}}", whole};
     broker_lock();
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
         broker_put(0, bodies[i], strlen(bodies[i]));
