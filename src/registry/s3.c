@@ -203,8 +203,7 @@ static enum pal_status bring_card(struct s3 *s, const struct s3_object *o, char 
     if (st == PAL_OK)
         st = s3_write_text(path, "etag", &etag, err);
     str_done(&etag);
-    if (st == PAL_OK)
-        str_done(&t.text);
+    str_done(&t.text);
     return st;
 }
 

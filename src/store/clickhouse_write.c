@@ -266,9 +266,8 @@ static void part(struct batch *b, bool stream)
 
 /* ---- erasures ---- */
 
-/* What the last change of a batch erases, once its transaction is committed: rows up to the mark.
- * First it is written down, which readers go by, then the rows are deleted, in the background.
- * Until both are done the catalog may know of it and we don't: see retrace. */
+/* What the last change of a batch erases, before its transaction is committed: rows up to the mark.
+ * First it is written down, which readers go by, then the rows are deleted, in the background. */
 static enum pal_status erase(struct ch_store *s, const struct store_change *c, uint64_t before,
                              struct pal_error *err)
 {
