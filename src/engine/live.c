@@ -425,6 +425,7 @@ static enum pal_status start(struct live *l, struct pal_error *err)
         return st;
     if (catalog_count(l->catalog) > 0)
         atomic_fetch_add(&l->items_put, 1);
+    watch_begin(l);
     if (live_does(l, ROLE_RECS))
         live_first_models(l);
     else if (live_does(l, ROLE_PIPELINE))

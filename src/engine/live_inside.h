@@ -236,6 +236,9 @@ MUST_USE enum pal_status live_count(struct live *l, struct pal_error *err);
 
 /* ---- watch.c ---- */
 
+/* Before the first models are loaded: what is published from here on is news. */
+void watch_begin(struct live *l);
+
 /* Loads what another process publishes, soon after. */
 MUST_USE enum pal_status watch_start(struct live *l, struct pal_error *err);
 void watch_stop(struct live *l);

@@ -69,15 +69,20 @@ static void *watch_loop(void *arg)
     return NULL;
 }
 
+void watch_begin(struct live *l)
+{
+    struct registry_version now = {0};
+    struct pal_error ignored;
+    if (l->config.live.models_poll_ms &&
+        registry_current(l->config.live.models, &now, &ignored) == PAL_OK)
+        l->watch.seen = now.number;
+}
+
 enum pal_status watch_start(struct live *l, struct pal_error *err)
 {
     struct model_watch *w = &l->watch;
-    struct registry_version now = {0};
-    struct pal_error ignored;
     if (l->config.live.models_poll_ms == 0)
         return PAL_OK;
-    if (registry_current(l->config.live.models, &now, &ignored) == PAL_OK)
-        w->seen = now.number; /* what there was at the start was seen to there */
     if (pthread_create(&w->thread, NULL, watch_loop, l))
         return pal_fail(err, PAL_ENOMEM, "no thread could be started for watching models");
     w->running = true;

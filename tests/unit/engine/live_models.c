@@ -3,6 +3,8 @@
  * passed over; models that were trained elsewhere bring their items. */
 #include "live_world.h"
 
+#include "fake_bus.h"
+
 #include "engine/live_inside.h"
 #include "engine/version.h"
 #include "registry/registry.h"
@@ -187,6 +189,32 @@ static void an_earlier_version_is_not_the_last_training(void **state)
 
 /* ---- Starting ---- */
 
+/* A live_log_fn: publishes while the server is on its way up. */
+static void say_and_publish(void *ctx, enum live_level level, const char *message)
+{
+    world_say(ctx, level, message);
+    if (strstr(message, "the store was empty"))
+        publish(ctx, 'b');
+}
+
+/* One that was read before and one that is live when watching begins: it is loaded all the same. */
+static void what_is_published_while_it_starts_is_loaded(void **state)
+{
+    struct world *w = *state;
+    struct pal_error err;
+    struct live_status s = {0};
+    broker_make();
+    publish(w, 'a');
+    w->config.live.stream = "fake:x";
+    w->config.live.models_poll_ms = 10;
+    assert_ok(live_open(&w->config, say_and_publish, w, &w->l, &err), &err);
+    for (int tries = 0; s.model_version != 2 && tries < 10000; tries++, usleep(1000))
+        live_status(w->l, &s);
+    assert_int_equal(s.model_version, 2);
+    world_close(w, 0);
+    broker_drop();
+}
+
 static void models_bring_their_items(void **state)
 {
     struct world *w = *state;
@@ -349,11 +377,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(no_answer_is_of_two_versions),
         TEST(an_earlier_version_is_not_the_last_training),
+        TEST(what_is_published_while_it_starts_is_loaded),
         TEST(models_bring_their_items),
         TEST(what_was_deleted_stays_so),
         TEST(a_store_with_items_keeps_to_them),
         TEST(a_damaged_version_is_passed_over),
         TEST(what_was_cleared_does_not_come_back),
     };
+    bus_add_kind(&fake_bus_ops);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
