@@ -75,8 +75,8 @@ static enum pal_status call(struct ch *c, const char *sql, const struct str *row
     expand(c, sql, &text);
     str_fmt(&url, "%s?query_id=palate-%s-%ld-%p-%lu", c->place->url, c->place->database,
             (long)getpid(), (void *)c, (unsigned long)random());
-    if (rows) {
-        str_put(&url, "&query=");
+    if (rows) { /* a replicated table would drop what was inserted, deleted and inserted again */
+        str_put(&url, "&insert_deduplicate=0&query=");
         fetch_escape(&url, str_text(&text), false);
     }
     out->method = "POST";

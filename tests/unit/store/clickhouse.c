@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "base/scheme.h"
+#include "scripted.h"
 #include "store/clickhouse_inside.h"
 
 static void addresses_are_read(void **state)
@@ -127,6 +128,35 @@ static void an_exception_among_rows_is_no_row(void **state)
     str_done(&told);
 }
 
+static int take_anything(const char *request, unsigned number, const char **body)
+{
+    return 200;
+}
+
+/* A replicated table keeps the sums of what was inserted and drops the same rows without a word,
+ * also when they were deleted meanwhile, as those of a transaction that was not committed are. */
+static void inserts_ask_for_all_rows_to_be_kept(void **state)
+{
+    struct ch_place place;
+    struct ch c;
+    struct str rows = {0};
+    struct pal_error err;
+    char url[64];
+    struct scripted *server = scripted_new(take_anything);
+    snprintf(url, sizeof url, "//127.0.0.1:%d/db?catalog=x", server->port);
+    assert_ok(ch_place_read(url, &place, &err), &err);
+    assert_ok(ch_new(&place, &c, &err), &err);
+    put(&rows, "a row", 1, 1, 1);
+    assert_ok(ch_insert(&c, "INSERT INTO $DB.events FORMAT RowBinary", &rows, &err), &err);
+    ch_done(&c);
+    str_done(&rows);
+    scripted_stop(server);
+    assert_int_equal(server->count, 1);
+    assert_non_null(strstr(server->asked[0], "query=INSERT%20INTO%20db.events"));
+    assert_non_null(strstr(server->asked[0], "&insert_deduplicate=0&"));
+    free(server);
+}
+
 static void literals_are_quoted(void **state)
 {
     struct str out = {0};
@@ -143,6 +173,7 @@ int main(void)
         cmocka_unit_test(passwords_are_hidden),
         cmocka_unit_test(rows_come_in_pieces),
         cmocka_unit_test(an_exception_among_rows_is_no_row),
+        cmocka_unit_test(inserts_ask_for_all_rows_to_be_kept),
         cmocka_unit_test(literals_are_quoted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
