@@ -430,28 +430,37 @@ static void s3_abandon(const char *root, struct registry_version *v)
     s3_close(&s);
 }
 
+static enum pal_status put_back(struct s3 *s, const char *key, const struct str *text,
+                                struct pal_error *err)
+{
+    struct s3_call c = {
+        .method = "PUT", .key = key, .body = str_text(text), .body_size = text->len};
+    enum pal_status st = s3_do(s, &c, err);
+    str_done(&c.answer);
+    return st;
+}
+
 /* A remover that finds the version live once its manifest is gone puts that back: who made it live
- * meanwhile comes first. */
+ * meanwhile comes first. So does one that can't find out, as far as the server is there. */
 static enum pal_status remove_version(struct s3 *s, uint32_t number, struct pal_error *err)
 {
     char key[64];
     struct s3_text manifest = {.there = false};
     struct s3_current now = {.there = false};
+    struct pal_error ignored;
     key_of(key, sizeof key, number, REGISTRY_MANIFEST);
     enum pal_status st = s3_text(s, key, NULL, &manifest, err);
     if (st == PAL_OK)
         st = s3_delete(s, key, err);
     if (st == PAL_OK)
-        st = s3_ask(s, NULL, &now, NULL);
-    if (st == PAL_OK && now.number != number) {
+        st = s3_ask(s, NULL, &now, err);
+    if (st != PAL_OK) {
+        if (manifest.there && put_back(s, key, &manifest.text, &ignored) != PAL_OK && err)
+            pal_within(err, st, "version %u may lack its manifest: remove it once more", number);
+    } else if (now.number != number) {
         st = delete_all(s, number, err);
-    } else if (manifest.there) {
-        struct s3_call c = {.method = "PUT",
-                            .key = key,
-                            .body = str_text(&manifest.text),
-                            .body_size = manifest.text.len};
-        st = s3_do(s, &c, err);
-        str_done(&c.answer);
+    } else {
+        st = manifest.there ? put_back(s, key, &manifest.text, err) : PAL_OK;
         if (st == PAL_OK)
             st = pal_fail(err, PAL_EUSAGE,
                           "version %u in %s was made live meanwhile: activate another one first",

@@ -4,6 +4,7 @@
 
 #include "registry/s3.h"
 #include "registry/s3_inside.h"
+#include "scripted.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -156,6 +157,84 @@ static void sums_are_the_known_ones(void **state)
     assert_string_equal(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     s3_hash("abc", 3, hash);
     assert_string_equal(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+/* ---- with a server that goes away ---- */
+
+static int goes_away_at; /* in which of the requests for CURRENT, from there on; 0 = in none */
+static bool taken_back;  /* or somebody made version 2 live in between */
+
+static int answer(const char *request, unsigned number, const char **body)
+{
+    if (strncmp(request, "GET ", 4) != 0)
+        return 200;
+    if (strstr(request, "list-type")) {
+        *body = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
+        return 200;
+    }
+    if (!strstr(request, "/CURRENT")) {
+        *body = strstr(request, "manifest.json") || strstr(request, "files.json") ? "{}" : "";
+        return **body ? 200 : 404;
+    }
+    if (goes_away_at && (int)number >= goes_away_at)
+        return 0;
+    *body = number > 1 && taken_back ? "000002\n" : "000001\n";
+    return 200;
+}
+
+static bool was_asked(const struct scripted *s, const char *method, const char *end)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        size_t len = strlen(s->asked[i]), tail = strlen(end);
+        if (strncmp(s->asked[i], method, strlen(method)) == 0 && len > tail &&
+            strcmp(s->asked[i] + len - tail, end) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Version 2 is removed while CURRENT names version 1. */
+static enum pal_status remove_two(struct pal_error *err, struct scripted **server)
+{
+    char root[100], cache[] = "/tmp/palate-s3-XXXXXX", command[64];
+    assert_non_null(mkdtemp(cache));
+    setenv("PALATE_MODELS_CACHE", cache, 1);
+    setenv("AWS_ACCESS_KEY_ID", "a", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "b", 1);
+    *server = scripted_new(answer);
+    snprintf(root, sizeof root, "s3://abc/x?endpoint=http://127.0.0.1:%d", (*server)->port);
+    enum pal_status st = registry_remove(root, 2, err);
+    scripted_stop(*server);
+    unsetenv("PALATE_MODELS_CACHE");
+    snprintf(command, sizeof command, "rm -r '%s'", cache);
+    assert_int_equal(system(command), 0);
+    return st;
+}
+
+/* A server that goes away while a version is being removed is told from somebody who made that one
+ * live meanwhile; either way the manifest is put back. */
+static void going_away_is_no_race(void **state)
+{
+    struct scripted *server;
+    struct pal_error err;
+    goes_away_at = 2;
+    taken_back = false;
+    assert_int_equal(remove_two(&err, &server), PAL_EIO);
+    assert_null(strstr(err.message, "meanwhile"));
+    assert_non_null(strstr(err.message, "cannot reach s3://abc/x"));
+    assert_true(was_asked(server, "DELETE", "/000002/manifest.json"));
+    assert_true(was_asked(server, "PUT", "/000002/manifest.json"));
+    free(server);
+    goes_away_at = 0;
+    taken_back = true;
+    assert_int_equal(remove_two(&err, &server), PAL_EUSAGE);
+    assert_non_null(strstr(err.message, "was made live meanwhile"));
+    assert_true(was_asked(server, "PUT", "/000002/manifest.json"));
+    free(server);
+    taken_back = false;
+    assert_int_equal(remove_two(&err, &server), PAL_OK);
+    assert_false(was_asked(server, "PUT", "/000002/manifest.json"));
+    free(server);
 }
 
 /* ---- with one ---- */
@@ -375,9 +454,10 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, begin, finish)
     const struct CMUnitTest plain[] = {
-        cmocka_unit_test(addresses_are_read),   cmocka_unit_test(what_is_no_address_is_refused),
-        cmocka_unit_test(keys_must_be_set),     cmocka_unit_test(xml_is_read),
-        cmocka_unit_test(listings_are_checked), cmocka_unit_test(sums_are_the_known_ones),
+        cmocka_unit_test(addresses_are_read),    cmocka_unit_test(what_is_no_address_is_refused),
+        cmocka_unit_test(keys_must_be_set),      cmocka_unit_test(xml_is_read),
+        cmocka_unit_test(listings_are_checked),  cmocka_unit_test(sums_are_the_known_ones),
+        cmocka_unit_test(going_away_is_no_race),
     };
     const struct CMUnitTest served[] = {
         CASE(damage_is_noticed),
