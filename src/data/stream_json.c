@@ -288,7 +288,8 @@ enum pal_status stream_json_read(struct stream_reader *r, const char *body, size
     int64_t now = origin.journal[0] ? TIME_END_MS - HOUR_MS : origin.at_ms;
     st = which < DELETIONS ? read_deletion(line, len, which, now, texts, out, err)
                            : read_line(r, line, len, now, texts, out, err);
-    if (st == PAL_OK)
+    st = st == PAL_EUSAGE ? PAL_EFORMAT : st;
+    if (st == PAL_OK || (st == PAL_EFORMAT && origin.journal[0]))
         *from = origin;
-    return st == PAL_EUSAGE ? PAL_EFORMAT : st;
+    return st;
 }

@@ -39,7 +39,8 @@ MUST_USE enum pal_status stream_reader_new(struct stream_reader **out, struct pa
 void stream_reader_free(struct stream_reader *r); /* NULL is fine */
 
 /* Reads a message; texts of *out live in `texts`. PAL_EFORMAT, and err says what is wrong, for what
- * is none, or a record that record_check refuses. */
+ * is none, or a record that record_check refuses; *from is filled all the same where that names a
+ * journal. */
 MUST_USE enum pal_status stream_json_read(struct stream_reader *r, const char *body, size_t size,
                                           int64_t now_ms, struct arena *texts, struct record *out,
                                           struct stream_origin *from, struct pal_error *err);

@@ -109,24 +109,23 @@ static enum pal_status decode(struct live *l, size_t count, size_t *n, struct pa
     *n = c->reach_count = 0;
     for (size_t i = 0; i < count && st == PAL_OK; i++) {
         struct store_change *change = &c->changes[*n];
-        struct stream_origin from;
-        *change = (struct store_change){.seq = 0};
+        struct stream_origin from = {.seq = 0};
         struct pal_error why;
-        *change = (struct store_change){0};
+        *change = (struct store_change){.seq = 0};
         st = stream_json_read(c->reader, c->got[i].body, c->got[i].size, now, &c->texts,
                               &change->record, &from, &why);
-        if (st == PAL_EFORMAT) {
+        bool refused = st == PAL_EFORMAT;
+        if (refused)
             st = refuse(l, &c->got[i], &why, err);
-            continue;
-        }
-        if (st != PAL_OK) {
+        else if (st != PAL_OK)
             *err = why;
+        if (st == PAL_OK) /* what was put aside has come as far as it will */
+            st = note_reach(c, &from, c->got[i].shard, err);
+        if (st != PAL_OK)
             break;
-        }
         change->seq = from.seq;
         change->at_ms = from.at_ms;
-        st = note_reach(c, &from, c->got[i].shard, err);
-        ++*n;
+        *n += !refused;
     }
     for (size_t i = 0; i < c->reach_count; i++)
         c->reaches[i] = (struct store_reach){c->far[i].journal, c->far[i].shard, c->far[i].seq};
@@ -154,23 +153,33 @@ static void stored(struct live *l, size_t n, size_t repeated)
     atomic_fetch_add(&c->repeated, repeated);
 }
 
+/* Tells the broker that all it gave is done with. */
+static bool settle(struct live *l, unsigned *wait)
+{
+    struct consume *c = &l->consume;
+    struct pal_error err;
+    c->unsettled = bus_settle(c->bus, &err) != PAL_OK;
+    if (!c->unsettled)
+        return true;
+    return back_off(l, "the stream was not told what is stored, which then comes again", wait,
+                    &err);
+}
+
 /* Stores what the broker gave, tried until it is in; false when it is time to stop. */
 static bool take(struct live *l, size_t count, unsigned *wait)
 {
     struct consume *c = &l->consume;
     struct pal_error err;
     size_t n = 0, repeated = 0;
+    c->unsettled = true;
     if (decode(l, count, &n, &err) != PAL_OK)
         return back_off(l, "the stream can't be taken from", wait, &err); /* it comes again */
-    while (n && store_take(l->store, c->changes, n, c->reaches, c->reach_count, &repeated, &err) !=
-                    PAL_OK)
+    while ((n || c->reach_count) && store_take(l->store, c->changes, n, c->reaches, c->reach_count,
+                                               &repeated, &err) != PAL_OK)
         if (!back_off(l, "the store takes nothing now", wait, &err))
             return false;
     stored(l, n, repeated);
-    if (bus_settle(c->bus, &err) != PAL_OK)
-        return back_off(l, "the stream was not told what is stored, which then comes again", wait,
-                        &err);
-    return true;
+    return settle(l, wait);
 }
 
 /* Served lists past their days; from this thread, since it alone writes to the store. */
@@ -204,6 +213,8 @@ static void *consume_loop(void *arg)
         }
         if (count)
             go_on = take(l, count, &wait);
+        else if (c->unsettled) /* what was put aside does not come again, but is to be settled */
+            go_on = settle(l, &wait);
         if (!c->stumbled)
             recovered(l, &wait);
         forget_served(l);

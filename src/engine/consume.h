@@ -33,6 +33,7 @@ struct consume {
     struct store_reach *reaches; /* the same for the store */
     size_t reach_count, far_cap, reach_cap;
     bool stumbled;     /* something failed in this round */
+    bool unsettled;    /* the broker was not told of all that it gave */
     int64_t forget_ms; /* when old served lists are looked for next */
 
     atomic_ullong records, repeated, refused; /* stored; events that were there; put aside */

@@ -147,6 +147,23 @@ static void what_is_no_message_is_refused(void **state)
     }
 }
 
+/* What is refused has come all the same: it says where from, if anywhere. */
+static void what_is_refused_says_where_from(void **state)
+{
+    static const char text[] = "{\"journal\":\"1f0c22aa90de\",\"seq\":42,\"at\":7,"
+                               "\"event\":{\"user_id\":\"u\"}}";
+    struct arena texts = {0};
+    struct stream_origin from = {.seq = 77};
+    struct record r;
+    struct pal_error err;
+    (void)state;
+    assert_int_equal(read_text(text, sizeof text - 1, &texts, &r, &from, &err), PAL_EFORMAT);
+    assert_string_equal(from.journal, "1f0c22aa90de");
+    assert_int_equal(from.seq, 42);
+    assert_int_equal(from.at_ms, 7);
+    arena_done(&texts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +171,7 @@ int main(void)
         cmocka_unit_test(packed_lists_are_unpacked),
         cmocka_unit_test(what_others_publish_is_read),
         cmocka_unit_test(what_is_no_message_is_refused),
+        cmocka_unit_test(what_is_refused_says_where_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,7 @@ struct broker {
     bool away;
     bool deaf;       /* nobody receives */
     unsigned faulty; /* one in so many publications fails, one in so many receptions repeats */
+    unsigned late;   /* so many times settling fails, and what was given does not come again */
     char reason[256];
     char bytes[FAKE_BYTES];
 };
@@ -190,8 +191,9 @@ static enum pal_status fake_settle(struct bus *base, struct pal_error *err)
 {
     struct fake_bus *b = (struct fake_bus *)base;
     broker_lock();
-    bool fails = broker->away || broker_chance(broker->faulty);
-    for (unsigned s = 0; s < FAKE_SHARDS; s++) {
+    bool late = broker->late, fails = late || broker->away || broker_chance(broker->faulty);
+    broker->late -= late;
+    for (unsigned s = 0; s < FAKE_SHARDS && !late; s++) {
         if (fails)
             b->next[s] = broker->shard[s].settled;
         else if (b->next[s] > broker->shard[s].settled)

@@ -315,6 +315,48 @@ static void what_cant_be_read_is_put_aside(void **state)
     assert_true(world_said(w, "is put aside"));
 }
 
+/* Who waits until the store has all of a journal up to a number waits for nothing that was put
+ * aside: it has come as far as it will. */
+static void what_is_put_aside_has_come(void **state)
+{
+    struct world *w = *state;
+    static const char body[] = "{\"journal\":\"0123456789ab\",\"seq\":7,\"at\":1700000000000,"
+                               "\"event\":{\"user_id\":\"u\"}}";
+    struct store_reach reach[4];
+    struct pal_error err;
+    size_t count = 0;
+    broker_lock();
+    broker_put(1, body, sizeof body - 1);
+    broker_unlock();
+    world_open(w);
+    for (int tries = 0; !count && tries < 5000; tries++, usleep(1000))
+        assert_ok(store_reaches(live_store(w->l), "0123456789ab", reach, 4, &count, &err), &err);
+    assert_int_equal(count, 1);
+    assert_int_equal(reach[0].shard, 1);
+    assert_int_equal(reach[0].seq, 7);
+    assert_int_equal(broker->refused, 1);
+}
+
+/* A broker that keeps what was put aside and could not be told so is told the next time, though
+ * nothing else comes. */
+static void what_is_put_aside_is_settled(void **state)
+{
+    struct world *w = *state;
+    size_t settled = 0;
+    broker_lock();
+    broker_put(2, "rubbish", 7);
+    broker->late = 2;
+    broker_unlock();
+    world_open(w);
+    for (int tries = 0; !settled && tries < 5000; tries++, usleep(1000)) {
+        broker_lock();
+        settled = broker->shard[2].settled;
+        broker_unlock();
+    }
+    assert_int_equal(settled, 1);
+    assert_int_equal(broker->refused, 1);
+}
+
 /* ---- kill -9 ---- */
 
 struct shared {
@@ -422,6 +464,8 @@ int main(void)
         TEST(a_restart_goes_on_where_the_store_is),
         TEST(erasures_keep_their_place),
         TEST(what_cant_be_read_is_put_aside),
+        TEST(what_is_put_aside_has_come),
+        TEST(what_is_put_aside_is_settled),
         TEST(killed_at_any_moment_nothing_is_lost),
     };
     const char *only = getenv("PALATE_TEST_ONLY");
