@@ -79,6 +79,11 @@ void follow_note_clear(struct live *l, uint64_t seq)
     l->follow.own_clear = seq;
 }
 
+void follow_show_own(struct live *l)
+{
+    l->follow.began = atomic_load(&l->drain.committed);
+}
+
 /* Own changes of items that have come back are forgotten. */
 static void sweep(struct live *l)
 {

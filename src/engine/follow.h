@@ -20,7 +20,8 @@ struct follow {
     pthread_t thread;
     atomic_bool running;
     uint64_t mark;    /* up to where the store was read */
-    uint64_t began;   /* own records up to this number were not shown here: another run took them */
+    uint64_t began;   /* own records up to this number are not in memory: another run took them in,
+                         or they were forgotten with everything */
     uint64_t settled; /* own records up to this number came back before this round */
     atomic_ullong records;   /* shown, of others */
     _Atomic int64_t read_ms; /* when the store was last read to its end */
@@ -50,5 +51,9 @@ void follow_hurry(struct live *l, unsigned wait_ms);
 
 void follow_note_item(struct live *l, const char *item_id, uint64_t seq);
 void follow_note_clear(struct live *l, uint64_t seq);
+
+/* From follow itself: another process forgot everything, and memory did. Own events that come into
+ * the store behind that are shown when they come. */
+void follow_show_own(struct live *l);
 
 #endif

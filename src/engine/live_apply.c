@@ -145,8 +145,9 @@ static size_t apply_items(struct live *l, const struct record *records, size_t c
     return n;
 }
 
-/* Everything is forgotten: numbers begin anew, and nobody is in the middle of an answer. The models
- * wait on disk for somebody to load them. */
+/* Everything up to own record `seq` is forgotten: numbers begin anew, and nobody is in the middle
+ * of an answer. The models wait on disk for somebody to load them. What another process forgot, the
+ * store has forgotten: what of ours is not there yet (seq: what is) comes after that. */
 static void apply_clear(struct live *l, uint64_t seq)
 {
     struct catalog *fresh = NULL, *old;
@@ -272,7 +273,8 @@ void live_apply_other(struct live *l, const struct record *r)
         live_unlock(l);
         break;
     case RECORD_CLEAR:
-        apply_clear(l, atomic_load(&l->drain.committed));
+        apply_clear(l, atomic_load(&l->drain.stored));
+        follow_show_own(l);
         break;
     case RECORD_USER:
     case RECORD_SERVED:

@@ -357,6 +357,57 @@ static void what_is_put_aside_is_settled(void **state)
     assert_int_equal(broker->refused, 1);
 }
 
+/* What comes from elsewhere: as if another process had stored it. */
+static void store_of_others(struct world *w, struct record r, int64_t at_ms)
+{
+    const struct store_change c = {.record = r, .seq = 1, .at_ms = at_ms};
+    struct pal_error err;
+    assert_ok(store_take(live_store(w->l), &c, 1, NULL, 0, NULL, &err), &err);
+}
+
+/* Answers come to so many items, none of them this one. */
+static void wait_for_answer(struct world *w, size_t count, const char *not_this)
+{
+    struct live_answer a;
+    for (int tries = 0; tries < 5000; tries++, usleep(1000)) {
+        a = world_ask(w, "user-0", 10);
+        bool right = a.count == count && !answer_has(&a, not_this);
+        arena_reset(&w->tmp);
+        if (right)
+            return;
+    }
+    fail_msg("%zu items instead of %zu without %s", a.count, count, not_this);
+}
+
+/* Another process forgets everything while own events are still on their way. What came into the
+ * store behind that counts at once, and so do they when they come. */
+static void others_forget_everything(void **state)
+{
+    struct world *w = *state;
+    struct record theirs = event_record("user-0", "item-5", "like");
+    world_open(w);
+    world_items(w, 10);
+    world_drain(w);
+    broker_faults(false, true, 0);
+    tell(w, 0, 1); /* on its way */
+    store_of_others(w, (struct record){.kind = RECORD_CLEAR}, 1700000000000);
+    theirs.event.event_id = "theirs";
+    theirs.event.time_ms = 1700000000001;
+    store_of_others(w, theirs, 1700000000001);
+    for (int i = 0; i < 4; i++) {
+        char id[16];
+        sprintf(id, "item-%d", i);
+        store_of_others(w,
+                        (struct record){.kind = RECORD_ITEM,
+                                        .item = {.item_id = id, .title = id, .available = true}},
+                        1700000000002);
+    }
+    wait_for_answer(w, 4, "item-5");
+    broker_faults(false, false, 0);
+    world_drain(w);
+    wait_for_answer(w, 3, "item-1");
+}
+
 /* ---- kill -9 ---- */
 
 struct shared {
@@ -466,6 +517,7 @@ int main(void)
         TEST(what_cant_be_read_is_put_aside),
         TEST(what_is_put_aside_has_come),
         TEST(what_is_put_aside_is_settled),
+        TEST(others_forget_everything),
         TEST(killed_at_any_moment_nothing_is_lost),
     };
     const char *only = getenv("PALATE_TEST_ONLY");
