@@ -1,7 +1,9 @@
 /* Graph filters: a history is a signal on the graph of items, and what it lacks is found by letting
  * its low frequencies through.
  * Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021 (GF-CF);
- * Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering", SIGIR 2023 (BSPM).
+ * Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering", SIGIR 2023 (BSPM);
+ * Kim et al., "Graph Spectral Filtering with Chebyshev Interpolation for Recommendation", SIGIR
+ * 2025 (ChebyCF).
  *
  * From the signed weights X (users, items), with d and n the sums of |X| over a user and an item,
  *
@@ -10,29 +12,35 @@
  * and eigenvectors V of P: those of the large eigenvalues are smooth, items that go together have
  * like values in them; noise sits in the many small ones. A history h is scored as
  *
- *     h P e^(-sharpen P) N^target_power  +  ideal · h N^-item_power V Vᵀ N^item_power
+ *     h N^-source_power F(P) N^target_power  +  ideal · h N^-ideal_power V Vᵀ N^ideal_power
  *
- * The first term is a linear low-pass P (GF-CF) that blurs, followed by a sharpening that undoes
- * some of what blurring does to the very lowest frequencies, which only tell what is popular; e^-x
- * is its Taylor polynomial of order 4, one step of Runge and Kutta's as BSPM takes it. The second
- * is an ideal low-pass: the `factors` lowest frequencies pass unchanged, others not at all. With
- * sharpen 0, ideal 0.3 and factors 256 this is GF-CF as published. BSPM sharpens the ideal term,
- * too; to leave it as it is scored higher on validation data. The ends of the linear term need not
- * be normalized alike (Fu et al., "Revisiting Neighborhood-based Link Prediction for Collaborative
- * Filtering", WWW 2022): target_power gives back some of what popular items are held down.
+ * F is a polynomial (graph_filter.h), one of two. `filter` = sharpened is P e^(-sharpen P): a
+ * linear low-pass P (GF-CF) that blurs, followed by a sharpening that undoes some of what blurring
+ * does to the very lowest frequencies, which only tell what is popular; e^-x is its Taylor
+ * polynomial of order 4, one step of Runge and Kutta's as BSPM takes it. `filter` = plateau tells
+ * low frequencies from high ones, and those in between hardly from each other (ChebyCF). The second
+ * term is an ideal low-pass: the `factors` lowest frequencies pass unchanged, others not at all.
  *
- * What is stored. P e^(-sharpen P) is dense. It is cut in two: its `factors` lowest frequencies,
- * which V holds anyway, and the rest, of which the `neighbors` largest numbers are kept for each
- * item (links.h). Being without its low frequencies the rest is local, and little is lost by that.
- * A user's row appears nowhere: a model takes 4 bytes for each item and factor and 8 for each link,
+ * With sharpen 0, ideal 0.3 and factors 256 this is GF-CF as published. BSPM sharpens the ideal
+ * term, too, which would take a second V. With filter plateau and the same source_power,
+ * target_power and ideal_power it is ChebyCF; both terms have the same ends then, and are stored
+ * and scored as one. These ends need not be those inside of P (Fu et al., "Revisiting
+ * Neighborhood-based Link Prediction for Collaborative Filtering", WWW 2022, too): target_power
+ * gives back some of what popular items are held down, source_power takes weight from those of the
+ * history.
+ *
+ * What is stored. F(P) is dense. It is cut in two: its `factors` lowest frequencies, which V holds
+ * anyway, and the rest, of which the `neighbors` numbers that weigh most for each item are kept
+ * (links.h). Being without its low frequencies the rest is local, and little is lost by that. A
+ * user's row appears nowhere: a model takes 4 bytes for each item and factor and 8 for each link,
  * so 410 MB for 40,981 items with 512 factors and 1000 links. Scoring costs 4 operations for each
- * item and factor.
+ * item and factor, 2 where both terms are one.
  *
- * The lowest frequencies are filtered by the polynomial as it is. The rest, whose eigenvalues lie
- * below the last of V's, is filtered by the shortest one that differs from it by no more than 2 %
- * of P there: with 448 factors on Gowalla one of order 1 instead of 4. Each order costs 4
- * operations for each item and interaction (graph_rows.c); that and the products that find V
- * (math/lanczos.h) are what training takes. */
+ * The lowest frequencies are filtered by F as it is. The rest, whose eigenvalues lie below the last
+ * of V's, is filtered by the shortest polynomial that differs from it by no more than 2 % of P
+ * there: with 448 factors on Gowalla P itself and one power more. Each power costs 4 operations for
+ * each item and interaction (graph_rows.c); that and the products that find V (math/lanczos.h) are
+ * what training takes. */
 #include "model/graph_rows.h"
 #include "model/links.h"
 #include "model/models.h"
@@ -49,12 +57,15 @@
 
 enum { TOGETHER = 16 }; /* histories scored at once */
 
-static const double NEAR_ENOUGH = 0.02; /* of one polynomial to another, whose value at 0 is 1 */
-static const double MARGIN = 1.05;      /* the last eigenvalue may be found a little too small */
+static const double MARGIN = 1.05; /* the last eigenvalue may be found a little too small */
+
+enum { SHARPENED, PLATEAU }; /* as the choices of `filter` are ordered */
 
 struct graph_options {
     int64_t factors, neighbors;
-    double ideal, sharpen, user_power, item_power, target_power;
+    double ideal, sharpen, flatness;
+    double user_power, item_power, source_power, target_power, ideal_power;
+    int filter;
 };
 
 struct graph_model {
@@ -63,8 +74,9 @@ struct graph_model {
     size_t factors;         /* found, at most the option's */
     const float *V;         /* (items, factors) */
     const float *low;       /* (factors) the filter at each */
-    const float *from, *to; /* (items) N^-item_power, ideal N^item_power */
-    const float *target;    /* (items) N^target_power, or NULL = 1; the links have it in them */
+    const float *from, *to; /* (items) N^-ideal_power, ideal N^ideal_power; NULL: ideal is in low */
+    const float *source;    /* (items) N^-source_power, or NULL = 1; the links have it in them */
+    const float *target;    /* (items) N^target_power, likewise */
     float *own;             /* all of these, unless they are in the file */
 };
 
@@ -74,22 +86,37 @@ static const struct opt rows[] = {
      "lowest frequencies that are kept exactly"},
     {"ideal", OPT_REAL, FIELD(ideal), "0.1", 0, 10, OPT_LINEAR, NULL,
      "weight of the ideal low-pass"},
+    {"filter", OPT_CHOICE, FIELD(filter), "sharpened", 0, 0, OPT_LINEAR, "sharpened|plateau",
+     "blurred, then sharpened; or flat between low and high frequencies"},
     {"sharpen", OPT_REAL, FIELD(sharpen), "2", 0, 3, OPT_LINEAR, NULL,
-     "how long to sharpen after blurring; 0 = not at all"},
+     "filter sharpened: how long to sharpen after blurring; 0 = not at all"},
+    {"flatness", OPT_REAL, FIELD(flatness), "1.5", 1, 100, OPT_LOG, NULL,
+     "filter plateau: how flat; 1 = about linear"},
     {"neighbors", OPT_INT, FIELD(neighbors), "1000", 1, 10000, OPT_LOG2, NULL,
      "links kept for each item"},
     {"user_power", OPT_REAL, FIELD(user_power), "0.5", 0, 1, OPT_LINEAR, NULL,
      "a user with d items counts d^-user_power"},
     {"item_power", OPT_REAL, FIELD(item_power), "0.5", 0, 1, OPT_LINEAR, NULL,
      "an item with n users counts n^-item_power"},
+    {"source_power", OPT_REAL, FIELD(source_power), "0", 0, 1, OPT_LINEAR, NULL,
+     "an item of the history counts n^-source_power, but for the ideal part"},
     {"target_power", OPT_REAL, FIELD(target_power), "0", 0, 1, OPT_LINEAR, NULL,
      "scores but for the ideal part are multiplied by n^target_power"},
+    {"ideal_power", OPT_REAL, FIELD(ideal_power), "0.5", 0, 1, OPT_LINEAR, NULL,
+     "both of these for the ideal part"},
 };
 #undef FIELD
 
 static struct graph_model *self(const struct model *m)
 {
     return (struct graph_model *)(uintptr_t)m;
+}
+
+/* The ideal part needs no vectors of its own: it is nothing, or has the ends of the other. */
+static bool is_one(const struct graph_options *o)
+{
+    return o->ideal == 0 ||
+           (o->ideal_power == o->source_power && o->ideal_power == o->target_power);
 }
 
 static uint64_t least(int64_t option, uint64_t items)
@@ -106,7 +133,7 @@ static uint64_t graph_memory(const void *options, uint64_t users, uint64_t items
     uint64_t keep = vectors + graph_rows_bytes(users, items, factors, pool_cores());
     uint64_t links = links_bytes(items, k);
     keep += links;
-    return entries * 16 + (users + 5 * items) * 8 + (find > keep ? find : keep);
+    return entries * 16 + (users + 7 * items) * 8 + (find > keep ? find : keep);
 }
 
 struct fit {
@@ -116,18 +143,18 @@ struct fit {
     uint64_t steps, total;
     struct csr A, T;    /* A's start and col are borrowed from the training matrix */
     float *user, *item; /* (users), (items) d^-user_power, n^-item_power */
-    float *target;      /* (items) n^target_power */
+    float *n;           /* (items) */
     float *value;       /* (factors) eigenvalues */
     float *taken;       /* (factors) what the links' polynomial makes of them */
     struct scored *best;
     uint32_t *count;
 };
 
-/* power[i] = sum[i]^-p, 1 where there is nothing. */
-static void powers(float *sum, size_t n, double p)
+/* out[i] = sum[i]^p, 1 where there is nothing; in place, if they are the same. */
+static void raise_to(const float *sum, size_t count, double p, float *out)
 {
-    for (size_t i = 0; i < n; i++)
-        sum[i] = sum[i] > 0 ? (float)pow(sum[i], -p) : 1;
+    for (size_t i = 0; i < count; i++)
+        out[i] = sum[i] > 0 ? (float)pow(sum[i], p) : 1;
 }
 
 static enum pal_status normalize(struct fit *f, const struct csr *X)
@@ -135,19 +162,17 @@ static enum pal_status normalize(struct fit *f, const struct csr *X)
     f->A = *X;
     f->A.val = mem_aligned(csr_entries(X), sizeof(float));
     f->user = mem_zero(X->rows, sizeof *f->user);
-    f->item = mem_zero(X->cols, sizeof *f->item);
-    f->target = mem_alloc(X->cols, sizeof *f->target);
-    if (!f->A.val || !f->user || !f->item || !f->target)
+    f->item = mem_alloc(X->cols, sizeof *f->item);
+    f->n = mem_zero(X->cols, sizeof *f->n);
+    if (!f->A.val || !f->user || !f->item || !f->n)
         return pal_no_memory(f->err);
     for (uint32_t u = 0; u < X->rows; u++)
         for (uint64_t e = X->start[u]; e < X->start[u + 1]; e++) {
             f->user[u] += fabsf(X->val[e]);
-            f->item[X->col[e]] += fabsf(X->val[e]);
+            f->n[X->col[e]] += fabsf(X->val[e]);
         }
-    memcpy(f->target, f->item, X->cols * sizeof *f->target);
-    powers(f->target, X->cols, -f->o->target_power);
-    powers(f->user, X->rows, f->o->user_power);
-    powers(f->item, X->cols, f->o->item_power);
+    raise_to(f->user, X->rows, -f->o->user_power, f->user);
+    raise_to(f->n, X->cols, -f->o->item_power, f->item);
     for (uint32_t u = 0; u < X->rows; u++)
         for (uint64_t e = X->start[u]; e < X->start[u + 1]; e++)
             f->A.val[e] = X->val[e] * f->user[u] * f->item[X->col[e]];
@@ -160,62 +185,18 @@ static int step(void *ctx, size_t done, size_t total)
     return run_step(f->run, "training", f->steps++, f->total, f->err) != PAL_OK;
 }
 
-/* The sharpening's polynomial. */
-static void coefficients(double t, double coef[GRAPH_ORDER + 1])
+static struct graph_filter filter_of(const struct graph_options *o)
 {
-    coef[0] = 1;
-    for (int o = 1; o <= GRAPH_ORDER; o++)
-        coef[o] = coef[o - 1] * -t / o;
+    struct graph_filter filter;
+    if (o->filter == PLATEAU)
+        graph_plateau(o->flatness, &filter);
+    else
+        graph_sharpened(o->sharpen, &filter);
+    return filter;
 }
 
-static double polynomial(const double coef[GRAPH_ORDER + 1], double x)
-{
-    double sum = 0;
-    for (int o = GRAPH_ORDER; o >= 0; o--)
-        sum = sum * x + coef[o];
-    return sum;
-}
-
-/* q of order `order` that meets the polynomial p at the nodes of Chebyshev on [0, x]: Newton's form
- * by divided differences, multiplied out. */
-static void interpolate(const double p[GRAPH_ORDER + 1], double x, size_t order, double *q)
-{
-    double node[GRAPH_ORDER + 1], slope[GRAPH_ORDER + 1];
-    for (size_t i = 0; i <= order; i++) {
-        node[i] = 0.5 * x * (1 - cos(M_PI * ((double)i + 0.5) / ((double)order + 1)));
-        slope[i] = polynomial(p, node[i]);
-    }
-    for (size_t i = 1; i <= order; i++)
-        for (size_t j = order; j >= i; j--)
-            slope[j] = (slope[j] - slope[j - 1]) / (node[j] - node[j - i]);
-    memset(q, 0, (GRAPH_ORDER + 1) * sizeof *q);
-    for (size_t i = order + 1; i-- > 0;) {
-        for (size_t j = order; j > 0; j--)
-            q[j] = q[j - 1] - node[i] * q[j];
-        q[0] = slope[i] - node[i] * q[0];
-    }
-}
-
-/* The shortest polynomial that is as good as p for eigenvalues up to x; returns its order. */
-static size_t shorten(const double p[GRAPH_ORDER + 1], double x, double q[GRAPH_ORDER + 1])
-{
-    enum { PLACES = 64 };
-    for (size_t order = 0; order < GRAPH_ORDER; order++) {
-        double worst = 0;
-        interpolate(p, x, order, q);
-        for (int i = 0; i <= PLACES; i++) {
-            double at = x * i / PLACES;
-            worst = fmax(worst, fabs(polynomial(p, at) - polynomial(q, at)));
-        }
-        if (worst <= NEAR_ENOUGH)
-            return order;
-    }
-    memcpy(q, p, (GRAPH_ORDER + 1) * sizeof *q);
-    return GRAPH_ORDER;
-}
-
-/* Powers below 1/2 let eigenvalues above 1 come about, which the sharpening's polynomial is not
- * made for: P is divided by the largest. */
+/* Powers below 1/2 let eigenvalues above 1 come about, which filters are not made for: P is divided
+ * by the largest. */
 static void keep_below_one(struct fit *f, size_t found)
 {
     float most = found ? f->value[0] : 0;
@@ -230,9 +211,28 @@ static void keep_below_one(struct fit *f, size_t found)
         f->value[i] /= most;
 }
 
-/* V, low, from, to and target, into one block. */
+/* What stands at the ends of the filters, to `ends` (4 items). */
+static void find_ends(const struct fit *f, struct graph_model *g, float *ends)
+{
+    const struct graph_options *o = f->o;
+    size_t items = f->A.cols;
+    float *source = ends, *target = source + items, *from = target + items, *to = from + items;
+    raise_to(f->n, items, -o->source_power, source);
+    raise_to(f->n, items, o->target_power, target);
+    raise_to(f->n, items, -o->ideal_power, from);
+    for (size_t i = 0; i < items; i++)
+        to[i] = (float)(o->ideal / from[i]);
+    g->source = o->source_power > 0 ? source : NULL;
+    g->target = o->target_power > 0 ? target : NULL;
+    if (is_one(o))
+        return;
+    g->from = from;
+    g->to = to;
+}
+
+/* V, low and the ends, into one block. */
 static enum pal_status find_vectors(struct fit *f, struct graph_model *g,
-                                    const double coef[GRAPH_ORDER + 1])
+                                    const struct graph_filter *filter)
 {
     size_t items = f->A.cols, k = least(f->o->factors, items), found;
     float *value = f->value = mem_alloc(k, sizeof *value);
@@ -245,42 +245,36 @@ static enum pal_status find_vectors(struct fit *f, struct graph_model *g,
     if (st != PAL_OK)
         goto done;
     keep_below_one(f, found);
-    float *V = g->own = mem_aligned(items * found + found + 3 * items, sizeof *g->own);
+    float *V = g->own = mem_aligned(items * found + found + 4 * items, sizeof *g->own);
     if (!V) {
         st = pal_no_memory(f->err);
         goto done;
     }
-    float *low = V + items * found, *from = low + found, *to = from + items;
-    float *target = to + items;
+    float *low = V + items * found;
     for (size_t i = 0; i < items; i++)
         for (size_t j = 0; j < found; j++)
             V[i * found + j] = Vt[j * items + i];
     for (size_t j = 0; j < found; j++)
-        low[j] = (float)(value[j] * polynomial(coef, value[j]));
-    for (size_t i = 0; i < items; i++) {
-        from[i] = f->item[i];
-        to[i] = (float)(f->o->ideal / f->item[i]);
-    }
-    memcpy(target, f->target, items * sizeof *target);
+        low[j] = (float)(value[j] * graph_filter_at(filter, value[j]) +
+                         (is_one(f->o) ? f->o->ideal : 0));
     g->factors = found;
     g->V = V;
-    g->target = f->o->target_power > 0 ? target : NULL;
     g->low = low;
-    g->from = from;
-    g->to = to;
+    find_ends(f, g, low + found);
 done:
     mem_free(Vt);
     return st;
 }
 
 static enum pal_status find_links(struct fit *f, struct graph_model *g,
-                                  const double coef[GRAPH_ORDER + 1])
+                                  const struct graph_filter *filter)
 {
     size_t items = f->A.cols;
-    struct graph_rows r = {.A = &f->A, .T = &f->T, .factors = g->factors, .V = g->V};
+    struct graph_rows r = {
+        .A = &f->A, .T = &f->T, .factors = g->factors, .V = g->V, .source = g->source};
     /* fewer than asked for: nothing is left but zeros */
     bool all = g->factors < least(f->o->factors, items) || g->factors == items;
-    r.order = shorten(coef, all ? 0 : MARGIN * f->value[g->factors - 1], r.coef);
+    graph_filter_shorten(filter, all ? 0 : MARGIN * f->value[g->factors - 1], &r.filter);
     r.k = least(f->o->neighbors, items);
     f->best = mem_alloc(items * r.k, sizeof *f->best);
     f->count = mem_alloc(items, sizeof *f->count);
@@ -288,14 +282,14 @@ static enum pal_status find_links(struct fit *f, struct graph_model *g,
     if (!f->best || !f->count || !f->taken)
         return pal_no_memory(f->err);
     for (size_t i = 0; i < g->factors; i++)
-        f->taken[i] = (float)(f->value[i] * polynomial(r.coef, f->value[i]));
+        f->taken[i] = (float)(f->value[i] * graph_filter_at(&r.filter, f->value[i]));
     r.low = f->taken;
     enum pal_status st = graph_rows(&r, f->run, f->steps, f->total, f->best, f->count, f->err);
     if (st != PAL_OK)
         return st;
-    for (size_t i = 0; i < items; i++)
+    for (size_t i = 0; i < items && g->target; i++)
         for (uint32_t x = 0; x < f->count[i]; x++)
-            f->best[i * r.k + x].score *= f->target[i];
+            f->best[i * r.k + x].score *= g->target[i];
     return links_make(f->best, f->count, (uint32_t)items, r.k, &g->links, f->err);
 }
 
@@ -303,20 +297,19 @@ static enum pal_status graph_fit(struct model *m, const struct training *t, cons
                                  struct pal_error *err)
 {
     struct fit f = {.o = m->options, .run = run, .err = err};
-    double coef[GRAPH_ORDER + 1];
+    struct graph_filter filter = filter_of(f.o);
     size_t items = m->ids.count;
-    coefficients(f.o->sharpen, coef);
     f.total = lanczos_steps(items, least(f.o->factors, items)) + graph_rows_steps(items);
     enum pal_status st = normalize(&f, &t->by_user);
     if (st == PAL_OK)
-        st = find_vectors(&f, self(m), coef);
+        st = find_vectors(&f, self(m), &filter);
     if (st == PAL_OK)
-        st = find_links(&f, self(m), coef);
+        st = find_links(&f, self(m), &filter);
     mem_free(f.A.val);
     csr_done(&f.T);
     mem_free(f.user);
     mem_free(f.item);
-    mem_free(f.target);
+    mem_free(f.n);
     mem_free(f.value);
     mem_free(f.taken);
     mem_free(f.best);
@@ -324,19 +317,25 @@ static enum pal_status graph_fit(struct model *m, const struct training *t, cons
     return st;
 }
 
-/* ways (2, factors): what a history is in each frequency, times the filter there, and the same of
- * the history weighted for the ideal low-pass. */
-static void frequencies(const struct graph_model *g, const struct history *h, float *weighted,
-                        float *ways)
+/* weighted = the history's weights times `by` (items), NULL = 1; then ways (factors) = how much of
+ * each frequency is in it. */
+static void frequencies(const struct graph_model *g, const struct history *h, const float *by,
+                        float *weighted, float *ways)
 {
     size_t k = g->factors;
-    memset(ways, 0, 2 * k * sizeof *ways);
     for (size_t i = 0; i < h->n; i++)
-        weighted[i] = h->weight[i] * g->from[h->item[i]];
-    kernels()->gather_axpy(g->V, k, k, h->item, h->n, h->weight, ways);
-    kernels()->gather_axpy(g->V, k, k, h->item, h->n, weighted, ways + k);
-    for (size_t f = 0; f < k; f++)
-        ways[f] *= g->low[f];
+        weighted[i] = h->weight[i] * (by ? by[h->item[i]] : 1);
+    memset(ways, 0, k * sizeof *ways);
+    kernels()->gather_axpy(g->V, k, k, h->item, h->n, weighted, ways);
+}
+
+/* scores += what came of the frequencies: part (parts, items). */
+static void add_parts(const struct graph_model *g, size_t items, const float *part, float *scores)
+{
+    for (size_t i = 0; i < items; i++)
+        scores[i] += (g->target ? g->target[i] : 1) * part[i];
+    for (size_t i = 0; i < items && g->to; i++)
+        scores[i] += g->to[i] * part[items + i];
 }
 
 /* Up to TOGETHER histories share one pass over V. */
@@ -344,27 +343,29 @@ static enum pal_status graph_score(const struct model *m, const struct history *
                                    float *scores, struct arena *tmp, struct pal_error *err)
 {
     const struct graph_model *g = self(m);
-    size_t items = m->ids.count, k = g->factors, longest = 0;
+    size_t items = m->ids.count, k = g->factors, longest = 0, parts = g->to ? 2 : 1;
     size_t most = n < TOGETHER ? n : TOGETHER;
     links_score(&g->links, h, n, scores);
     for (size_t r = 0; r < n; r++)
         longest = h[r].n > longest ? h[r].n : longest;
-    float *ways = arena_alloc(tmp, 2 * most * k, sizeof *ways);
+    float *ways = arena_alloc(tmp, parts * most * k, sizeof *ways);
     float *weighted = arena_alloc(tmp, longest, sizeof *weighted);
-    float *both = arena_alloc(tmp, 2 * most * items, sizeof *both);
-    if (!ways || !weighted || !both)
+    float *part = arena_alloc(tmp, parts * most * items, sizeof *part);
+    if (!ways || !weighted || !part)
         return pal_no_memory(err);
     for (size_t at = 0; at < n && k > 0; at += most) {
         size_t now = n - at < most ? n - at : most;
-        for (size_t r = 0; r < now; r++)
-            frequencies(g, &h[at + r], weighted, ways + 2 * r * k);
-        dense_gemm(2 * now, items, k, 1, ways, k, g->V, k, 1, 0, both, items, NULL);
         for (size_t r = 0; r < now; r++) {
-            const float *low = both + 2 * r * items, *ideal = low + items;
-            float *row = scores + (at + r) * items;
-            for (size_t i = 0; i < items; i++)
-                row[i] += (g->target ? g->target[i] : 1) * low[i] + g->to[i] * ideal[i];
+            float *way = ways + parts * r * k;
+            frequencies(g, &h[at + r], g->source, weighted, way);
+            for (size_t f = 0; f < k; f++)
+                way[f] *= g->low[f];
+            if (g->to)
+                frequencies(g, &h[at + r], g->from, weighted, way + k);
         }
+        dense_gemm(parts * now, items, k, 1, ways, k, g->V, k, 1, 0, part, items, NULL);
+        for (size_t r = 0; r < now; r++)
+            add_parts(g, items, part + parts * r * items, scores + (at + r) * items);
     }
     return PAL_OK;
 }
@@ -395,7 +396,8 @@ static enum pal_status graph_explain(const struct model *m, const struct history
             low += (double)g->low[f] * x[f] * y[f];
             ideal += (double)x[f] * y[f];
         }
-        ideal *= (double)g->from[h->item[i]] * g->to[item];
+        low *= g->source ? g->source[h->item[i]] : 1;
+        ideal *= g->to ? (double)g->from[h->item[i]] * g->to[item] : 0;
         part[i] += h->weight[i] * (float)(target * low + ideal);
     }
     return PAL_OK;
@@ -411,10 +413,12 @@ static enum pal_status graph_save(const struct model *m, struct tensors_out *out
         st = tensors_add(out, "low", TENSOR_F32, g->factors, 0, g->low, err);
     if (st == PAL_OK && g->factors)
         st = tensors_add(out, "V", TENSOR_F32, items, g->factors, g->V, err);
-    if (st == PAL_OK)
+    if (st == PAL_OK && g->to)
         st = tensors_add(out, "from", TENSOR_F32, items, 0, g->from, err);
-    if (st == PAL_OK)
+    if (st == PAL_OK && g->to)
         st = tensors_add(out, "to", TENSOR_F32, items, 0, g->to, err);
+    if (st == PAL_OK && g->source)
+        st = tensors_add(out, "source", TENSOR_F32, items, 0, g->source, err);
     if (st == PAL_OK && g->target)
         st = tensors_add(out, "target", TENSOR_F32, items, 0, g->target, err);
     return st;
@@ -437,6 +441,7 @@ static enum pal_status graph_load(struct model *m, const struct tensors *file,
                                   struct pal_error *err)
 {
     struct graph_model *g = self(m);
+    const struct graph_options *o = m->options;
     uint32_t items = m->ids.count;
     struct tensor low;
     enum pal_status st = tensors_get(file, "low", TENSOR_F32, UINT64_MAX, 0, &low, err);
@@ -448,11 +453,13 @@ static enum pal_status graph_load(struct model *m, const struct tensors *file,
         st = stored_floats_get(file, "V", items, g->factors, &g->V, err);
     if (st == PAL_OK)
         st = check_vectors(g, items, file, err);
-    if (st == PAL_OK)
+    if (st == PAL_OK && !is_one(o))
         st = stored_floats_get(file, "from", items, 0, &g->from, err);
-    if (st == PAL_OK)
+    if (st == PAL_OK && !is_one(o))
         st = stored_floats_get(file, "to", items, 0, &g->to, err);
-    if (st == PAL_OK && ((const struct graph_options *)m->options)->target_power > 0)
+    if (st == PAL_OK && o->source_power > 0)
+        st = stored_floats_get(file, "source", items, 0, &g->source, err);
+    if (st == PAL_OK && o->target_power > 0)
         st = stored_floats_get(file, "target", items, 0, &g->target, err);
     return st == PAL_OK ? links_load(file, items, &g->links, err) : st;
 }
@@ -465,9 +472,10 @@ static void graph_done(struct model *m)
 
 const struct model_ops model_graph = {
     .name = "graph",
-    .title = "graph filters: linear, sharpened and ideal low-pass",
+    .title = "graph filters: linear, sharpened, flat and ideal low-pass",
     .paper = "Shen et al., How Powerful is Graph Convolution for Recommendation?, CIKM 2021; "
-             "Choi et al., Blurring-Sharpening Process Models, SIGIR 2023",
+             "Choi et al., Blurring-Sharpening Process Models, SIGIR 2023; "
+             "Kim et al., Graph Spectral Filtering with Chebyshev Interpolation, SIGIR 2025",
     .can = MODEL_SIMILAR | MODEL_EXPLAIN | MODEL_PERSONAL,
     .options = {rows, sizeof rows / sizeof rows[0]},
     .tuned = "factors=32..1024, ideal=0..1, sharpen, user_power, item_power, target_power=0..0.3",

@@ -106,14 +106,14 @@ static void first_power(const struct graph_rows *g, const struct blocks *b, size
 static void filter_rows(const struct graph_rows *g, const struct blocks *b, size_t item, size_t n)
 {
     size_t items = g->A->cols;
-    for (size_t o = 0; o <= g->order; o++) {
+    for (size_t o = 0; o <= g->filter.order; o++) {
         if (o == 0) {
             first_power(g, b, item, n);
         } else {
             multiply(g->A, b->power, b->users);
             multiply(g->T, b->users, b->power);
         }
-        add_power(b, items, (float)g->coef[o], o == 0);
+        add_power(b, items, (float)g->filter.coef[o], o == 0);
     }
     turn(b, items);
     if (!g->factors)
@@ -134,8 +134,10 @@ static void groups(void *ctx, size_t begin, size_t end, unsigned worker)
         size_t item = (w->first + group) * WIDTH, n = items - item < WIDTH ? items - item : WIDTH;
         filter_rows(w->g, &b, item, n);
         for (size_t c = 0; c < n; c++) {
-            const float *row = b.rows + c * items;
+            float *row = b.rows + c * items;
             struct scored *best = w->best + (item + c) * k;
+            for (size_t i = 0; i < items && w->g->source; i++)
+                row[i] *= w->g->source[i];
             for (size_t i = 0; i < items; i++)
                 b.size[i] = row[i] != 0 ? fabsf(row[i]) : -INFINITY;
             w->count[item + c] = (uint32_t)topk(b.size, items, k, best);

@@ -5,20 +5,19 @@
 #include "base/run.h"
 #include "math/csr.h"
 #include "math/topk.h"
-
-enum { GRAPH_ORDER = 4 }; /* of the sharpening's polynomial */
+#include "model/graph_filter.h"
 
 struct graph_rows {
     const struct csr *A, *T; /* the normalized matrix (users, items) and its transpose */
     size_t factors;
-    const float *V;               /* (items, factors) eigenvectors of P = AᵀA, in columns */
-    const float *low;             /* (factors) what the filter makes of each: taken off */
-    double coef[GRAPH_ORDER + 1]; /* the filter is P Σ coef[o] P^o for o up to order */
-    size_t order;
+    const float *V;      /* (items, factors) eigenvectors of P = AᵀA, in columns */
+    const float *low;    /* (factors) what the filter makes of each: taken off */
+    const float *source; /* (items) how much each counts in a history; NULL = 1 */
+    struct graph_filter filter;
     size_t k;
 };
 
-/* For each item i the k largest entries by size of row i of P Σ coef[o] P^o - V low Vᵀ: to best
+/* For each item i the k largest entries by size of row i of (F(P) - V low Vᵀ) diag(source): to best
  * (items, k) and count (items). The diagonal is left in. */
 MUST_USE enum pal_status graph_rows(const struct graph_rows *g, const struct run *run,
                                     uint64_t done, uint64_t total, struct scored *best,
