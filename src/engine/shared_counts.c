@@ -33,6 +33,7 @@ struct shared_counts {
     struct state_fading fading;
     uint64_t generation, mark; /* the thread's own, as is what stands up to the lock */
     uint64_t batch, sent_seq;
+    uint64_t whole_batch; /* once the state has this one of ours it has all that flies */
     uint32_t items; /* of the catalog, when an item of the state was not among them; 0 = none was */
     int64_t again_ms; /* not before: read all of them again */
     struct arena tmp;
@@ -174,6 +175,13 @@ static void put_page(struct shared_counts *c, const struct state_counts *got)
     live_unlock(c->l);
 }
 
+static void land(struct shared_counts *c)
+{
+    pthread_mutex_lock(&c->lock);
+    part_done(&c->flying);
+    pthread_mutex_unlock(&c->lock);
+}
+
 /* Memory begins anew with what is ours alone. */
 static void begin_generation(struct shared_counts *c)
 {
@@ -216,6 +224,8 @@ static enum pal_status read_counts(struct shared_counts *c, struct pal_error *er
                            &c->tmp, &got, err);
         if (st != PAL_OK)
             return st;
+        if (got.generation && got.batch >= c->whole_batch)
+            land(c); /* it arrived, though its answer did not */
         if (got.generation && got.generation != c->generation && most)
             begin_generation(c);
         c->generation = got.generation;
@@ -236,10 +246,17 @@ static uint64_t now_us(void)
     return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
+/* What has taken off anew goes in batches from here on, a page each. */
+static void number_batches(struct shared_counts *c)
+{
+    uint64_t now = now_us(), pages = (c->flying.ids.count + PAGE - 1) / PAGE;
+    c->batch = c->batch < now ? now : c->batch + 1;
+    c->whole_batch = c->batch + (pages ? pages - 1 : 0);
+}
+
 /* What is fresh takes off, unless something is still in the air. */
 static void take_off(struct shared_counts *c)
 {
-    uint64_t now = now_us();
     pthread_mutex_lock(&c->lock);
     if (c->drop)
         part_done(&c->flying);
@@ -249,15 +266,8 @@ static void take_off(struct shared_counts *c)
         c->flying = c->fresh;
         c->fresh = (struct part){0};
         c->flying_seq = c->seq;
-        c->batch = c->batch < now ? now : c->batch + 1;
+        number_batches(c);
     }
-    pthread_mutex_unlock(&c->lock);
-}
-
-static void land(struct shared_counts *c)
-{
-    pthread_mutex_lock(&c->lock);
-    part_done(&c->flying);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -315,6 +325,7 @@ static size_t copy_all(struct shared_counts *c, struct state_count **out)
     }
     part_done(&c->fresh);
     c->flying_seq = c->seq;
+    number_batches(c);
     pthread_mutex_unlock(&c->lock);
     live_unlock(l);
     return n;
@@ -337,13 +348,14 @@ static enum pal_status give_all(struct shared_counts *c, struct pal_error *err)
         return pal_no_memory(err);
     do {
         size_t n = count - at < PAGE ? count - at : PAGE;
-        st = state_count_put(l->shared->state, &c->fading, l->name, c->flying_seq, all + at, n,
-                             at + n == count, &generation, err);
+        st = state_count_put(l->shared->state, &c->fading, l->name, c->whole_batch, c->flying_seq,
+                             all + at, n, at + n == count, &generation, err);
         at += n;
     } while (st == PAL_OK && at < count);
     if (st != PAL_OK || !generation)
         return st;
     land(c);
+    c->batch = c->whole_batch;
     c->generation = generation;
     c->mark = 0;
     return PAL_OK;

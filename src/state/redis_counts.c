@@ -113,14 +113,16 @@ enum pal_status redis_count_lock(struct state *s, const struct state_fading *f, 
 }
 
 enum pal_status redis_count_put(struct state *s, const struct state_fading *f, const char *who,
-                                uint64_t seq, const struct state_count *counts, size_t count,
-                                bool last, uint64_t *generation, struct pal_error *err)
+                                uint64_t batch, uint64_t seq, const struct state_count *counts,
+                                size_t count, bool last, uint64_t *generation,
+                                struct pal_error *err)
 {
     struct redis *r = (struct redis *)s;
     struct commands c = {0};
     struct answer a = {.r = r};
-    begin(r, &c, SCRIPT_COUNT_PUT, f, 3 + 2 * count);
+    begin(r, &c, SCRIPT_COUNT_PUT, f, 4 + 2 * count);
     command_text(&c, who);
+    command_number(&c, batch);
     command_number(&c, seq);
     command_text(&c, last ? "1" : "0");
     put_counts(&c, counts, count);
@@ -157,21 +159,22 @@ static uint64_t number(const redisReply *x)
     return x->type == REDIS_REPLY_STRING ? strtoull(x->str, NULL, 10) : 0;
 }
 
-/* A reply_fn: {generation, seq, mark, item, sums, item, sums…}. */
+/* A reply_fn: {generation, batch, seq, mark, item, sums, item, sums…}. */
 static enum pal_status take_counts(void *ctx, size_t at, const redisReply *reply,
                                    struct pal_error *err)
 {
     struct reading *k = ctx;
     struct state_counts out = {0};
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3 || reply->elements % 2 == 0)
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 4 || reply->elements % 2)
         return redis_odd(k->r, reply, err);
     out.generation = number(reply->element[0]);
-    out.seq = number(reply->element[1]);
-    out.mark = number(reply->element[2]);
-    out.counts = arena_alloc(k->tmp, (reply->elements - 3) / 2, sizeof *out.counts);
+    out.batch = number(reply->element[1]);
+    out.seq = number(reply->element[2]);
+    out.mark = number(reply->element[3]);
+    out.counts = arena_alloc(k->tmp, (reply->elements - 4) / 2, sizeof *out.counts);
     if (!out.counts)
         return pal_no_memory(err);
-    for (size_t i = 3; i < reply->elements; i += 2) {
+    for (size_t i = 4; i < reply->elements; i += 2) {
         struct state_count *c = &out.counts[out.count];
         const redisReply *id = reply->element[i];
         if (id->type != REDIS_REPLY_STRING || !id->len || id->len > RECORD_ID_MOST ||

@@ -192,7 +192,8 @@ enum pal_status redis_counted(struct state *s, const struct state_fading *f, con
 enum pal_status redis_count_lock(struct state *s, const struct state_fading *f, const char *who,
                                  bool *mine, struct pal_error *err);
 enum pal_status redis_count_put(struct state *s, const struct state_fading *f, const char *who,
-                                uint64_t seq, const struct state_count *counts, size_t count,
-                                bool last, uint64_t *generation, struct pal_error *err);
+                                uint64_t batch, uint64_t seq, const struct state_count *counts,
+                                size_t count, bool last, uint64_t *generation,
+                                struct pal_error *err);
 
 #endif

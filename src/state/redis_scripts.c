@@ -182,16 +182,16 @@ static const char count_up[] =
 static const char counted[] =
     "local g = redis.call('HGET', M, 'generation') or '0'\n"
     "local by = redis.call('HGET', M, 'by:' .. ARGV[4])\n"
-    "local seq = by and string.match(by, ':(%d+)$') or '0'\n"
+    "local batch, seq = string.match(by or '0:0', '^(%d+):(%d+)$')\n"
     "local mark = g == ARGV[5] and ARGV[6] or '0'\n"
-    "local out = {g, seq, mark}\n"
+    "local out = {g, batch, seq, mark}\n"
     "if g == '0' then return out end\n"
     "local x = redis.call('ZRANGEBYSCORE', C, '(' .. mark, '+inf', 'WITHSCORES', 'LIMIT', 0, "
     "ARGV[7])\n"
     "for i = 1, #x, 2 do\n"
     "  out[#out + 1] = x[i]\n"
     "  out[#out + 1] = redis.call('HGET', S, x[i]) or '0 0 0 0 0'\n"
-    "  out[3] = string.format('%.0f', tonumber(x[i + 1]))\n"
+    "  out[4] = string.format('%.0f', tonumber(x[i + 1]))\n"
     "end\n"
     "return out\n";
 
@@ -201,20 +201,21 @@ static const char count_lock[] =
     "local by = redis.call('GET', L)\n"
     "if by and by ~= ARGV[4] then return 0 end\n"
     "redis.call('SET', L, ARGV[4], 'PX', ARGV[5])\n"
+    "redis.call('DEL', S, C)\n" /* of one who had the lock and did not come to the end */
     "return 1\n";
 
-/* ARGV: half-lives, who, seq, 1 = the last part, then item and evidence of each. */
+/* ARGV: half-lives, who, batch, seq, 1 = the last part, then item and evidence of each. */
 static const char count_put[] =
     "if redis.call('GET', L) ~= ARGV[4] or redis.call('HEXISTS', M, 'generation') == 1 then\n"
     "  return '0' end\n"
     "redis.call('PEXPIRE', L, 60000)\n"
-    "for i = 7, #ARGV, 2 do\n"
+    "for i = 8, #ARGV, 2 do\n"
     "  redis.call('HSET', S, ARGV[i], ARGV[i + 1])\n"
     "  noted(ARGV[i])\n"
     "end\n"
-    "if ARGV[6] ~= '1' then return '0' end\n"
+    "if ARGV[7] ~= '1' then return '0' end\n"
     "local g = now()\n"
-    "redis.call('HSET', M, 'generation', g, 'by:' .. ARGV[4], '0:' .. ARGV[5])\n"
+    "redis.call('HSET', M, 'generation', g, 'by:' .. ARGV[4], ARGV[5] .. ':' .. ARGV[6])\n"
     "redis.call('DEL', L)\n"
     "return g\n";
 

@@ -121,10 +121,11 @@ enum pal_status state_count_lock(struct state *s, const struct state_fading *f, 
 }
 
 enum pal_status state_count_put(struct state *s, const struct state_fading *f, const char *who,
-                                uint64_t seq, const struct state_count *counts, size_t count,
-                                bool last, uint64_t *generation, struct pal_error *err)
+                                uint64_t batch, uint64_t seq, const struct state_count *counts,
+                                size_t count, bool last, uint64_t *generation,
+                                struct pal_error *err)
 {
-    return s->ops->count_put(s, f, who, seq, counts, count, last, generation, err);
+    return s->ops->count_put(s, f, who, batch, seq, counts, count, last, generation, err);
 }
 
 void state_status(struct state *s, struct state_status *out)

@@ -131,11 +131,11 @@ MUST_USE enum pal_status state_count_up(struct state *s, const struct state_fadi
 
 /* The counts that changed since *mark (0 = all), at most `most` of them, and moves *mark behind
  * them. *generation receives the present one; if it is not what it was, *mark was taken for 0.
- * *seq: up to which record of `who` counts are there. */
+ * *seq: up to which record of `who` counts are there; *batch: and up to which batch. */
 struct state_counts {
     struct state_count *counts; /* (count) in the arena */
     size_t count;
-    uint64_t generation, mark, seq;
+    uint64_t generation, mark, seq, batch;
 };
 MUST_USE enum pal_status state_counted(struct state *s, const struct state_fading *f,
                                        const char *who, uint64_t generation, uint64_t mark,
@@ -143,12 +143,13 @@ MUST_USE enum pal_status state_counted(struct state *s, const struct state_fadin
                                        struct pal_error *err);
 
 /* Where there is no generation, one process may make it: *mine if that is `who` (for a minute;
- * again with each call). It then puts all counts and ends with a call with `last`, of which the new
- * generation's number comes. seq as above. */
+ * again with each call, which forgets what was put before). It then puts all counts and ends with a
+ * call with `last`, of which the new generation's number comes. They hold the batches of `who` up
+ * to `batch`, and seq as above: so a call whose answer was lost counts nothing twice. */
 MUST_USE enum pal_status state_count_lock(struct state *s, const struct state_fading *f,
                                           const char *who, bool *mine, struct pal_error *err);
 MUST_USE enum pal_status state_count_put(struct state *s, const struct state_fading *f,
-                                         const char *who, uint64_t seq,
+                                         const char *who, uint64_t batch, uint64_t seq,
                                          const struct state_count *counts, size_t count, bool last,
                                          uint64_t *generation, struct pal_error *err);
 

@@ -1,6 +1,6 @@
 /* A shared state in this process's memory, for tests of what makes use of one: everybody who opens
- * "fake:x" has the same. It can be told to fail. Obvious rather than fast; the counts are never
- * there, so that everybody keeps to their own. */
+ * "fake:x" has the same. It can be told to fail. Obvious rather than fast; counts are there only if
+ * a test says so, or everybody keeps to their own. */
 #ifndef FAKE_STATE_H
 #define FAKE_STATE_H
 
@@ -10,7 +10,18 @@
 
 #include <pthread.h>
 
-enum { FAKE_USERS = 64, FAKE_EVENTS = 600 };
+enum { FAKE_USERS = 64, FAKE_EVENTS = 600, FAKE_ITEMS = 200, FAKE_BYS = 8 };
+
+struct fake_item {
+    char id[64];
+    struct state_sums sums;
+    uint64_t at;
+};
+
+struct fake_by {
+    char who[16];
+    uint64_t batch, seq;
+};
 
 struct fake_user {
     char id[64];
@@ -30,6 +41,12 @@ static struct {
     struct fake_user user[FAKE_USERS];
     size_t users;
     uint64_t clock;
+    struct fake_item item[FAKE_ITEMS];
+    struct fake_by by[FAKE_BYS];
+    size_t items, bys;
+    uint64_t generation;
+    bool counts;    /* are kept */
+    unsigned lose;  /* the answer of this change of counts from here on gets lost */
     bool away;      /* every call fails */
     bool deaf;      /* what would be added is refused, as by a server that is full */
     unsigned calls; /* that were answered */
@@ -203,13 +220,61 @@ static enum pal_status fake_clear(struct state *s, bool counts, struct pal_error
     return st;
 }
 
+/* ---- Counts, which don't fade here ---- */
+
+static struct fake_by *fake_by(const char *who)
+{
+    size_t i = 0;
+    while (i < fake.bys && strcmp(fake.by[i].who, who) != 0)
+        i++;
+    assert_true(i < FAKE_BYS);
+    if (i == fake.bys)
+        snprintf(fake.by[fake.bys++].who, sizeof fake.by[0].who, "%s", who);
+    return &fake.by[i];
+}
+
+static void fake_count(const struct state_count *c, bool put)
+{
+    size_t i = 0;
+    while (i < fake.items && strcmp(fake.item[i].id, c->item_id) != 0)
+        i++;
+    assert_true(i < FAKE_ITEMS);
+    struct fake_item *x = &fake.item[i];
+    if (i == fake.items)
+        snprintf(fake.item[fake.items++].id, sizeof x->id, "%s", c->item_id);
+    if (put)
+        x->sums = (struct state_sums){0};
+    x->sums.success += c->sums.success;
+    x->sums.failure += c->sums.failure;
+    x->sums.popular += c->sums.popular;
+    x->sums.recent += c->sums.recent;
+    x->sums.last_ms = c->sums.last_ms > x->sums.last_ms ? c->sums.last_ms : x->sums.last_ms;
+    x->at = ++fake.clock;
+}
+
+/* Whether an answer gets lost, now that all is done. */
+static enum pal_status fake_lose(struct pal_error *err)
+{
+    return fake.lose && --fake.lose == 0 ? pal_fail(err, PAL_EIO, "the answer is lost") : PAL_OK;
+}
+
 static enum pal_status fake_count_up(struct state *s, const struct state_fading *f,
                                      uint64_t generation, const char *who, uint64_t batch,
                                      uint64_t seq, const struct state_count *counts, size_t count,
                                      bool *taken, struct pal_error *err)
 {
-    *taken = false;
-    return PAL_OK;
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    *taken = st == PAL_OK && generation && generation == fake.generation;
+    if (*taken && fake_by(who)->batch < batch) {
+        for (size_t i = 0; i < count; i++)
+            fake_count(&counts[i], false);
+        fake_by(who)->batch = batch;
+        fake_by(who)->seq = seq;
+    }
+    st = st == PAL_OK ? fake_lose(err) : st;
+    pthread_mutex_unlock(&fake.lock);
+    return st;
 }
 
 static enum pal_status fake_counted(struct state *s, const struct state_fading *f, const char *who,
@@ -217,24 +282,54 @@ static enum pal_status fake_counted(struct state *s, const struct state_fading *
                                     struct arena *tmp, struct state_counts *out,
                                     struct pal_error *err)
 {
-    *out = (struct state_counts){0};
-    return PAL_OK;
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    mark = generation == fake.generation ? mark : 0;
+    *out = (struct state_counts){.generation = fake.generation,
+                                 .mark = mark,
+                                 .seq = fake_by(who)->seq,
+                                 .batch = fake_by(who)->batch};
+    out->counts = arena_alloc(tmp, fake.items, sizeof *out->counts);
+    assert_true(most == 0 || most > fake.items);
+    for (size_t i = 0; i < fake.items && st == PAL_OK && most && fake.generation; i++) {
+        if (fake.item[i].at <= mark)
+            continue;
+        out->counts[out->count++] = (struct state_count){fake.item[i].id, fake.item[i].sums};
+        out->mark = fake.item[i].at > out->mark ? fake.item[i].at : out->mark;
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return st;
 }
 
 static enum pal_status fake_lock(struct state *s, const struct state_fading *f, const char *who,
                                  bool *mine, struct pal_error *err)
 {
-    *mine = false;
+    pthread_mutex_lock(&fake.lock);
+    *mine = fake.counts && !fake.generation;
+    if (*mine)
+        fake.items = 0;
+    pthread_mutex_unlock(&fake.lock);
     return PAL_OK;
 }
 
 static enum pal_status fake_count_put(struct state *s, const struct state_fading *f,
-                                      const char *who, uint64_t seq,
+                                      const char *who, uint64_t batch, uint64_t seq,
                                       const struct state_count *counts, size_t count, bool last,
                                       uint64_t *generation, struct pal_error *err)
 {
-    *generation = 0;
-    return PAL_OK;
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    for (size_t i = 0; i < count && st == PAL_OK; i++)
+        fake_count(&counts[i], true);
+    if (st == PAL_OK && last) {
+        fake.generation = ++fake.clock;
+        fake_by(who)->batch = batch;
+        fake_by(who)->seq = seq;
+    }
+    *generation = fake.generation;
+    st = st == PAL_OK ? fake_lose(err) : st;
+    pthread_mutex_unlock(&fake.lock);
+    return st;
 }
 
 static enum pal_status fake_mend(struct state *s, struct pal_error *err)
@@ -277,9 +372,11 @@ static enum pal_status fake_open(const char *url, const struct state_options *o,
 static void fake_reset(void)
 {
     memset(fake.user, 0, sizeof fake.user);
-    fake.users = 0;
-    fake.away = fake.deaf = false;
-    fake.calls = 0;
+    memset(fake.by, 0, sizeof fake.by);
+    fake.users = fake.items = fake.bys = 0;
+    fake.generation = 0;
+    fake.away = fake.deaf = fake.counts = false;
+    fake.calls = fake.lose = 0;
 }
 
 #endif

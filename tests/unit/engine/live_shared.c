@@ -5,6 +5,10 @@
 
 #include "fake_state.h"
 
+#include "engine/live_inside.h"
+
+#include <math.h>
+
 #include <sys/stat.h>
 
 enum { ITEMS = 30 };
@@ -162,6 +166,66 @@ static void too_many_missed_are_all(void **state)
     assert_int_equal(s.shared.owed, 0);
 }
 
+/* What the bandit of one has counted as liked, and the state. */
+static double liked(struct world *w, const char *item)
+{
+    uint32_t number = catalog_find(w->l->catalog, item);
+    return number == INTERN_NONE ? 0 : bandit_get(w->l->bandit, number).success;
+}
+
+static double liked_there(const char *item)
+{
+    for (size_t i = 0; i < fake.items; i++)
+        if (strcmp(fake.item[i].id, item) == 0)
+            return fake.item[i].sums.success;
+    return 0;
+}
+
+static void assert_liked(struct pair *p, const char *item, double times)
+{
+    if (fabs(liked(p->a, item) - times) > 1e-3 || fabs(liked(p->b, item) - times) > 1e-3 ||
+        fabs(liked_there(item) - times) > 1e-3)
+        fail_msg("%s: %g here, %g there, %g in the state instead of %g", item, liked(p->a, item),
+                 liked(p->b, item), liked_there(item), times);
+}
+
+static void wait_for_counting(struct world *w)
+{
+    pthread_join(w->l->counter, NULL);
+    w->l->counting = false;
+}
+
+/* Whichever answer gets lost while counts are exchanged, each like counts once with everybody. */
+static void a_lost_answer_counts_nothing_twice(void **state)
+{
+    struct pair *p = *state;
+    wait_for_counting(p->a);
+    wait_for_counting(p->b);
+    fake.counts = true;
+    for (unsigned lost = 0; lost < 8; lost++) {
+        struct world *one = lost % 2 ? p->a : p->b;
+        fake.lose = lost / 2 ? 1 + lost % 2 : 1;
+        like(one, "ann", lost);
+        like(one, "bob", lost);
+        if (lost >= 4) { /* the state begins anew, and is given all there is */
+            fake.generation = 0;
+            fake.items = fake.bys = 0;
+            memset(fake.by, 0, sizeof fake.by);
+        }
+        for (int i = 0; i < 4; i++) {
+            live_keep(one->l);
+            if (i == 1)
+                like(one, "cid", lost);
+            live_keep(one == p->a ? p->b->l : p->a->l);
+        }
+        for (unsigned item = 0; item <= lost; item++) {
+            char id[16];
+            snprintf(id, sizeof id, "item-%u", item);
+            assert_liked(p, id, 3);
+        }
+    }
+}
+
 /* Whichever allocation fails: the answer is an error or right, and the next one is right. */
 static void want_of_memory_costs_nothing_for_good(void **state)
 {
@@ -196,6 +260,7 @@ int main(void)
         TEST(what_it_missed_is_put_right),
         TEST(a_full_one_is_never_believed),
         TEST(too_many_missed_are_all),
+        TEST(a_lost_answer_counts_nothing_twice),
         TEST(want_of_memory_costs_nothing_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

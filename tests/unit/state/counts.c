@@ -34,9 +34,10 @@ static uint64_t make_counts(struct site *w)
     assert_true(mine);
     assert_ok(state_count_lock(w->b, &fading, "B", &mine, &err), &err);
     assert_false(mine);
-    assert_ok(state_count_put(w->a, &fading, "A", 7, base, 2, false, &generation, &err), &err);
+    assert_ok(state_count_put(w->a, &fading, "A", 9, 7, base, 2, false, &generation, &err), &err);
     assert_int_equal(generation, 0);
-    assert_ok(state_count_put(w->a, &fading, "A", 7, base + 2, 1, true, &generation, &err), &err);
+    assert_ok(state_count_put(w->a, &fading, "A", 9, 7, base + 2, 1, true, &generation, &err),
+              &err);
     assert_true(generation != 0);
     return generation;
 }
@@ -103,6 +104,45 @@ static void a_batch_counts_once(void **state)
     assert_false(taken);
 }
 
+/* What was put holds the putter's batches up to the one that it names; later ones are added. */
+static void what_was_put_holds_its_batches(void **state)
+{
+    struct site *w = *state;
+    struct pal_error err;
+    bool taken;
+    uint64_t generation = make_counts(w);
+    const struct state_count one = count_of("x", 1, 100);
+    for (uint64_t batch = 8; batch <= 10; batch++) {
+        assert_int_equal(counted(w, w->a, "A", 0, 0, 10).batch, 9);
+        assert_ok(state_count_up(w->a, &fading, generation, "A", batch, 7, &one, 1, &taken, &err),
+                  &err);
+        assert_true(taken);
+    }
+    struct state_counts c = counted(w, w->a, "A", 0, 0, 10);
+    assert_near(sums_of(&c, "x")->success, 2);
+    assert_int_equal(c.batch, 10);
+    assert_int_equal(counted(w, w->a, "B", 0, 0, 10).batch, 0);
+}
+
+/* Who begins to put anew leaves nothing of what was put before it. */
+static void half_of_a_generation_is_nothing(void **state)
+{
+    struct site *w = *state;
+    struct pal_error err;
+    uint64_t generation = 0;
+    bool mine;
+    const struct state_count first = count_of("gone", 1, 100), second = count_of("x", 1, 100);
+    assert_int_equal(counted(w, w->a, "A", 0, 0, 10).generation, 0);
+    assert_ok(state_count_lock(w->a, &fading, "A", &mine, &err), &err);
+    assert_ok(state_count_put(w->a, &fading, "A", 1, 1, &first, 1, false, &generation, &err), &err);
+    assert_ok(state_count_lock(w->a, &fading, "A", &mine, &err), &err);
+    assert_true(mine);
+    assert_ok(state_count_put(w->a, &fading, "A", 1, 1, &second, 1, true, &generation, &err), &err);
+    struct state_counts c = counted(w, w->b, "B", 0, 0, 10);
+    assert_int_equal(c.count, 1);
+    assert_string_equal(c.counts[0].item_id, "x");
+}
+
 static void only_what_changed_is_told(void **state)
 {
     struct site *w = *state;
@@ -116,7 +156,7 @@ static void only_what_changed_is_told(void **state)
     c = counted(w, w->b, "B", generation, c.mark, 2);
     assert_int_equal(c.count, 0);
     const struct state_count one = count_of("y", 1, 100);
-    assert_ok(state_count_up(w->a, &fading, generation, "A", 1, 8, &one, 1, &taken, &err), &err);
+    assert_ok(state_count_up(w->a, &fading, generation, "A", 10, 8, &one, 1, &taken, &err), &err);
     c = counted(w, w->b, "B", generation, c.mark, 2);
     assert_int_equal(c.count, 1);
     assert_string_equal(c.counts[0].item_id, "y");
@@ -158,6 +198,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
     const struct CMUnitTest tests[] = {
         TEST(counts_add_up_as_they_fade),         TEST(a_batch_counts_once),
+        TEST(what_was_put_holds_its_batches),     TEST(half_of_a_generation_is_nothing),
         TEST(only_what_changed_is_told),          TEST(cleared_counts_are_complete_and_empty),
         TEST(other_half_lives_are_counted_apart),
     };
