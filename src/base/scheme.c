@@ -1,6 +1,7 @@
 /* See scheme.h. */
 #include "base/scheme.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,11 +97,6 @@ void scheme_copy(char *buf, size_t size, const char *url)
     str_done(&text);
 }
 
-void scheme_list(struct str *shapes, const char *shape)
-{
-    str_fmt(shapes, "%s%s", shapes->len ? ", " : "", shape);
-}
-
 enum { ABSENT_MOST = 16 };
 static struct absent {
     const char *scheme, *library, *package;
@@ -113,18 +109,54 @@ void scheme_absent(const char *scheme, const char *library, const char *package)
         absent[absent_count++] = (struct absent){scheme, library, package};
 }
 
-enum pal_status scheme_unknown(const char *what, const char *url, const struct str *shapes,
+void scheme_add(struct scheme_kinds *all, const struct scheme_kind *kind)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->kind[i] == kind)
+            return;
+    assert(all->count < SCHEME_KINDS_MOST);
+    all->kind[all->count++] = kind;
+}
+
+/* "sqlite:FILE, postgres://HOST/DB" */
+static void list_shapes(const struct scheme_kinds *all, struct str *out)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const char *shape = all->kind[i]->shape;
+        if (i == 0 || strcmp(shape, all->kind[i - 1]->shape) != 0)
+            str_fmt(out, "%s%s", i ? ", " : "", shape);
+    }
+}
+
+static enum pal_status unknown(const struct scheme_kinds *all, const char *url,
                                struct pal_error *err)
 {
     char shown[256];
-    if (!str_ok(shapes))
-        return pal_no_memory(err);
     scheme_copy(shown, sizeof shown, url);
     for (size_t i = 0; i < absent_count; i++)
         if (scheme_is(url, absent[i].scheme))
             return pal_fail(err, PAL_EUNSUPPORTED,
                             "%s '%s': this build was made without %s: install %s and build again",
-                            what, shown, absent[i].library, absent[i].package);
-    return pal_fail(err, PAL_EUNSUPPORTED, "%s '%s': this build has no such kind of %s; it has: %s",
-                    what, shown, what, shapes->len ? str_text(shapes) : "none");
+                            all->what, shown, absent[i].library, absent[i].package);
+    struct str shapes = {0};
+    list_shapes(all, &shapes);
+    enum pal_status st =
+        str_ok(&shapes)
+            ? pal_fail(err, PAL_EUNSUPPORTED,
+                       "%s '%s': this build has no such kind of %s; it has: %s", all->what, shown,
+                       all->what, all->count ? str_text(&shapes) : "none")
+            : pal_no_memory(err);
+    str_done(&shapes);
+    return st;
+}
+
+enum pal_status scheme_find(const struct scheme_kinds *all, const char *url,
+                            const struct scheme_kind **out, struct pal_error *err)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (scheme_is(url, all->kind[i]->scheme)) {
+            *out = all->kind[i];
+            return PAL_OK;
+        }
+    return unknown(all, url, err);
 }

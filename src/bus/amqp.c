@@ -178,8 +178,7 @@ static enum pal_status open_any(const char *url, unsigned uses, const struct bus
     static enum pal_status name##_open(const char *url, unsigned uses, struct bus **out,           \
                                        struct pal_error *away, struct pal_error *err);             \
     const struct bus_ops name##_bus_ops = {                                                        \
-        .scheme = #name,                                                                           \
-        .shape = shown,                                                                            \
+        .kind = {#name, shown},                                                                    \
         .open = name##_open,                                                                       \
         .close = close_all,                                                                        \
         .publish = publish,                                                                        \

@@ -3,11 +3,11 @@
 #ifndef BUS_BACKEND_H
 #define BUS_BACKEND_H
 
+#include "base/scheme.h"
 #include "bus/bus.h"
 
 struct bus_ops {
-    const char *scheme; /* "amqp": what stands before "://" */
-    const char *shape;  /* "amqp://HOST/", for the list of those there are */
+    struct scheme_kind kind; /* the first */
     /* url: all of it, as it was given */
     enum pal_status (*open)(const char *url, unsigned uses, struct bus **out,
                             struct pal_error *away, struct pal_error *err);

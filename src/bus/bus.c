@@ -1,38 +1,19 @@
 /* See bus.h: finds the kind of broker by the URL and passes everything on to it. */
 #include "bus/backend.h"
 
-#include "base/scheme.h"
-
-enum { KINDS_MOST = 8 };
-static const struct bus_ops *kinds[KINDS_MOST];
-static size_t kind_count;
+static struct scheme_kinds kinds = {.what = "stream"};
 
 void bus_add_kind(const struct bus_ops *ops)
 {
-    for (size_t i = 0; i < kind_count; i++)
-        if (kinds[i] == ops)
-            return;
-    if (kind_count < KINDS_MOST)
-        kinds[kind_count++] = ops;
-}
-
-static enum pal_status no_kind(const char *url, struct pal_error *err)
-{
-    struct str shapes = {0};
-    for (size_t i = 0; i < kind_count; i++)
-        scheme_list(&shapes, kinds[i]->shape);
-    enum pal_status st = scheme_unknown("stream", url, &shapes, err);
-    str_done(&shapes);
-    return st;
+    scheme_add(&kinds, &ops->kind);
 }
 
 enum pal_status bus_open(const char *url, unsigned uses, struct bus **out, struct pal_error *away,
                          struct pal_error *err)
 {
-    for (size_t i = 0; i < kind_count; i++)
-        if (scheme_is(url, kinds[i]->scheme))
-            return kinds[i]->open(url, uses, out, away, err);
-    return no_kind(url, err);
+    const struct scheme_kind *kind;
+    enum pal_status st = scheme_find(&kinds, url, &kind, err);
+    return st ? st : ((const struct bus_ops *)kind)->open(url, uses, out, away, err);
 }
 
 void bus_close(struct bus *b)

@@ -220,8 +220,7 @@ static enum pal_status open_kafka(const char *url, unsigned uses, struct bus **o
 }
 
 const struct bus_ops kafka_bus_ops = {
-    .scheme = "kafka",
-    .shape = "kafka://HOST/TOPIC",
+    .kind = {"kafka", "kafka://HOST/TOPIC"},
     .open = open_kafka,
     .close = close_all,
     .publish = publish,

@@ -362,8 +362,9 @@ enum pal_status sink_postgres(const char *url, const struct lists_head *head, st
 enum pal_status sink_postgres(const char *url, const struct lists_head *head, struct sink **out,
                               struct pal_error *err)
 {
-    struct str none = {0};
-    return scheme_unknown("output", url, &none, err);
+    static const struct scheme_kinds none = {.what = "output"};
+    const struct scheme_kind *kind;
+    return scheme_find(&none, url, &kind, err);
 }
 
 #endif

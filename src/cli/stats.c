@@ -276,15 +276,6 @@ static void say_categories(struct console *c, const struct dataset *d, const str
         say(c, "  and %zu more\n", (size_t)names->count - n);
 }
 
-static uint64_t together(const struct stats *s, uint32_t a, uint32_t b)
-{
-    for (size_t i = 0; i < s->pair_count; i++)
-        if ((s->pairs[i].a == a && s->pairs[i].b == b) ||
-            (s->pairs[i].a == b && s->pairs[i].b == a))
-            return s->pairs[i].items;
-    return 0;
-}
-
 /* As many as the terminal has room for. */
 static size_t matrix_size(const struct console *c)
 {
@@ -313,7 +304,7 @@ static void say_matrix(struct console *c, const struct dataset *d, const struct 
     for (size_t i = 0; i < n; i++) {
         table_put(&t, PLAIN, intern_text(names, top[i]));
         for (size_t j = 0; j < n; j++) {
-            uint64_t count = i == j ? s->category_items[top[i]] : together(s, top[i], top[j]);
+            uint64_t count = i == j ? s->category_items[top[i]] : stats_together(s, top[i], top[j]);
             struct str *cell = table_open(&t, i == j ? DIM : PLAIN);
             if (count)
                 put_count(cell, count);

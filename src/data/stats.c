@@ -304,3 +304,12 @@ enum pal_status stats_make(const struct dataset *d, const struct run *run, struc
     mem_free(c.owner);
     return st;
 }
+
+uint64_t stats_together(const struct stats *s, uint32_t a, uint32_t b)
+{
+    for (size_t i = 0; i < s->pair_count; i++)
+        if ((s->pairs[i].a == a && s->pairs[i].b == b) ||
+            (s->pairs[i].a == b && s->pairs[i].b == a))
+            return s->pairs[i].items;
+    return 0;
+}

@@ -51,4 +51,7 @@ MUST_USE enum pal_status stats_make(const struct dataset *d, const struct run *r
                                     struct stats *out, struct pal_error *err);
 void stats_done(struct stats *s);
 
+/* On how many items two different categories stand together. */
+uint64_t stats_together(const struct stats *s, uint32_t a, uint32_t b);
+
 #endif

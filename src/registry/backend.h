@@ -4,13 +4,13 @@
 #ifndef REGISTRY_BACKEND_H
 #define REGISTRY_BACKEND_H
 
+#include "base/scheme.h"
 #include "registry/registry.h"
 
 #include <stdbool.h>
 
 struct registry_ops {
-    const char *scheme; /* "s3": what stands before "://"; "" for folders */
-    const char *shape;  /* "s3://BUCKET/PREFIX", for the list of those there are */
+    struct scheme_kind kind; /* the first */
     enum pal_status (*begin)(const char *root, struct registry_version *out, struct pal_error *err);
     enum pal_status (*publish)(const char *root, struct registry_version *v, int activate,
                                struct pal_error *err);

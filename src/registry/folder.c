@@ -395,8 +395,7 @@ static enum pal_status folder_itself(const char *root, char *out, size_t size,
 }
 
 const struct registry_ops registry_folder = {
-    .scheme = "",
-    .shape = "FOLDER",
+    .kind = {"", "FOLDER"},
     .begin = folder_begin,
     .publish = folder_publish,
     .abandon = folder_abandon,

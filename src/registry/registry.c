@@ -3,49 +3,30 @@
 #include "registry/backend.h"
 
 #include "base/mem.h"
-#include "base/scheme.h"
 #include "base/str.h"
 #include "base/text.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    KINDS_MOST = 4,
-    LISTED = 8, /* how many versions an error names */
-};
+enum { LISTED = 8 }; /* how many versions an error names */
 
 /* Filled before there are threads. */
-static const struct registry_ops *kinds[KINDS_MOST] = {&registry_folder};
-static size_t kind_count = 1;
+static struct scheme_kinds kinds = {.what = "models", .kind = {&registry_folder.kind}, .count = 1};
 
 void registry_add_kind(const struct registry_ops *ops)
 {
-    for (size_t i = 0; i < kind_count; i++)
-        if (kinds[i] == ops)
-            return;
-    assert(kind_count < KINDS_MOST);
-    kinds[kind_count++] = ops;
+    scheme_add(&kinds, &ops->kind);
 }
 
 /* The kind for a root: that of its scheme, or a folder. */
 static enum pal_status find_kind(const char *root, const struct registry_ops **out,
                                  struct pal_error *err)
 {
-    const char *end = strstr(root, "://");
-    size_t len = end ? (size_t)(end - root) : 0;
-    struct str shapes = {0};
-    for (size_t i = 0; i < kind_count; i++) {
-        if (strlen(kinds[i]->scheme) == len && memcmp(kinds[i]->scheme, root, len) == 0) {
-            *out = kinds[i];
-            str_done(&shapes);
-            return PAL_OK;
-        }
-        scheme_list(&shapes, kinds[i]->shape);
-    }
-    enum pal_status st = scheme_unknown("models", root, &shapes, err);
-    str_done(&shapes);
+    const struct scheme_kind *kind = &registry_folder.kind;
+    enum pal_status st = strstr(root, "://") ? scheme_find(&kinds, root, &kind, err) : PAL_OK;
+    if (st == PAL_OK)
+        *out = (const struct registry_ops *)kind;
     return st;
 }
 

@@ -512,8 +512,7 @@ static enum pal_status s3_folder(const char *root, char *out, size_t size, struc
 }
 
 const struct registry_ops registry_s3 = {
-    .scheme = "s3",
-    .shape = "s3://BUCKET/PREFIX",
+    .kind = {"s3", "s3://BUCKET/PREFIX"},
     .begin = s3_begin,
     .publish = s3_publish,
     .abandon = s3_abandon,

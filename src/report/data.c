@@ -332,15 +332,6 @@ static void put_categories(const struct page *p)
         put(p, &f);
 }
 
-static uint64_t together(const struct stats *s, uint32_t a, uint32_t b)
-{
-    for (size_t i = 0; i < s->pair_count; i++)
-        if ((s->pairs[i].a == a && s->pairs[i].b == b) ||
-            (s->pairs[i].a == b && s->pairs[i].b == a))
-            return s->pairs[i].items;
-    return 0;
-}
-
 static void put_heat(const struct page *p)
 {
     const struct intern *names = &p->d->items.categories.names;
@@ -362,7 +353,8 @@ static void put_heat(const struct page *p)
         double *items = figure_column(p->to, n);
         label[i] = intern_text(names, top[i]);
         for (size_t j = 0; items && j < n; j++) {
-            uint64_t both = i == j ? p->s->category_items[top[i]] : together(p->s, top[i], top[j]);
+            uint64_t both =
+                i == j ? p->s->category_items[top[i]] : stats_together(p->s, top[i], top[j]);
             most = i != j && both > most ? both : most;
             items[j] = (double)both;
         }

@@ -3,11 +3,11 @@
 #ifndef STATE_BACKEND_H
 #define STATE_BACKEND_H
 
+#include "base/scheme.h"
 #include "state/state.h"
 
 struct state_ops {
-    const char *scheme; /* "redis": what stands before "://" */
-    const char *shape;  /* "redis://HOST/", for the list of those there are */
+    struct scheme_kind kind; /* the first */
     /* url: all of it, as it was given */
     enum pal_status (*open)(const char *url, const struct state_options *o, size_t keep,
                             struct state **out, struct pal_error *away, struct pal_error *err);

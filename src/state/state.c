@@ -1,11 +1,7 @@
 /* See state.h: finds the kind of server by the URL and passes everything on to it. */
 #include "state/backend.h"
 
-#include "base/scheme.h"
-
-enum { KINDS_MOST = 8 };
-static const struct state_ops *kinds[KINDS_MOST];
-static size_t kind_count;
+static struct scheme_kinds kinds = {.what = "state"};
 
 #define FIELD(name) offsetof(struct state_options, name)
 static const struct opt rows[] = {
@@ -26,30 +22,15 @@ const double state_bucket_s[STATE_BUCKETS] = {25e-6, 50e-6, 100e-6, 200e-6, 400e
 
 void state_add_kind(const struct state_ops *ops)
 {
-    for (size_t i = 0; i < kind_count; i++)
-        if (kinds[i] == ops)
-            return;
-    if (kind_count < KINDS_MOST)
-        kinds[kind_count++] = ops;
-}
-
-static enum pal_status no_kind(const char *url, struct pal_error *err)
-{
-    struct str shapes = {0};
-    for (size_t i = 0; i < kind_count; i++)
-        scheme_list(&shapes, kinds[i]->shape);
-    enum pal_status st = scheme_unknown("state", url, &shapes, err);
-    str_done(&shapes);
-    return st;
+    scheme_add(&kinds, &ops->kind);
 }
 
 enum pal_status state_open(const char *url, const struct state_options *o, size_t keep,
                            struct state **out, struct pal_error *away, struct pal_error *err)
 {
-    for (size_t i = 0; i < kind_count; i++)
-        if (scheme_is(url, kinds[i]->scheme))
-            return kinds[i]->open(url, o, keep, out, away, err);
-    return no_kind(url, err);
+    const struct scheme_kind *kind;
+    enum pal_status st = scheme_find(&kinds, url, &kind, err);
+    return st ? st : ((const struct state_ops *)kind)->open(url, o, keep, out, away, err);
 }
 
 void state_close(struct state *s)

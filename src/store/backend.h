@@ -4,6 +4,7 @@
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
 
+#include "base/scheme.h"
 #include "store/store.h"
 
 /* Events may lie elsewhere than the rest (clickhouse.c). The store with the rest is then the one
@@ -13,8 +14,7 @@
 struct gather;
 
 struct store_ops {
-    const char *scheme; /* "sqlite": what stands before the colon */
-    const char *shape;  /* "sqlite:FILE", for the list of those there are */
+    struct scheme_kind kind; /* the first */
     /* place: what stands behind the colon, not empty */
     enum pal_status (*open)(const char *place, bool read_only, struct store **out,
                             struct pal_error *err);

@@ -33,7 +33,7 @@ static enum pal_status open_catalog(struct ch_store *s, struct pal_error *err)
 {
     char shown[300];
     scheme_copy(shown, sizeof shown, s->place.catalog);
-    if (scheme_is(s->place.catalog, store_clickhouse.scheme))
+    if (scheme_is(s->place.catalog, store_clickhouse.kind.scheme))
         return pal_fail(err, PAL_EUSAGE, "%s can't keep items and users: give --store another one",
                         shown);
     enum pal_status st = store_open(s->place.catalog, s->read_only, &s->catalog, err);
@@ -175,8 +175,7 @@ static enum pal_status clickhouse_restore(const char *place, const char *backup,
 }
 
 const struct store_ops store_clickhouse = {
-    .scheme = "clickhouse",
-    .shape = "clickhouse://HOST/DB?catalog=STORE",
+    .kind = {"clickhouse", "clickhouse://HOST/DB?catalog=STORE"},
     .open = clickhouse_open,
     .close = clickhouse_close,
     .cache = pass_cache,

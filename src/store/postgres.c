@@ -145,16 +145,16 @@ static enum pal_status pg_restore(const char *place, const char *backup, struct 
                     backup);
 }
 
+#define SHAPE "postgres://USER@HOST/DATABASE"
 #define OPERATIONS                                                                                 \
-    .shape = "postgres://USER@HOST/DATABASE", .open = pg_store_open, .close = pg_store_close,      \
-    .cache = pg_cache, .apply = pg_apply, .position = pg_position, .shared = true,                 \
-    .source = pg_source, .take = pg_take, .reaches = pg_reaches, .mark = pg_mark,                  \
-    .follow = pg_follow, .user_events = pg_user_events, .user_count = pg_user_count,               \
-    .events = pg_events, .items = pg_items, .deleted_items = pg_deleted_items, .users = pg_users,  \
-    .served = pg_served, .all_served = pg_all_served_lists, .types = pg_types,                     \
-    .counts = pg_counts, .dataset = pg_dataset, .frame = pg_frame, .hold = pg_hold,                \
-    .put_note = pg_put_note, .note = pg_note, .backup = pg_backup, .restore = pg_restore,          \
-    .forget_served = pg_forget_served
+    .open = pg_store_open, .close = pg_store_close, .cache = pg_cache, .apply = pg_apply,          \
+    .position = pg_position, .shared = true, .source = pg_source, .take = pg_take,                 \
+    .reaches = pg_reaches, .mark = pg_mark, .follow = pg_follow, .user_events = pg_user_events,    \
+    .user_count = pg_user_count, .events = pg_events, .items = pg_items,                           \
+    .deleted_items = pg_deleted_items, .users = pg_users, .served = pg_served,                     \
+    .all_served = pg_all_served_lists, .types = pg_types, .counts = pg_counts,                     \
+    .dataset = pg_dataset, .frame = pg_frame, .hold = pg_hold, .put_note = pg_put_note,            \
+    .note = pg_note, .backup = pg_backup, .restore = pg_restore, .forget_served = pg_forget_served
 
-const struct store_ops store_postgres = {.scheme = "postgres", OPERATIONS};
-const struct store_ops store_postgresql = {.scheme = "postgresql", OPERATIONS};
+const struct store_ops store_postgres = {.kind = {"postgres", SHAPE}, OPERATIONS};
+const struct store_ops store_postgresql = {.kind = {"postgresql", SHAPE}, OPERATIONS};

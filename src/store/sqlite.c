@@ -367,16 +367,21 @@ static const char *sqlite_path(const struct store *base)
     return ((const struct sqlite_store *)base)->path;
 }
 
+enum pal_status sqlite_state(struct sqlite_store *s, struct state *out, struct pal_error *err)
+{
+    struct conn *c;
+    enum pal_status st = reader_take(s, &c, err);
+    if (st == PAL_OK) {
+        st = state_read(c, out, err);
+        reader_give(s, c);
+    }
+    return st;
+}
+
 static enum pal_status sqlite_position(struct store *base, uint64_t *seq, struct pal_error *err)
 {
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    struct conn *c;
     struct state state;
-    enum pal_status st = reader_take(s, &c, err);
-    if (st != PAL_OK)
-        return st;
-    st = state_read(c, &state, err);
-    reader_give(s, c);
+    enum pal_status st = sqlite_state((struct sqlite_store *)base, &state, err);
     if (st == PAL_OK)
         *seq = state.position;
     return st;
@@ -394,13 +399,8 @@ static enum pal_status sqlite_counts(struct store *base, struct store_counts *ou
                                      struct pal_error *err)
 {
     struct sqlite_store *s = (struct sqlite_store *)base;
-    struct conn *c;
     struct state state;
-    enum pal_status st = reader_take(s, &c, err);
-    if (st != PAL_OK)
-        return st;
-    st = state_read(c, &state, err);
-    reader_give(s, c);
+    enum pal_status st = sqlite_state(s, &state, err);
     if (st == PAL_OK)
         *out = (struct store_counts){(uint64_t)state.items, (uint64_t)state.users,
                                      (uint64_t)state.events, (uint64_t)state.served,
@@ -409,8 +409,7 @@ static enum pal_status sqlite_counts(struct store *base, struct store_counts *ou
 }
 
 const struct store_ops store_sqlite = {
-    .scheme = "sqlite",
-    .shape = "sqlite:FILE",
+    .kind = {"sqlite", "sqlite:FILE"},
     .open = sqlite_open,
     .close = sqlite_close,
     .cache = sqlite_cache,

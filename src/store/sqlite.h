@@ -208,6 +208,9 @@ MUST_USE enum pal_status lock_take(const char *lock_path, const char *path, int 
 void sqlite_erase(struct sqlite_store *s);
 
 MUST_USE enum pal_status state_read(struct conn *c, struct state *out, struct pal_error *err);
+/* The same through a reader's connection. */
+MUST_USE enum pal_status sqlite_state(struct sqlite_store *s, struct state *out,
+                                      struct pal_error *err);
 
 /* ---- The schema (sqlite_schema.c) ---- */
 

@@ -97,14 +97,8 @@ enum pal_status sqlite_follow(struct store *base, uint64_t *mark, size_t most, s
 
 enum pal_status sqlite_mark(struct store *base, uint64_t *mark, struct pal_error *err)
 {
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    struct conn *c;
     struct state state;
-    enum pal_status st = reader_take(s, &c, err);
-    if (st != PAL_OK)
-        return st;
-    st = state_read(c, &state, err);
-    reader_give(s, c);
+    enum pal_status st = sqlite_state((struct sqlite_store *)base, &state, err);
     if (st == PAL_OK)
         *mark = (uint64_t)(state.next_place - 1);
     return st;

@@ -1,22 +1,14 @@
 /* See store.h: finds the kind of database by the URL and passes everything on to it. */
 #include "store/backend.h"
 
-#include "base/scheme.h"
-
 #include <string.h>
 #include <time.h>
 
-enum { KINDS_MOST = 8 };
-static const struct store_ops *kinds[KINDS_MOST] = {&store_sqlite};
-static size_t kind_count = 1;
+static struct scheme_kinds kinds = {.what = "store", .kind = {&store_sqlite.kind}, .count = 1};
 
 void store_add_kind(const struct store_ops *ops)
 {
-    for (size_t i = 0; i < kind_count; i++)
-        if (kinds[i] == ops)
-            return;
-    if (kind_count < KINDS_MOST)
-        kinds[kind_count++] = ops;
+    scheme_add(&kinds, &ops->kind);
 }
 
 static int64_t now_ms(void)
@@ -36,19 +28,12 @@ int64_t change_at(const struct store_change *c)
 static enum pal_status find_kind(const char *url, const struct store_ops **ops, const char **place,
                                  struct pal_error *err)
 {
-    struct str shapes = {0};
-    for (size_t i = 0; i < kind_count; i++) {
-        if (scheme_is(url, kinds[i]->scheme)) {
-            *ops = kinds[i];
-            *place = url + strlen(kinds[i]->scheme) + 1;
-            str_done(&shapes);
-            return PAL_OK;
-        }
-        if (i == 0 || strcmp(kinds[i]->shape, kinds[i - 1]->shape) != 0) /* else another name */
-            scheme_list(&shapes, kinds[i]->shape);
+    const struct scheme_kind *kind;
+    enum pal_status st = scheme_find(&kinds, url, &kind, err);
+    if (st == PAL_OK) {
+        *ops = (const struct store_ops *)kind;
+        *place = url + strlen(kind->scheme) + 1;
     }
-    enum pal_status st = scheme_unknown("store", url, &shapes, err);
-    str_done(&shapes);
     return st;
 }
 

@@ -42,18 +42,30 @@ static void hides_secrets(void **state)
 static void says_what_there_is(void **state)
 {
     (void)state;
-    struct str shapes = {0};
+    static const struct scheme_kind sqlite = {"sqlite", "sqlite:FILE"},
+                                    postgres = {"postgres", "postgres://HOST/DB"},
+                                    postgresql = {"postgresql", "postgres://HOST/DB"};
+    struct scheme_kinds stores = {.what = "store"}, streams = {.what = "stream"};
+    const struct scheme_kind *found = NULL;
     struct pal_error err;
-    scheme_absent("amqp", "librabbitmq", "librabbitmq-dev");
-    scheme_list(&shapes, "sqlite:FILE");
-    scheme_list(&shapes, "postgres://HOST/DB");
-    assert_int_equal(scheme_unknown("store", "x://me:word@h", &shapes, &err), PAL_EUNSUPPORTED);
+    scheme_add(&stores, &sqlite);
+    scheme_add(&stores, &postgres);
+    scheme_add(&stores, &postgres);
+    scheme_add(&stores, &postgresql);
+    assert_int_equal(stores.count, 3);
+    assert_int_equal(scheme_find(&stores, "postgresql://h/d", &found, &err), PAL_OK);
+    assert_ptr_equal(found, &postgresql);
+
+    assert_int_equal(scheme_find(&stores, "x://me:word@h", &found, &err), PAL_EUNSUPPORTED);
     assert_string_equal(err.message, "store 'x://me:***@h': this build has no such kind of store; "
                                      "it has: sqlite:FILE, postgres://HOST/DB");
-    assert_int_equal(scheme_unknown("stream", "amqp://h", &shapes, &err), PAL_EUNSUPPORTED);
+    assert_int_equal(scheme_find(&streams, "x://h", &found, &err), PAL_EUNSUPPORTED);
+    assert_string_equal(err.message,
+                        "stream 'x://h': this build has no such kind of stream; it has: none");
+    scheme_absent("amqp", "librabbitmq", "librabbitmq-dev");
+    assert_int_equal(scheme_find(&streams, "amqp://h", &found, &err), PAL_EUNSUPPORTED);
     assert_string_equal(err.message, "stream 'amqp://h': this build was made without librabbitmq: "
                                      "install librabbitmq-dev and build again");
-    str_done(&shapes);
 }
 
 int main(void)

@@ -210,8 +210,8 @@ static void fake_status(struct bus *b, struct bus_status *out)
 }
 
 const struct bus_ops fake_bus_ops = {
-    "fake",     "fake:X",     fake_open,   fake_close,  fake_publish, fake_shards,
-    fake_shard, fake_receive, fake_refuse, fake_settle, fake_status,
+    {"fake", "fake:X"}, fake_open,    fake_close,  fake_publish, fake_shards,
+    fake_shard,         fake_receive, fake_refuse, fake_settle,  fake_status,
 };
 
 #endif

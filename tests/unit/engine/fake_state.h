@@ -354,10 +354,10 @@ static void fake_close(struct state *s)
 static enum pal_status fake_open(const char *url, const struct state_options *o, size_t keep,
                                  struct state **out, struct pal_error *away, struct pal_error *err);
 
-static const struct state_ops fake_ops = {"fake",       "fake:x",   fake_open,      fake_close,
-                                          fake_mend,    fake_look,  fake_fill,      fake_add,
-                                          fake_erase,   fake_doubt, fake_clear,     fake_count_up,
-                                          fake_counted, fake_lock,  fake_count_put, fake_status};
+static const struct state_ops fake_ops = {
+    {"fake", "fake:x"}, fake_open,    fake_close, fake_mend,      fake_look,
+    fake_fill,          fake_add,     fake_erase, fake_doubt,     fake_clear,
+    fake_count_up,      fake_counted, fake_lock,  fake_count_put, fake_status};
 
 static struct state fake_state = {&fake_ops};
 
