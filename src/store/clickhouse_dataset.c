@@ -10,7 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEP_ROWS = 1 << 16 };
+enum { STEP_ROWS = 1 << 16, MET_BITS = 15 };
+
+/* An item that was met lately. */
+struct met {
+    uint32_t number;
+    uint8_t size; /* of its id; 0 = none */
+    char id[27];
+};
 
 struct slot {
     uint32_t user, item; /* as gather calls them; INTERN_NONE as item = free */
@@ -26,36 +33,101 @@ struct reading {
     struct ch_erasures erasures;
     struct slot *slots; /* for places base … base + count - 1 */
     uint64_t base, count;
-    struct str ids;     /* event_ids that are asked for, each with a NUL; one byte at first */
-    char type_name[64]; /* of the last row's type, and its number */
-    uint8_t type;
+    struct str ids; /* event_ids that are asked for, each with a NUL; one byte at first */
+    struct met_type {
+        char name[RECORD_TYPE_MOST];
+        uint8_t size, number;
+    } type[EVENT_TYPES]; /* (types) */
+    size_t types;
     char user_id[RECORD_ID_MOST + 1]; /* of the last row, since a user's rows come together, */
-    uint32_t user;                    /* what gather calls the user, */
-    bool known;                       /* who is one, */
-    uint64_t before;                  /* and whose rows below that place were erased */
+    size_t user_size;
+    uint32_t user;   /* what gather calls the user, */
+    bool known;      /* who is one, */
+    uint64_t before; /* and whose rows below that place were erased */
     uint64_t done, total;
+    struct met *met; /* (1 << MET_BITS) of each hash the last one: 1 MB, which caches hold */
 };
 
-static enum pal_status number_of_type(struct reading *r, const char *name, uint8_t *out,
+static bool is_same(const struct ch_words *w, const char *text, size_t size)
+{
+    return w->size == size && memcmp(w->p, text, size) == 0;
+}
+
+/* A text of its own; "", which names nothing, for one that is longer than any id. */
+static const char *as_text(const struct ch_words *w, char text[RECORD_ID_MOST + 1])
+{
+    size_t size = w->size <= RECORD_ID_MOST ? w->size : 0;
+    memcpy(text, w->p, size);
+    text[size] = 0;
+    return text;
+}
+
+static enum pal_status number_of_type(struct reading *r, const struct ch_words *name, uint8_t *out,
                                       struct pal_error *err)
 {
-    if (strcmp(name, r->type_name) != 0 || !*name) {
-        enum pal_status st = gather_type(r->g, name, &r->type, err);
-        if (st != PAL_OK)
-            return st;
-        snprintf(r->type_name, sizeof r->type_name, "%s", name);
-    }
-    *out = r->type;
+    char text[RECORD_ID_MOST + 1];
+    for (size_t i = 0; i < r->types; i++)
+        if (is_same(name, r->type[i].name, r->type[i].size)) {
+            *out = r->type[i].number;
+            return PAL_OK;
+        }
+    enum pal_status st = gather_type(r->g, as_text(name, text), out, err);
+    if (st != PAL_OK || name->size > RECORD_TYPE_MOST || r->types == EVENT_TYPES)
+        return st;
+    struct met_type *t = &r->type[r->types++];
+    memcpy(t->name, name->p, name->size);
+    t->size = (uint8_t)name->size;
+    t->number = *out;
     return PAL_OK;
 }
 
-static void look_at_user(struct reading *r, const char *id)
+static void look_at_user(struct reading *r, const struct ch_words *id)
 {
-    if (*id && strcmp(id, r->user_id) == 0)
+    if (id->size && is_same(id, r->user_id, r->user_size))
         return;
-    snprintf(r->user_id, sizeof r->user_id, "%s", id);
-    r->known = gather_user_of(r->g, id, &r->user);
-    r->before = ch_erased_before(&r->erasures, id);
+    as_text(id, r->user_id);
+    r->user_size = strlen(r->user_id);
+    r->known = gather_user_of(r->g, r->user_id, &r->user);
+    r->before = ch_erased_before(&r->erasures, r->user_id);
+}
+
+/* Of the first and the last eight bytes, which is enough for this. */
+static size_t met_at(const char *id, size_t size)
+{
+    uint64_t first = 0, last = 0;
+    memcpy(&first, id, size < 8 ? size : 8);
+    memcpy(&last, size < 8 ? id : id + size - 8, size < 8 ? size : 8);
+    return (first * 0x9e3779b97f4a7c15u ^ last) * 0xff51afd7ed558ccdu >> (64 - MET_BITS);
+}
+
+/* As gather_item_of; most items come often. */
+static bool item_of(struct reading *r, const struct ch_words *id, uint32_t *number)
+{
+    char text[RECORD_ID_MOST + 1];
+    if (!id->size || id->size > sizeof r->met->id)
+        return gather_item_of(r->g, as_text(id, text), number);
+    struct met *m = &r->met[met_at(id->p, id->size)];
+    if (!is_same(id, m->id, m->size)) {
+        if (!gather_item_of(r->g, as_text(id, text), number))
+            return false;
+        m->number = *number;
+        m->size = (uint8_t)id->size;
+        memcpy(m->id, id->p, id->size);
+    }
+    *number = m->number;
+    return true;
+}
+
+/* Keeps the row's id if it is asked for. */
+static enum pal_status keep_id(struct reading *r, const struct ch_words *id, struct slot *slot,
+                               struct pal_error *err)
+{
+    char text[RECORD_ID_MOST + 1];
+    if (!id->size || !gather_asks_for(r->g, as_text(id, text)))
+        return PAL_OK;
+    slot->id = (uint32_t)r->ids.len;
+    str_add(&r->ids, text, strlen(text) + 1);
+    return str_ok(&r->ids) ? PAL_OK : pal_no_memory(err);
 }
 
 static enum pal_status damaged(struct pal_error *err)
@@ -77,17 +149,13 @@ static enum pal_status on_row(void *ctx, const union ch_field *f, struct pal_err
     if (st != PAL_OK)
         return st;
     /* Of somebody who was erased, or of a moment after ours. */
-    look_at_user(r, f[0].text);
-    if (!r->known || place < r->before || !gather_item_of(r->g, f[2].text, &slot.item))
+    look_at_user(r, &f[0].words);
+    if (!r->known || place < r->before || !item_of(r, &f[2].words, &slot.item))
         return PAL_OK;
     slot.user = r->user;
-    st = number_of_type(r, f[3].text, &slot.type, err);
-    if (st == PAL_OK && *f[5].text && gather_asks_for(r->g, f[5].text)) {
-        slot.id = (uint32_t)r->ids.len;
-        str_add(&r->ids, f[5].text, strlen(f[5].text) + 1);
-        if (!str_ok(&r->ids))
-            st = pal_no_memory(err);
-    }
+    st = number_of_type(r, &f[3].words, &slot.type, err);
+    if (st == PAL_OK)
+        st = keep_id(r, &f[5].words, &slot, err);
     r->slots[place - r->base] = slot;
     return st;
 }
@@ -118,7 +186,7 @@ static enum pal_status read_range(struct ch *c, struct reading *r, struct pal_er
         "AND place < %llu FORMAT RowBinary",
         gather_wants_ids(r->g) ? "event_id" : "''", (unsigned long long)r->base,
         (unsigned long long)(r->base + r->count));
-    enum pal_status st = ch_select(c, sql, "sqssfsi", on_row, r, err);
+    enum pal_status st = ch_select(c, sql, "tqttfti", on_row, r, err);
     return st == PAL_OK ? give(r, err) : st;
 }
 
@@ -130,8 +198,9 @@ static enum pal_status read_all(struct ch *c, struct reading *r, uint64_t mark,
         most = mark + 1;
     r->total = mark;
     r->slots = mem_alloc(most, sizeof *r->slots);
+    r->met = mem_zero((size_t)1 << MET_BITS, sizeof *r->met);
     enum pal_status st =
-        r->slots ? ch_erasures_read(c, mark, &r->erasures, err) : pal_no_memory(err);
+        r->slots && r->met ? ch_erasures_read(c, mark, &r->erasures, err) : pal_no_memory(err);
     for (r->base = 0; r->base <= mark && st == PAL_OK; r->base += most) {
         r->count = mark + 1 - r->base < most ? mark + 1 - r->base : most;
         st = read_range(c, r, err);
@@ -161,6 +230,7 @@ enum pal_status clickhouse_dataset(struct store *base, const struct store_change
     gather_free(r.g);
     ch_erasures_done(&r.erasures);
     mem_free(r.slots);
+    mem_free(r.met);
     str_done(&r.ids);
     return st;
 }

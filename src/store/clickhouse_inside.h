@@ -51,12 +51,17 @@ MUST_USE enum pal_status ch_number(struct ch *c, const char *sql, uint64_t *out,
 MUST_USE enum pal_status ch_insert(struct ch *c, const char *sql, const struct str *rows,
                                    struct pal_error *err);
 
-/* A row's fields. Texts are borrowed for the call and end with a NUL. */
+/* A row's fields. Texts are borrowed for the call. */
+struct ch_words {
+    const char *p; /* (size), no NUL among nor behind them */
+    size_t size;
+};
 union ch_field {
-    const char *text; /* 's' */
-    uint64_t u64;     /* 'q' */
-    int64_t i64;      /* 'i' */
-    float f32;        /* 'f' */
+    const char *text;      /* 's': ends with a NUL, for which the row is copied */
+    struct ch_words words; /* 't' */
+    uint64_t u64;          /* 'q' */
+    int64_t i64;           /* 'i' */
+    float f32;             /* 'f' */
 };
 enum { CH_FIELDS = 10 };
 typedef enum pal_status ch_row_fn(void *ctx, const union ch_field *fields, struct pal_error *err);
@@ -79,7 +84,8 @@ struct ch_rows {
     const char *kinds;
     ch_row_fn *fn;
     void *ctx;
-    struct str rest, texts; /* of a row that has not come whole; its texts */
+    struct str rest; /* of a row that has not come whole */
+    struct str row;  /* the one at hand */
 };
 MUST_USE enum pal_status ch_rows_take(void *rows, const char *data, size_t size,
                                       struct pal_error *err);

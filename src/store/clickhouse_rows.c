@@ -13,6 +13,10 @@ enum got { GOT, MORE, BROKEN };
 static enum got take_length(const char **p, const char *end, size_t *out)
 {
     size_t n = 0;
+    if (*p < end && (unsigned char)**p < 128) { /* nearly always */
+        *out = (unsigned char)*(*p)++;
+        return GOT;
+    }
     for (unsigned shift = 0;; shift += 7) {
         if (*p == end)
             return MORE;
@@ -27,36 +31,51 @@ static enum got take_length(const char **p, const char *end, size_t *out)
     return GOT;
 }
 
-/* One row from *p, which moves behind it; texts are copied, for their NUL. */
+/* Gives texts a NUL behind them, in a copy of the row: there it may take the place of what was read
+ * by then. */
+static void copy_texts(struct ch_rows *r, const char *row, size_t size,
+                       union ch_field fields[CH_FIELDS])
+{
+    str_clear(&r->row);
+    str_add(&r->row, row, size);
+    for (size_t i = 0; r->kinds[i] && str_ok(&r->row); i++) {
+        if (r->kinds[i] != 's')
+            continue;
+        char *text = r->row.text + (fields[i].words.p - row);
+        text[fields[i].words.size] = 0;
+        fields[i].text = text;
+    }
+}
+
+/* One row from *at, which moves behind it. */
 static enum got take_row(struct ch_rows *r, const char **at, const char *end,
                          union ch_field fields[CH_FIELDS])
 {
     const char *p = *at;
-    size_t text_at[CH_FIELDS] = {0};
-    str_clear(&r->texts);
+    bool texts = false;
     for (size_t i = 0; r->kinds[i]; i++) {
+        bool words = r->kinds[i] == 's' || r->kinds[i] == 't';
         size_t size = r->kinds[i] == 'f' ? 4 : 8;
-        if (r->kinds[i] == 's') {
+        if (words) {
             enum got got = take_length(&p, end, &size);
             if (got != GOT)
                 return got;
         }
         if ((size_t)(end - p) < size)
             return MORE;
-        if (r->kinds[i] == 's') {
-            if (memchr(p, 0, size))
-                return BROKEN;
-            text_at[i] = r->texts.len;
-            str_add(&r->texts, p, size);
-            str_add(&r->texts, "", 1);
-        } else {
-            memcpy(&fields[i], p, size);
-        }
+        if (words && memchr(p, 0, size))
+            return BROKEN;
+        if (words)
+            fields[i].words = (struct ch_words){p, size};
+        else if (size == 4)
+            memcpy(&fields[i], p, 4);
+        else
+            memcpy(&fields[i], p, 8);
+        texts = texts || r->kinds[i] == 's';
         p += size;
     }
-    for (size_t i = 0; r->kinds[i] && str_ok(&r->texts); i++)
-        if (r->kinds[i] == 's')
-            fields[i].text = r->texts.text + text_at[i];
+    if (texts)
+        copy_texts(r, *at, (size_t)(p - *at), fields);
     *at = p;
     return GOT;
 }
@@ -69,7 +88,7 @@ static enum pal_status broken(struct pal_error *err)
 static enum pal_status give_row(struct ch_rows *r, const union ch_field *fields,
                                 struct pal_error *err)
 {
-    if (!str_ok(&r->texts))
+    if (!str_ok(&r->row))
         return pal_no_memory(err);
     if (fields[1].u64 >= PLACE_MOST)
         return broken(err);
@@ -115,7 +134,7 @@ enum pal_status ch_rows_end(const struct ch_rows *r, struct pal_error *err)
 void ch_rows_done(struct ch_rows *r)
 {
     str_done(&r->rest);
-    str_done(&r->texts);
+    str_done(&r->row);
 }
 
 void ch_put_bytes(struct str *out, const void *data, size_t size)

@@ -7,7 +7,8 @@
 static enum pal_status look(void *ctx, const union ch_field *f, struct pal_error *err)
 {
     size_t *rows = ctx;
-    FUZZ_CHECK(strlen(f[0].text) <= 1 << 20 && strlen(f[2].text) <= 1 << 20);
+    FUZZ_CHECK(strlen(f[0].text) <= 1 << 20 && f[2].words.size <= 1 << 20);
+    FUZZ_CHECK(!memchr(f[2].words.p, 0, f[2].words.size));
     ++*rows;
     return PAL_OK;
 }
@@ -15,7 +16,7 @@ static enum pal_status look(void *ctx, const union ch_field *f, struct pal_error
 static size_t read_rows(const char *data, size_t size, size_t piece, enum pal_status *st)
 {
     size_t rows = 0;
-    struct ch_rows r = {.kinds = "sqsfi", .fn = look, .ctx = &rows};
+    struct ch_rows r = {.kinds = "sqtfi", .fn = look, .ctx = &rows};
     struct pal_error err = {.message = ""};
     *st = PAL_OK;
     for (size_t at = 0; at < size && *st == PAL_OK; at += piece)
