@@ -82,6 +82,8 @@ enum pal_status job_threads(struct job *job, struct pal_error *err)
     job->run.seed = (uint64_t)job->set.seed;
     job->run.progress = progress_tell;
     job->run.progress_ctx = &job->progress;
+    job->run.metric = job->progress.on ? progress_figure : NULL;
+    job->run.metric_ctx = &job->progress;
     job->run.stop = interrupt_flag();
     return st;
 }

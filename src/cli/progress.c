@@ -33,7 +33,7 @@ void progress_init(struct progress *p, bool quiet, bool utf8)
 void progress_label(struct progress *p, const char *label)
 {
     snprintf(p->label, sizeof p->label, "%s", label);
-    p->stage[0] = 0;
+    p->stage[0] = p->figures[0] = 0;
 }
 
 void progress_clear(struct progress *p)
@@ -67,6 +67,7 @@ static void draw(struct progress *p, uint64_t done, uint64_t total, double now)
         str_put(&line, " ");
         put_count(&line, done);
     }
+    str_fmt(&line, "%s%s", *p->figures ? "  " : "", p->figures);
     struct winsize size;
     bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
     struct str cut = {0};
@@ -87,12 +88,22 @@ void progress_tell(void *ctx, const char *stage, uint64_t done, uint64_t total)
     double now = now_seconds();
     if (strncmp(p->stage, stage, sizeof p->stage - 1) != 0) {
         snprintf(p->stage, sizeof p->stage, "%s", stage);
+        p->figures[0] = 0;
         p->stage_began = now;
     }
     if (now - p->last_draw < draw_every_s)
         return;
     p->last_draw = now;
     draw(p, done, total, now);
+}
+
+void progress_figure(void *ctx, const char *name, uint64_t step, double value)
+{
+    struct progress *p = ctx;
+    size_t used = step == p->figures_of ? strlen(p->figures) : 0;
+    p->figures_of = step;
+    snprintf(p->figures + used, sizeof p->figures - used, "%s%s %.4g", used ? ", " : "", name,
+             value);
 }
 
 /* Linux lets a process forget its peak: proc_pid_clear_refs(5). What was freed is handed back

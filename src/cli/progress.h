@@ -10,10 +10,12 @@
 
 struct progress {
     bool on, utf8;
-    bool drawn;         /* there is a line to erase */
-    char label[64];     /* what it is about: "als" */
-    char stage[32];     /* the step that it is in */
-    double stage_began; /* seconds, see now_seconds */
+    bool drawn;          /* there is a line to erase */
+    char label[64];      /* what it is about: "als" */
+    char stage[32];      /* the step that it is in */
+    char figures[96];    /* what is told while training: "loss 0.31, accuracy 0.9" */
+    uint64_t figures_of; /* the epoch */
+    double stage_began;  /* seconds, see now_seconds */
     double last_draw;
 };
 
@@ -24,6 +26,9 @@ void progress_label(struct progress *p, const char *label);
 
 /* A run_progress_fn; ctx is a struct progress. */
 void progress_tell(void *ctx, const char *stage, uint64_t done, uint64_t total);
+
+/* A run_metric_fn; ctx is a struct progress. Shown from the next progress_tell on. */
+void progress_figure(void *ctx, const char *name, uint64_t step, double value);
 
 void progress_clear(struct progress *p);
 

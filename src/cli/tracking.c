@@ -34,6 +34,7 @@ static void on_metric(void *ctx, const char *name, uint64_t step, double value)
 {
     struct tracking *t = ctx;
     size_t i = 0;
+    progress_figure(t->progress, name, step, value);
     while (i < t->count && (t->steps[i].step != step || strcmp(t->steps[i].name, name) != 0 ||
                             strcmp(t->steps[i].label, t->progress->label) != 0))
         i++;

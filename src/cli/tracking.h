@@ -15,11 +15,11 @@ struct tracking_step {
 };
 
 struct tracking {
-    struct track *track;             /* NULL: no record is kept */
-    struct track_run *run;           /* of the command; NULL before tracking_begin */
-    int64_t began_ms;                /* the command */
-    const struct progress *progress; /* the job's, which knows what is trained */
-    struct tracking_step *steps;     /* (count) */
+    struct track *track;         /* NULL: no record is kept */
+    struct track_run *run;       /* of the command; NULL before tracking_begin */
+    int64_t began_ms;            /* the command */
+    struct progress *progress;   /* the job's, which knows what is trained */
+    struct tracking_step *steps; /* (count) */
     size_t count, cap;
 };
 

@@ -17,9 +17,10 @@
 #include <string.h>
 
 enum {
-    LEAST = 128, /* items in a block: fewer would be too small a choice of negatives */
-    TRIES = 32,  /* to draw a negative that the user doesn't like */
-    AHEAD = 6,   /* samples whose vectors are asked for */
+    LEAST = 128,  /* items in a block: fewer would be too small a choice of negatives */
+    TRIES = 32,   /* to draw a negative that the user doesn't like */
+    AHEAD = 6,    /* samples whose vectors are asked for */
+    LISTENED = 8, /* of so many steps one is looked at, for who wants to see the loss fall */
 };
 
 struct entry {
@@ -51,6 +52,7 @@ struct trainer {
     double *shares;                     /* (items) room to make the aliases, */
     uint32_t *stack;                    /* and this, too */
     size_t sample_bytes, room;          /* samples of a cell, at most */
+    struct strata_tally *tally;         /* (blocks, blocks) of the epoch; NULL = nobody listens */
     struct scratch {
         uint32_t *mark;         /* (items in a block) user + 1 that likes it */
         unsigned char *samples; /* (room) */
@@ -214,7 +216,8 @@ static uint32_t hardest(const struct trainer *t, const struct sample *s)
     return s->negative[best];
 }
 
-static void step(const struct trainer *t, const struct sample *s)
+/* Returns the chance, by the model as it was, that the user likes the other one better. */
+static float step(const struct trainer *t, const struct sample *s)
 {
     size_t d = t->set->factors;
     uint32_t i = s->item, j = hardest(t, s);
@@ -223,12 +226,21 @@ static void step(const struct trainer *t, const struct sample *s)
                                   t->bias[i] - t->bias[j], t->rate * s->weight, keep);
     t->bias[i] = keep * t->bias[i] + g;
     t->bias[j] = keep * t->bias[j] - g;
+    return g / (t->rate * s->weight);
+}
+
+static void count_step(struct strata_tally *tally, float weight, float wrong)
+{
+    tally->weight += (double)weight;
+    tally->loss -= (double)(weight * logf(fmaxf(1 - wrong, 1e-7f)));
+    tally->right += (double)(wrong < 0.5f ? weight : 0);
 }
 
 static void walk_cell(void *ctx, uint32_t users, uint32_t items, unsigned worker)
 {
     const struct trainer *t = ctx;
     const uint64_t *at = t->cell + users * t->blocks + items;
+    struct strata_tally tally = {0};
     struct cell c = {.t = t,
                      .begin = strata_begin(t->R->cols, t->blocks, items),
                      .mark = t->scratch[worker].mark,
@@ -242,9 +254,15 @@ static void walk_cell(void *ctx, uint32_t users, uint32_t items, unsigned worker
     for (size_t i = 0; i < c.n + AHEAD; i++) {
         if (i < c.n)
             choose(&c, i);
-        if (i >= AHEAD)
-            step(t, sample_at(&c, i - AHEAD));
+        if (i < AHEAD)
+            continue;
+        const struct sample *s = sample_at(&c, i - AHEAD);
+        float wrong = step(t, s);
+        if (t->tally && (i - AHEAD) % LISTENED == 0)
+            count_step(&tally, s->weight, wrong);
     }
+    if (t->tally)
+        t->tally[users * t->blocks + items] = tally;
 }
 
 /* ---- all of it ---- */
@@ -362,12 +380,23 @@ static void run_epoch(struct trainer *t, struct pool *pool)
     strata_walk(pool, t->blocks, walk_cell, t);
 }
 
+static void tell(const struct trainer *t, const struct run *run)
+{
+    struct strata_tally all = strata_total(t->tally, t->blocks);
+    if (all.weight > 0) {
+        run_metric(run, "loss", t->epoch + 1, all.loss / all.weight);
+        run_metric(run, "accuracy", t->epoch + 1, all.right / all.weight);
+    }
+}
+
 enum pal_status bpr_train(const struct csr *R, const struct bpr_settings *set, float *X, float *Y,
                           float *bias, const struct run *run, struct pal_error *err)
 {
     struct pool *pool = run ? run->pool : NULL;
     struct trainer t = {.R = R, .set = set, .X = X, .Y = Y, .bias = bias};
+    struct strata_tally tally[STRATA * STRATA] = {{0}};
     t.stop = run ? run->stop : NULL;
+    t.tally = run && run->metric ? tally : NULL;
     enum pal_status st = trainer_init(&t, pool_size(pool), err);
     for (uint64_t e = 0; e < set->epochs && st == PAL_OK; e++) {
         st = run_step(run, "training", e, set->epochs, err);
@@ -375,6 +404,8 @@ enum pal_status bpr_train(const struct csr *R, const struct bpr_settings *set, f
         t.rate = set->rate * (1 - 0.95f * (float)e / (float)set->epochs);
         if (st == PAL_OK)
             run_epoch(&t, pool);
+        if (st == PAL_OK && t.tally)
+            tell(&t, run);
     }
     trainer_done(&t, pool_size(pool));
     return st == PAL_OK ? run_step(run, "training", set->epochs, set->epochs, err) : st;

@@ -31,7 +31,10 @@ float bpr_mean_weight(const struct csr *R);
 
 /* R (users, items) signed weights; X (users, d), Y (items, d), bias (items) are where it starts and
  * become what it found. One epoch takes a step for each positive entry, in random order. The same
- * at any thread count. Heap: bpr_train_bytes. PAL_EINTERRUPTED leaves them half-trained. */
+ * at any thread count. After each epoch it tells "loss" and "accuracy" (base/run.h), means over an
+ * eighth of its steps as the model stood before each: of bpr.c's loss without λ, and of how often
+ * the liked item was above the negative. Heap: bpr_train_bytes. PAL_EINTERRUPTED leaves them
+ * half-trained. */
 MUST_USE enum pal_status bpr_train(const struct csr *R, const struct bpr_settings *set, float *X,
                                    float *Y, float *bias, const struct run *run,
                                    struct pal_error *err);

@@ -33,7 +33,7 @@ struct side { /* users, or items */
 struct gibbs {
     const struct gibbs_settings *set;
     struct side side[2];
-    double noise;
+    double noise, error; /* the latter: the sum of squares that the noise was drawn from */
     uint64_t seed, iteration;
     struct pool *pool;
     struct side *at;        /* the side in hand */
@@ -343,6 +343,7 @@ static void draw_noise(struct gibbs *g, double ratings)
     pool_for(g->pool, CHUNKS, 1, sum_errors, g);
     for (size_t c = 0; c < CHUNKS; c++)
         sum += g->chunk[c];
+    g->error = sum;
     g->noise = gamma_draw((1 + ratings) / 2, &rng) / ((1 + sum) / 2);
 }
 
@@ -378,6 +379,7 @@ enum pal_status gibbs_run(const struct gibbs_settings *set, const struct csr *R,
             break;
         g.iteration++;
         iterate(&g, ratings);
+        run_metric(run, "rmse", g.iteration, set->deviation * sqrt(g.error / ratings));
         if (g.iteration > set->burn && (g.iteration - set->burn) % set->every == 0) {
             g.half = half_of(&g, &g.side[0], &g.side[1]);
             keep(ctx, kept++, &g.half);

@@ -58,13 +58,15 @@ struct gibbs_settings {
     size_t samples;
     double spread; /* see gaussian.h */
     bool implicit;
+    double deviation; /* of ratings, in stars: what errors are told in */
 };
 
 /* Told of sample number `sample`; what h points to changes after the call. */
 typedef void gibbs_keep_fn(void *ctx, size_t sample, const struct gibbs_half *h);
 
-/* R (users, items) and its transpose hold ratings, NAN as above. Reports the stage "training".
- * PAL_ENOMEM, PAL_EINTERRUPTED. */
+/* R (users, items) and its transpose hold ratings, NAN as above. Reports the stage "training", and
+ * of each iteration the "rmse" (base/run.h) over R: that of one sample, so it comes to rest at the
+ * noise of the ratings, and the mean of samples errs less. PAL_ENOMEM, PAL_EINTERRUPTED. */
 MUST_USE enum pal_status gibbs_run(const struct gibbs_settings *set, const struct csr *R,
                                    const struct csr *by_item, const struct run *run,
                                    gibbs_keep_fn *keep, void *ctx, struct pal_error *err);

@@ -17,6 +17,7 @@
 #include "math/kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum {
@@ -26,7 +27,8 @@ enum {
     PAIRS_AN_ITEM = 4,
     PARTS = 64, /* of a stretch, for threads to share */
     CELLS = STRATA * STRATA,
-    AHEAD = 6, /* pairs whose vectors are asked for */
+    AHEAD = 6,     /* pairs whose vectors are asked for */
+    LISTENED = 16, /* of so many steps one is looked at, for who wants to see the loss fall */
 };
 
 struct pair {
@@ -54,7 +56,8 @@ struct trainer {
     struct pair *pairs;                    /* (room) cell by cell */
     uint32_t (*counts)[CELLS];             /* (PARTS) pairs; then where the next one goes */
     uint32_t cell[CELLS + 1];
-    uint32_t *token; /* (workers, longest) events that are left of a history */
+    uint32_t *token;            /* (workers, longest) events that are left of a history */
+    struct strata_tally *tally; /* (CELLS) of the epoch; NULL = nobody listens */
 };
 
 /* ---- pairs of a stretch ---- */
@@ -161,6 +164,7 @@ struct cell {
     uint32_t begin, count; /* places of the block of contexts */
     struct pair *pairs;
     uint32_t n;
+    struct strata_tally *tally; /* NULL = nobody listens */
 };
 
 static void ask_for(const float *row, size_t d)
@@ -181,7 +185,22 @@ static void choose(struct cell *c, uint32_t i)
     ask_for(c->t->C + c->t->contexts.order[p.context] * d, d);
 }
 
-static void step(struct cell *c, const struct pair *p)
+/* The loss of a step before it is taken; target as in kernels.h, sgd_targets. */
+static void count_step(const struct cell *c, const struct pair *p, const uint32_t *target,
+                       uint32_t n)
+{
+    const struct trainer *t = c->t;
+    size_t d = t->set->factors;
+    float score[1 + ITEM2VEC_NEGATIVES];
+    kernels()->gather_dot(t->C, d, d, target, n, 0, t->X + p->centre * d, score);
+    for (uint32_t k = 0; k < n; k++) { /* -ln σ(x) = ln (1 + e^-x) */
+        double x = (double)(k ? -score[k] : score[k]);
+        c->tally->loss += (double)p->weight * (x > -30 ? log1p(exp(-x)) : -x);
+    }
+    c->tally->weight += (double)p->weight;
+}
+
+static void step(struct cell *c, const struct pair *p, bool listened)
 {
     const struct trainer *t = c->t;
     uint32_t target[1 + ITEM2VEC_NEGATIVES], n = 1;
@@ -192,6 +211,8 @@ static void step(struct cell *c, const struct pair *p)
         if (i != p->context)
             target[n++] = t->contexts.order[i];
     }
+    if (listened)
+        count_step(c, p, target, n);
     kernels()->sgd_targets(t->X + p->centre * d, t->C, d, d, target, n, t->rate * p->weight);
 }
 
@@ -205,13 +226,14 @@ static void walk_cell(void *ctx, uint32_t centres, uint32_t contexts, unsigned w
     c.count = strata_begin(t->items, t->blocks, contexts + 1) - c.begin;
     c.pairs = t->pairs + t->cell[number];
     c.n = t->cell[number + 1] - t->cell[number];
+    c.tally = t->tally ? t->tally + number : NULL;
     rng_init(&c.rng, t->set->seed,
              ((uint64_t)1 << 45) + (t->epoch << 24) + t->stretch * CELLS + number);
     for (uint32_t i = 0; i < c.n + AHEAD; i++) {
         if (i < c.n)
             choose(&c, i);
         if (i >= AHEAD)
-            step(&c, &c.pairs[i - AHEAD]);
+            step(&c, &c.pairs[i - AHEAD], c.tally && (i - AHEAD) % LISTENED == 0);
     }
 }
 
@@ -363,15 +385,28 @@ static enum pal_status run_epoch(struct trainer *t, const struct run *run, struc
     return st;
 }
 
+static void tell(const struct trainer *t, const struct run *run)
+{
+    struct strata_tally all = strata_total(t->tally, t->blocks);
+    if (all.weight > 0)
+        run_metric(run, "loss", t->epoch + 1, all.loss / all.weight);
+}
+
 enum pal_status item2vec_train(const struct interactions *log, const struct worth *worth,
                                const struct item2vec_settings *set, float *X, float *C,
                                const struct run *run, struct pal_error *err)
 {
     struct trainer t = {.log = log, .set = set, .X = X, .C = C, .stop = run ? run->stop : NULL};
+    struct strata_tally tally[CELLS];
     uint64_t total = set->epochs * interactions_count(log);
+    t.tally = run && run->metric ? tally : NULL;
     enum pal_status st = trainer_init(&t, worth, pool_size(run ? run->pool : NULL), err);
-    for (t.epoch = 0; t.epoch < set->epochs && st == PAL_OK; t.epoch++)
+    for (t.epoch = 0; t.epoch < set->epochs && st == PAL_OK; t.epoch++) {
+        memset(tally, 0, sizeof tally);
         st = run_epoch(&t, run, err);
+        if (st == PAL_OK && t.tally)
+            tell(&t, run);
+    }
     trainer_done(&t);
     return st == PAL_OK ? run_step(run, "training", total, total, err) : st;
 }

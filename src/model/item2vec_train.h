@@ -21,8 +21,9 @@ struct item2vec_settings {
 
 /* X, C (log->items, d): the items' vectors and, as contexts, their other ones. They are where it
  * starts and become what it found. Events worth 0 or less are left out; one worth less than the
- * mean counts so much less. The same at any thread count. Heap: item2vec_train_bytes.
- * PAL_EINTERRUPTED leaves them half-trained. */
+ * mean counts so much less. The same at any thread count. After each epoch it tells "loss"
+ * (base/run.h): the mean over a sixteenth of its steps, each as the model stood before it. Heap:
+ * item2vec_train_bytes. PAL_EINTERRUPTED leaves them half-trained. */
 MUST_USE enum pal_status item2vec_train(const struct interactions *log, const struct worth *worth,
                                         const struct item2vec_settings *set, float *X, float *C,
                                         const struct run *run, struct pal_error *err);

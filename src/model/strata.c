@@ -24,6 +24,17 @@ void strata_walk(struct pool *pool, uint32_t blocks, strata_fn *fn, void *ctx)
     }
 }
 
+struct strata_tally strata_total(const struct strata_tally *tally, uint32_t blocks)
+{
+    struct strata_tally all = {0};
+    for (uint32_t i = 0; i < blocks * blocks; i++) {
+        all.weight += tally[i].weight;
+        all.loss += tally[i].loss;
+        all.right += tally[i].right;
+    }
+    return all;
+}
+
 enum pal_status strata_order_init(struct strata_order *o, uint32_t n, struct pal_error *err)
 {
     o->order = mem_alloc(n, sizeof *o->order);

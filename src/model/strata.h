@@ -36,6 +36,15 @@ typedef void strata_fn(void *ctx, uint32_t rows, uint32_t cols, unsigned worker)
 /* All cells, diagonal by diagonal; fn may run for several cells of one diagonal at once. */
 void strata_walk(struct pool *pool, uint32_t blocks, strata_fn *fn, void *ctx);
 
+/* What the steps of an epoch came to. Each cell has its own, whoever walks it, and they are added
+ * up in order: so the sums are the same at any thread count. */
+struct strata_tally {
+    double weight, loss, right;
+};
+
+/* tally (blocks * blocks). */
+struct strata_tally strata_total(const struct strata_tally *tally, uint32_t blocks);
+
 /* n things in a random order, by which blocks are cut: what was in different blocks meets in one
  * some other time. All three (n), by the thing's number but for order. */
 struct strata_order {

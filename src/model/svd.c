@@ -237,6 +237,7 @@ static enum pal_status svd_fit(struct model *model, const struct training *t, co
         st = csr_transpose(&R, &by_item, err);
     m->d = set.factors;
     m->samples = set.samples;
+    set.deviation = (double)m->stars.deviation;
     if (st == PAL_OK) {
         m->own = mem_aligned(m->samples * sample_size(m->d, items, set.implicit), sizeof *m->own);
         st = m->own ? PAL_OK : pal_no_memory(err);

@@ -25,6 +25,10 @@ def test_progress_comes_and_goes(folder):
     same(status, 0)
     if "als: " not in text or "%" not in text or "▕" not in text:
         fail(repr(text))
+    # what training tells of itself stands beside it, on record or not
+    for env in [{}, {"PALATE_TRACK": ""}]:
+        if not re.search(r"▏[^\r]*  change \d", on_terminal(*TRAIN, *models, env=env)[1]):
+            fail("the change of an epoch is not told")
     for line in screen(text):
         if "▕" in line:
             fail(f"progress stays on the screen: {line!r}")

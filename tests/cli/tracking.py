@@ -80,6 +80,19 @@ def test_in_the_folder(folder):
     same("no run in" in palate("models", "runs", "--models", "other", cwd=folder).out, True)
 
 
+def test_epochs_of_every_descent(folder):
+    """What models that are trained step by step tell after each: it falls, or rises."""
+    palate("train", "--data", world(folder), "--model", "bpr,item2vec,svdpp,svd", "-q", "--set",
+           "bpr.epochs=6", "--set", "item2vec.epochs=5", cwd=folder)
+    kept = records(folder)
+    for name, told, steps, rises in [("bpr", "loss", 6, False), ("bpr", "accuracy", 6, True),
+                                     ("item2vec", "loss", 5, False), ("svdpp", "rmse", 160, False),
+                                     ("svd", "rmse", 160, False)]:
+        found = kept[f"{name}, version 1"]["steps"][told]
+        same([step for step, _ in found], list(range(1, steps + 1)))
+        same(found[-1][1] > found[0][1], rises)
+
+
 def test_how_runs_end(folder):
     data = world(folder)
     palate(*EVAL, "--data", data, "--split", "file", cwd=folder, status=1)

@@ -51,6 +51,23 @@ static void every_cell_once_and_alone(void **state)
 
 /* ---- training ---- */
 
+enum { EPOCHS = 12, MANY = 400 };
+
+/* What is told after each epoch. */
+struct told {
+    double loss[MANY], accuracy[MANY];
+};
+
+static void hear(void *ctx, const char *name, uint64_t step, double value)
+{
+    struct told *t = ctx;
+    assert_true(step >= 1 && step <= MANY);
+    if (strcmp(name, "loss") == 0)
+        t->loss[step - 1] = value;
+    else
+        t->accuracy[step - 1] = value;
+}
+
 struct fit {
     struct dataset *data;
     struct training t;
@@ -60,19 +77,21 @@ struct fit {
 static struct bpr_settings settings(void)
 {
     return (struct bpr_settings){.factors = D,
-                                 .epochs = 12,
+                                 .epochs = EPOCHS,
                                  .rate = 0.1f,
                                  .regularization = 0.002f,
                                  .hardest = 1,
                                  .seed = 5};
 }
 
-static struct fit fit_on(struct dataset *d, const struct bpr_settings *set, unsigned threads)
+/* told: NULL = nobody listens. */
+static struct fit fit_told(struct dataset *d, const struct bpr_settings *set, unsigned threads,
+                           struct told *told)
 {
     struct pal_error err;
     struct fit f = {.data = d};
     struct weights w = world_weights();
-    struct run run = {.seed = 1};
+    struct run run = {.seed = 1, .metric = told ? hear : NULL, .metric_ctx = told};
     struct rng rng;
     assert_ok(pool_new(threads, &run.pool, &err), &err);
     assert_ok(training_make(d, &d->all, &w, &run, &f.t, &err), &err);
@@ -88,6 +107,11 @@ static struct fit fit_on(struct dataset *d, const struct bpr_settings *set, unsi
     assert_ok(bpr_train(&f.t.by_user, set, f.X, f.Y, f.bias, &run, &err), &err);
     pool_free(run.pool);
     return f;
+}
+
+static struct fit fit_on(struct dataset *d, const struct bpr_settings *set, unsigned threads)
+{
+    return fit_told(d, set, threads, NULL);
 }
 
 static void fit_done(struct fit *f)
@@ -159,6 +183,58 @@ static void puts_likes_above(void **state)
             fail_msg("kind %u: %.3f of the pairs are in order", kind, a);
         fit_done(&f);
     }
+}
+
+/* At a rate of nearly nothing vectors stay what they are, so that what is told can be computed from
+ * them: the means over each liked item and all that the user doesn't like. */
+static void tells_how_it_is(void **state)
+{
+    static struct told still;
+    struct pal_error err;
+    struct run run = {.metric = hear, .metric_ctx = &still};
+    struct bpr_settings set = settings();
+    struct fit f = fit_on(blocks(), &set, 2);
+    const struct csr *R = &f.t.by_user;
+    double loss = 0, right = 0, n = 0;
+    set.rate = 1e-9f;
+    set.epochs = MANY;
+    assert_ok(bpr_train(R, &set, f.X, f.Y, f.bias, &run, &err), &err);
+    for (uint32_t u = 0; u < R->rows; u++) {
+        uint8_t liked[ITEMS] = {0};
+        for (uint64_t e = R->start[u]; e < R->start[u + 1]; e++)
+            liked[R->col[e]] = 1;
+        for (uint64_t e = R->start[u]; e < R->start[u + 1]; e++)
+            for (uint32_t j = 0; j < R->cols; j++) {
+                double margin = score(&f, u, R->col[e]) - score(&f, u, j);
+                loss += liked[j] ? 0 : log1p(exp(-margin));
+                right += !liked[j] && margin > 0;
+                n += !liked[j];
+            }
+    }
+    double told_loss = 0, told_right = 0; /* blocks of one epoch are not quite like another's */
+    for (size_t e = 0; e < MANY; e++) {
+        told_loss += still.loss[e] / MANY;
+        told_right += still.accuracy[e] / MANY;
+    }
+    if (fabs(told_loss - loss / n) > 0.02 * loss / n || fabs(told_right - right / n) > 0.002)
+        fail_msg("told %g and %g, it is %g and %g", told_loss, told_right, loss / n, right / n);
+    fit_done(&f);
+}
+
+/* Neither threads nor who listens change anything. */
+static void tells_how_it_learns(void **state)
+{
+    static struct told one, three;
+    struct bpr_settings set = settings();
+    struct fit a = fit_told(blocks(), &set, 1, &one), b = fit_told(blocks(), &set, 3, &three);
+    struct fit unheard = fit_on(blocks(), &set, 3);
+    assert_memory_equal(&one, &three, sizeof one);
+    assert_memory_equal(b.Y, unheard.Y, ITEMS * D * sizeof(float));
+    assert_true(one.loss[EPOCHS - 1] < 0.5 * one.loss[0]);
+    assert_true(one.accuracy[EPOCHS - 1] > 0.9 && one.accuracy[0] < 0.9);
+    fit_done(&a);
+    fit_done(&b);
+    fit_done(&unheard);
 }
 
 /* Each user dislikes a tenth of the own block. Taken as negatives they end up far lower against
@@ -284,7 +360,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell_once_and_alone), cmocka_unit_test(threads_change_nothing),
-        cmocka_unit_test(puts_likes_above),          cmocka_unit_test(dislikes_are_taken),
+        cmocka_unit_test(puts_likes_above),          cmocka_unit_test(tells_how_it_is),
+        cmocka_unit_test(tells_how_it_learns),       cmocka_unit_test(dislikes_are_taken),
         cmocka_unit_test(folds_in_to_the_minimum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

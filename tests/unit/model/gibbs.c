@@ -209,6 +209,26 @@ static void keep(void *ctx, size_t sample, const struct gibbs_half *h)
     mem_free(scratch);
 }
 
+enum { ITERATIONS = 40 + 2 * SAMPLES };
+
+/* ctx (ITERATIONS): what each one errs by. */
+static void hear(void *ctx, const char *name, uint64_t step, double value)
+{
+    assert_string_equal(name, "rmse");
+    assert_true(step >= 1 && step <= ITERATIONS);
+    ((double *)ctx)[step - 1] = value;
+}
+
+/* The noise of a sample is drawn from its errors, so that over iterations their means agree. */
+static void errors_are_told(const double *told, double unit, double noise)
+{
+    double mean = 0;
+    for (size_t i = 40; i < ITERATIONS; i++)
+        mean += told[i] / (2 * SAMPLES);
+    assert_true(fabs(mean - unit * noise) < 0.02 * unit * noise);
+    assert_true(told[0] > 1.5 * mean);
+}
+
 static void a_run_finds_the_truth(void **state)
 {
     (void)state;
@@ -222,8 +242,11 @@ static void a_run_finds_the_truth(void **state)
                                      .every = 2,
                                      .samples = SAMPLES,
                                      .spread = 1,
-                                     .implicit = implicit};
-        struct run one = {.seed = 4}, three = {.seed = 4};
+                                     .implicit = implicit,
+                                     .deviation = 3};
+        double told[ITERATIONS] = {0}, again_told[ITERATIONS] = {0};
+        struct run one = {.seed = 4, .metric = hear, .metric_ctx = told};
+        struct run three = {.seed = 4, .metric = hear, .metric_ctx = again_told};
         memset(&first, 0, sizeof first);
         memset(&again, 0, sizeof again);
         first.w = again.w = &w;
@@ -233,6 +256,8 @@ static void a_run_finds_the_truth(void **state)
         pool_free(three.pool);
         assert_int_equal(first.count, SAMPLES);
         assert_memory_equal(first.last, again.last, sizeof first.last);
+        assert_memory_equal(told, again_told, sizeof told);
+        errors_are_told(told, 3, first.noise);
         assert_true(fabs(first.noise - deviation) < 0.1 * deviation);
         double error = 0, size = 0;
         for (uint32_t u = 0; u < USERS; u++)

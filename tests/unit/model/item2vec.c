@@ -25,6 +25,19 @@ static void random_start(float *X, float *C, size_t n)
     }
 }
 
+/* ctx: the last epoch's. */
+static void hear(void *ctx, const char *name, uint64_t step, double value)
+{
+    assert_string_equal(name, "loss");
+    ((double *)ctx)[0] = value;
+    ((double *)ctx)[1] = (double)step;
+}
+
+static double surprise(double x)
+{
+    return log1p(exp(-x));
+}
+
 /* Histories of two items a, b, so that each is one pair and its reverse. With as many factors as
  * items every product is free, and the minimum has (Levy and Goldberg 2014, with negatives that
  * are never the context itself)
@@ -38,6 +51,8 @@ static void products_are_information(void **state)
     static struct event events[2 * USERS];
     static float X[ITEMS * D], C[ITEMS * D];
     double pairs[ITEMS][ITEMS] = {{0}}, count[ITEMS] = {0}, share[ITEMS], sum = 0, off = 0;
+    double product[ITEMS][ITEMS] = {{0}}, loss = 0, all = 0, told[2] = {0};
+    struct run run = {.metric = hear, .metric_ctx = told};
     rng_init(&rng, 7, 1);
     for (uint32_t u = 0; u < USERS; u++) {
         uint32_t a = (uint32_t)(rng_real(&rng) * rng_real(&rng) * ITEMS), b;
@@ -65,20 +80,32 @@ static void products_are_information(void **state)
                                     .power = 0.5f,
                                     .seed = 3};
     random_start(X, C, ITEMS * D);
-    assert_ok(item2vec_train(&d->all, &worth, &set, X, C, NULL, &err), &err);
+    assert_ok(item2vec_train(&d->all, &worth, &set, X, C, &run, &err), &err);
     for (size_t a = 0; a < ITEMS; a++)
         for (size_t b = 0; b < ITEMS; b++) {
+            for (size_t k = 0; k < D; k++)
+                product[a][b] += (double)X[a * D + k] * C[b * D + k];
             if (a == b)
                 continue;
-            double got = 0, others = count[a] - pairs[a][b];
+            double others = count[a] - pairs[a][b];
             double want = log(pairs[a][b]) - log(K * share[b] / sum * others);
-            for (size_t k = 0; k < D; k++)
-                got += (double)X[a * D + k] * C[b * D + k];
+            double got = product[a][b];
             off += fabs(got - want) / (ITEMS * (ITEMS - 1));
             if (fabs(got - want) > 0.5)
                 fail_msg("items %zu, %zu: %.3f instead of %.3f", a, b, got, want);
         }
     assert_true(off < 0.12);
+    /* what was told is the mean loss of these products, but that it was seen on some 2,500 steps */
+    for (size_t a = 0; a < ITEMS; a++)
+        for (size_t b = 0; b < ITEMS; b++) {
+            double negatives = 0;
+            for (size_t j = 0; j < ITEMS; j++)
+                negatives += j != b ? share[j] / sum * surprise(-product[a][j]) : 0;
+            loss += a == b ? 0 : pairs[a][b] * (surprise(product[a][b]) + K * negatives);
+            all += pairs[a][b];
+        }
+    if (fabs(told[0] - loss / all) > 0.05 * loss / all || told[1] != 40)
+        fail_msg("told a loss of %g, it is %g", told[0], loss / all);
     dataset_free(d);
 }
 
