@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char eval_models[] = "als,ease,knn,popular,random";
 static const char demo_metrics[] = "ndcg@10,precision@10,coverage@10";
 static const char demo_split[] = "random:80/20";
 
@@ -128,30 +127,48 @@ static enum pal_status show_data(struct demo *demo, struct pal_error *err)
     return st;
 }
 
+/* Of these models those that suit the data, joined by commas; in the job's arena, NULL when memory
+ * is out. */
+static const char *suited(struct demo *demo, const char *const *models, size_t count)
+{
+    struct str out = {0};
+    for (size_t i = 0; i < count; i++)
+        if (plan_suits(models[i], demo->data))
+            str_fmt(&out, "%s%s", out.len ? "," : "", models[i]);
+    const char *kept = str_ok(&out) ? arena_text(&demo->job->arena, out.text, out.len) : NULL;
+    str_done(&out);
+    return kept;
+}
+
 static enum pal_status show_comparison(struct demo *demo, struct pal_error *err)
 {
+    static const char *const all[] = {"als", "ease", "knn", "content", "popular", "random"};
+    static const char *const lead[][4] = {{"als", "ease", "content", "popular"},
+                                          {"ease", "als", "content", "popular"}};
     struct plan plan;
-    struct trials t;
+    struct trials *t = &demo->judged;
     char command[PATH_MAX + 256];
+    const char *models = suited(demo, all, 6);
+    if (!models)
+        return pal_no_memory(err);
     demo_step(
         demo, "Which model is good?",
         "A fifth of what people did is hidden. Models learn from the rest and rank all items for "
         "each person; the more of the hidden ones stand on top, the better. To be worth "
         "anything a model must beat 'popular', which tells everybody the same.");
     snprintf(command, sizeof command, "palate eval --data %s --split %s --model %s --metrics %s",
-             demo->shown, demo_split, eval_models, demo_metrics);
+             demo->shown, demo_split, models, demo_metrics);
     enum pal_status st = demo_by_hand(demo, command, err);
     if (!st)
-        st = plan_make(demo->job, eval_models, demo->data, 0, &plan, err);
+        st = plan_make(demo->job, models, demo->data, 0, &plan, err);
     if (!st)
-        st = trials_run(demo->job, demo->data, &plan, demo_split, demo_metrics, 0, &t, err);
+        st = trials_run(demo->job, demo->data, &plan, demo_split, demo_metrics, 0, t, err);
     if (st)
         return st;
-    trials_say(&demo->job->out, &t);
-    demo->models = t.trials[t.best].variant->ops == model_find("als") ? "als,ease,content,popular"
-                                                                      : "ease,als,content,popular";
-    trials_done(&t);
-    return PAL_OK;
+    trials_say(&demo->job->out, t);
+    bool ease = t->trials[t->best].variant->ops == model_find("ease");
+    demo->models = suited(demo, lead[ease], 4);
+    return demo->models ? PAL_OK : pal_no_memory(err);
 }
 
 static enum pal_status show_training(struct demo *demo, struct pal_error *err)
@@ -161,15 +178,19 @@ static enum pal_status show_training(struct demo *demo, struct pal_error *err)
     char command[PATH_MAX + 256];
     demo_step(
         demo, "Train and publish",
-        "Now on all of the data, and written as a version from which answers come; the model that "
-        "is named first gives them. An earlier version can be made the live one again.");
-    snprintf(command, sizeof command, "palate train --data %s --model %s --models %s", demo->shown,
-             demo->models, DEMO_MODELS);
+        "Now on all of the data, and written as a version from which answers come, with how good "
+        "its models were; the one that is named first gives them. An earlier version can be made "
+        "the live one again.");
+    snprintf(command, sizeof command,
+             "palate train --data %s --split %s --model %s --metrics %s --models %s", demo->shown,
+             demo_split, demo->models, demo_metrics, DEMO_MODELS);
     enum pal_status st = demo_by_hand(demo, command, err);
     if (!st)
         st = plan_make(demo->job, demo->models, demo->data, 0, &plan, err);
     if (!st)
-        st = publish(demo->job, demo->data, &plan, NULL, NULL, DEMO_MODELS, 0, &p, err);
+        st = trials_keep(demo->job, &demo->judged, &plan, err); /* judged once is enough */
+    if (!st)
+        st = publish(demo->job, demo->data, &plan, &demo->judged, NULL, DEMO_MODELS, 0, &p, err);
     if (!st)
         publish_say(&demo->job->out, &plan, &p, NULL, DEMO_MODELS);
     return st;
@@ -291,6 +312,7 @@ enum pal_status demo_run(struct job *job, struct pal_error *err)
         st = show_answers(&demo, err);
     if (!st)
         st = demo_serve(&demo, err);
+    trials_done(&demo.judged);
     dataset_free(demo.data);
     return st;
 }

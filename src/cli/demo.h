@@ -2,18 +2,18 @@
 #ifndef CLI_DEMO_H
 #define CLI_DEMO_H
 
-#include "cli/command.h"
-#include "data/dataset.h"
+#include "cli/trials.h"
 
 #include <limits.h>
 
 struct demo {
     struct job *job;
     struct dataset *data;
-    char path[PATH_MAX]; /* what --data would be */
-    const char *shown;   /* the same as a shell takes it */
-    bool given;          /* --data was */
-    const char *models;  /* to train: the one that answers comes first */
+    char path[PATH_MAX];  /* what --data would be */
+    const char *shown;    /* the same as a shell takes it */
+    bool given;           /* --data was */
+    struct trials judged; /* models, by a held-out part; in the end those that are published */
+    const char *models;   /* to train: the one that answers comes first */
     int step;
 };
 

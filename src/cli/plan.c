@@ -115,16 +115,20 @@ static bool has_text(const struct items *items)
     return items->categories.names.count || items->tags.names.count;
 }
 
-/* als always; ease where it is quick; content where there is something to read; popular to fill up
- * for those who come without a history. */
+bool plan_suits(const char *model, const struct dataset *d)
+{
+    if (strcmp(model, "content") == 0)
+        return has_text(&d->items);
+    return strcmp(model, "ease") != 0 || d->all.items <= EASE_ITEMS;
+}
+
+/* als always; popular to fill up for those who come without a history. */
 static enum pal_status default_plan(struct job *job, const struct dataset *d, uint64_t memory,
                                     struct plan *p, struct pal_error *err)
 {
     static const char *const names[] = {"als", "ease", "popular", "content"};
     for (size_t i = 0; i < 4; i++) {
-        if (strcmp(names[i], "content") == 0 && !has_text(&d->items))
-            continue;
-        if (strcmp(names[i], "ease") == 0 && d->all.items > EASE_ITEMS)
+        if (!plan_suits(names[i], d))
             continue;
         enum pal_status st = add_variant(job, p, names[i], strlen(names[i]), err);
         if (st)

@@ -255,6 +255,38 @@ enum pal_status trials_run(struct job *job, const struct dataset *d, const struc
     return st;
 }
 
+static struct trial *trial_of(const struct trials *t, const char *label)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->trials[i].variant->label, label) == 0)
+            return &t->trials[i];
+    return NULL;
+}
+
+enum pal_status trials_keep(struct job *job, struct trials *t, const struct plan *plan,
+                            struct pal_error *err)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (!trial_of(t, plan->variants[i].label))
+            return pal_fail(err, PAL_ENOTFOUND, "%s was not tried", plan->variants[i].label);
+    struct trial *kept = mem_zero(plan->count, sizeof *kept);
+    if (!kept)
+        return pal_no_memory(err);
+    for (size_t i = 0; i < plan->count; i++) {
+        struct trial *from = trial_of(t, plan->variants[i].label);
+        kept[i] = *from;
+        kept[i].variant = &plan->variants[i];
+        from->result = (struct eval_result){0}; /* handed over */
+    }
+    for (size_t i = 0; i < t->count; i++)
+        eval_result_done(&t->trials[i].result);
+    mem_free(t->trials);
+    t->trials = kept;
+    t->count = plan->count;
+    t->best = best_of(t, 0);
+    return compare(job, t, err);
+}
+
 /* 0.3127 as it is usually printed; large values (rmse of counts, novelty) with less behind. */
 static void put_value(struct str *out, double x)
 {

@@ -57,6 +57,11 @@ MUST_USE enum pal_status trials_refit(struct job *job, const struct trials *t,
                                       const struct plan *plan, const struct weights *weights,
                                       uint64_t memory, struct trial *out, struct pal_error *err);
 
+/* Drops all trials but those of the plan's variants, found by their labels and put into its order,
+ * and compares these. PAL_ENOTFOUND if one was not tried. */
+MUST_USE enum pal_status trials_keep(struct job *job, struct trials *t, const struct plan *plan,
+                                     struct pal_error *err);
+
 /* Whether a is a better value of t's first metric than b. NaN is worse than anything. */
 bool trials_better(const struct trials *t, double a, double b);
 

@@ -1,4 +1,5 @@
 """palate demo: goes through, and every command that it prints works as printed."""
+import json
 import os
 import re
 import shlex
@@ -25,6 +26,18 @@ def test_demo_on_an_invented_world(folder):
             continue  # it would not end; tests/api starts servers
         palate(*shlex.split(command), cwd=folder)
     compared = out.split("3  Train and publish")[0].splitlines()
+    # The first version knows how good its models are: the page shows it.
+    with open(os.path.join(folder, "palate-demo", "models", "000001", "manifest.json"),
+              encoding="utf-8") as f:
+        manifest = json.load(f)
+    same(manifest["source"]["split"], "random:80/20")
+    results = manifest["comparison"]["results"]
+    same([r["model"] for r in results], [m["name"] for m in manifest["models"]])
+    same(sorted(r["model"] for r in results), ["als", "content", "ease", "popular"])
+    for result, model in zip(results, manifest["models"]):
+        same(model["metrics"]["ndcg@10"], result["metrics"]["ndcg@10"])
+        same(len(result["intervals"]["ndcg@10"]), 2)
+    same(len(manifest["comparison"]["comparisons"]), 3)
     rows = {line.split()[0]: float(line.split()[1].rstrip("*")) for line in compared
             if re.match(r"  (als|ease|popular|random) +0\.", line)}
     if not rows["als"] > rows["popular"] > rows["random"]:
