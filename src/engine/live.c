@@ -14,15 +14,18 @@ enum { REPLAY_AT_ONCE = 1024, SCRATCH_MOST = 64 << 20 /* bytes of one answer */ 
 
 static const int64_t CLOCK_BEGIN_MS = 1735689600000; /* 2025-01-01 */
 
+/* "interaction" is what data sets that name no types come in as. */
+static const char usual_types[] = "like,dislike,purchase,rating,interaction";
+
 #define FIELD(name) offsetof(struct live_options, name)
 static const struct opt rows[] = {
     {"journal", OPT_TEXT, FIELD(journal), NULL, 0, 0, OPT_LINEAR, "FOLDER",
      "where what was accepted is kept until the store has it (default: beside the store)"},
     {"weights", OPT_TEXT, FIELD(weights), NULL, 0, 0, OPT_LINEAR, "RULES",
      "what an event is worth (default: like:1,dislike:-1,view:0.1,…)"},
-    {"seen", OPT_TEXT, FIELD(seen), "like,dislike,purchase,rating", 0, 0, OPT_LINEAR, "TYPES",
+    {"seen", OPT_TEXT, FIELD(seen), usual_types, 0, 0, OPT_LINEAR, "TYPES",
      "event types after which an item is not recommended again; * = all"},
-    {"rewards", OPT_TEXT, FIELD(rewards), "like,dislike,purchase,rating", 0, 0, OPT_LINEAR, "TYPES",
+    {"rewards", OPT_TEXT, FIELD(rewards), usual_types, 0, 0, OPT_LINEAR, "TYPES",
      "event types that the bandit learns from; * = all"},
     {"new_types", OPT_INT, FIELD(new_types), "16", 0, 32, OPT_LINEAR, NULL,
      "event types named in none of these that may come up by themselves; 0 = unknown ones are "

@@ -30,9 +30,9 @@ struct live_options {
                             is no file, "palate-journal.d" */
     const char *models;  /* the registry's folder */
     const char *weights; /* data/weights.h; NULL = the default */
-    const char *seen;    /* types that mark an item seen: "like,dislike,purchase,rating", "*" = all,
-                            "" = none */
-    const char *rewards; /* types that the bandit learns from: "like,dislike,purchase,rating" */
+    const char *seen;    /* types that mark an item seen: "like,dislike,purchase,rating,interaction"
+                            unless told otherwise; "*" = all, "" = none */
+    const char *rewards; /* types that the bandit learns from: the same */
     int64_t new_types;   /* event types that none of the three names and that may come up */
     int64_t profile_bytes;     /* of cached profiles, at most */
     int64_t store_cache_bytes; /* of the store's pages, about */

@@ -1,6 +1,7 @@
 """palate demo: goes through, and every command that it prints works as printed."""
 import json
 import os
+import random
 import re
 import shlex
 
@@ -48,6 +49,28 @@ def test_demo_without_data(folder):
     """Nothing at hand: an invented world."""
     out = palate("demo", "--once", cwd=folder, env={"PALATE_DATA": folder}).out
     same("No MovieLens is at hand" in out, True)
+
+
+def test_demo_of_bare_lists(folder):
+    """Data with nothing to read and no types of events: models that suit them, and the server shows
+    nobody what is in their list already."""
+    chance, lists = random.Random(1), {}
+    for user in range(150):
+        block = range(user % 3, 90, 3)
+        lists[str(user)] = [str(item) for item in chance.sample(block, 20)]
+    os.mkdir(os.path.join(folder, "lists"))
+    with open(os.path.join(folder, "lists", "train.txt"), "w", encoding="utf-8") as f:
+        f.writelines(" ".join([user, *items]) + "\n" for user, items in lists.items())
+    out = palate("demo", "--data", "lists", "--once", cwd=folder).out
+    same("The server answered as it should." in out, True)
+    same("content" in out, False)
+    served = [json.loads(line)["served"] for line in
+              palate("export", "--store", "sqlite:palate-demo/palate.db", cwd=folder)
+              .out.splitlines() if '"served"' in line]
+    known = [one for one in served if one["user_id"] in lists]
+    same(len(known), 1)
+    for item in known[0]["items"]:
+        same(item["item_id"] in lists[known[0]["user_id"]], False)
 
 
 run(globals())
