@@ -196,8 +196,8 @@ static void topic_models(struct console *c)
     say_text(c, "\n");
     say_paragraph(c, 0,
                   "A ranker orders what the models named before it put forward: --model "
-                  "als,popular,trees. It learns from the newest part of the data, for which these "
-                  "models are trained once more on the rest.");
+                  "als,popular,trees. 'trees' learns from the newest part of the data, for which "
+                  "these models are trained once more on the rest; 'stars' learns nothing.");
     for (size_t i = 0; (ops = ranker_at(i)); i++)
         say_model(c, ops);
 }

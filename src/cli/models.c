@@ -147,14 +147,27 @@ static enum pal_status list_json(struct job *job, const struct registry_version 
 
 enum { FEATURES_SHOWN = 10 };
 
+/* What one that learns nothing goes by. */
+static void say_judge(struct console *c, const char *judge, const json_t *sources)
+{
+    const json_t *name;
+    size_t i;
+    say_text(c, "  orders what");
+    json_array_foreach(sources, i, name) say(c, "%s %s", i ? "," : "", json_string_value(name));
+    say(c, " put forward, by the stars that %s expects besides\n", judge);
+}
+
 /* What a ranker learned, and from which features most. */
 static void say_ranker(struct console *c, const json_t *ranker)
 {
+    const char *judge = manifest_text(ranker, "judge");
     json_t *gain = json_object_get(ranker, "ndcg@10"), *share;
     struct table t = {.indent = 2};
     const char *name;
     size_t shown = 0;
-    if (!ranker)
+    if (*judge)
+        say_judge(c, judge, json_object_get(ranker, "sources"));
+    if (!ranker || *judge)
         return;
     say(c, "  %d trees lifted NDCG@10 of lists held out from %.4f to %.4f; what they go by:\n",
         (int)manifest_int(ranker, "trees"), json_number_value(json_object_get(gain, "base")),

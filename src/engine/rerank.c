@@ -1,7 +1,7 @@
 /* The second stage: candidates in the order of a ranker (engine.ranker) instead of the blend's.
  *
- *     trees   what the version's ranker was trained for (rank/rank.h). Its sources are asked with
- *             its quotas, the others of engine.sources besides.
+ *     trees   the version's ranker (rank/rank.h). Its sources are asked with its quotas, the others
+ *             of engine.sources besides.
  *     svd     by the mean of two reciprocal ranks, the blend's and that of the stars which a model
  *             that rates expects: the light alternative, which needs no training of its own.
  *

@@ -2,9 +2,10 @@
  *
  * A ranker is a struct model whose table of operations is not in model.h's but here, since it needs
  * other models: those that were fitted before it (struct training sources), which it asks whenever
- * it is asked. Fitting is honest by itself: the newest part of the log is put aside, the sources
- * are fitted anew on the rest, and the ranker learns from what users did in that part with what
- * those sources put forward. It then ranks what the given sources, fitted on all, put forward.
+ * it is asked. Fitting one that learns (trees.c) is honest by itself: the newest part of the log is
+ * put aside, the sources are fitted anew on the rest, and the ranker learns from what users did in
+ * that part with what those sources put forward. It then ranks what the given sources, fitted on
+ * all, put forward. The light one (by_stars.c) learns nothing.
  *
  * As a model it scores, so that it is evaluated, saved and compared like any other: candidates get
  * a score between 0 and 1, the rest of the items one below 0, by popularity. The engine, which has
@@ -56,7 +57,9 @@ MUST_USE enum pal_status ranker_order(const struct model *m, const struct histor
 /* Appends a JSON object for people and reports:
  *     {"sources": ["als", …], "quota": 60, "lists": 3120, "ndcg@10": {"base": .21, "best": .25},
  *      "base": "als", "trees": 87, "importance": {"als.score": 0.31, …}}
- * importance: each feature's share of the total gain, the greatest first. */
+ *     {"sources": ["als", …], "quota": 60, "judge": "svdpp"}
+ * importance: each feature's share of the total gain, the greatest first; judge: whose stars count.
+ */
 void ranker_describe(const struct model *m, struct str *out);
 
 #endif

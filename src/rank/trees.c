@@ -35,26 +35,6 @@ static const struct opt rows[] = {
 };
 #undef FIELD
 
-static const struct model_ops *const table[] = {&ranker_trees};
-
-const struct model_ops *ranker_at(size_t i)
-{
-    return i < sizeof table / sizeof *table ? table[i] : NULL;
-}
-
-const struct model_ops *ranker_find(const char *name)
-{
-    for (size_t i = 0; ranker_at(i); i++)
-        if (strcmp(ranker_at(i)->name, name) == 0)
-            return ranker_at(i);
-    return NULL;
-}
-
-enum pal_status ranker_load(const char *path, struct model **out, struct pal_error *err)
-{
-    return model_load_by(path, ranker_find, out, err);
-}
-
 /* Lists in training, which dwarf what is kept: features twice, and what XGBoost makes of them. The
  * sources that are fitted along check their own memory. */
 static uint64_t trees_memory(const void *options, uint64_t users, uint64_t items, uint64_t entries)
@@ -66,47 +46,7 @@ static uint64_t trees_memory(const void *options, uint64_t users, uint64_t items
     return lists * candidates * features * 12 + entries * 24 + items * 128;
 }
 
-/* ---- the sources ---- */
-
-static bool same_items(const struct intern *a, const struct intern *b)
-{
-    return a->count == b->count &&
-           (a->count == 0 || (a->start[a->count] == b->start[b->count] &&
-                              memcmp(a->bytes, b->bytes, a->start[a->count]) == 0));
-}
-
-enum pal_status ranker_attach(struct model *model, const struct model *const *models, size_t count,
-                              struct pal_error *err)
-{
-    struct trees_model *m = trees_self(model);
-    const struct model *found[RANK_SOURCES] = {NULL};
-    for (size_t i = 0; i < m->sources; i++) {
-        for (size_t j = 0; j < count && !found[i]; j++)
-            if (strcmp(models[j]->ops->name, m->name[i]) == 0)
-                found[i] = models[j];
-        if (!found[i])
-            return pal_fail(err, PAL_ENOTFOUND,
-                            "%s was trained to rank what '%s' puts forward, which is not there",
-                            model->ops->name, m->name[i]);
-        if (!same_items(&found[i]->ids, &model->ids))
-            return pal_fail(err, PAL_ENOTFOUND, "%s and its source '%s' know different items",
-                            model->ops->name, m->name[i]);
-    }
-    memcpy(m->source, found, sizeof found);
-    return PAL_OK;
-}
-
-bool ranker_ready(const struct model *m)
-{
-    return trees_self(m)->source[0];
-}
-
-const char *ranker_source(const struct model *m, size_t i)
-{
-    return i < trees_self(m)->sources ? trees_self(m)->name[i] : NULL;
-}
-
-size_t ranker_quota(const struct model *m)
+static size_t trees_quota(const struct model *m)
 {
     return (size_t)((const struct trees_options *)m->options)->quota;
 }
@@ -125,7 +65,7 @@ static enum pal_status sum_up(const struct trees_model *m, const struct rank_vie
     if (!x || !sum)
         return pal_no_memory(err);
     *out = sum;
-    enum pal_status st = rank_base(v, liked ? m->base : m->sources, tmp, sum, err);
+    enum pal_status st = rank_base(v, liked ? m->base : m->ranker.sources, tmp, sum, err);
     if (st != PAL_OK || !liked || !m->forest.trees)
         return st;
     features_fill(v, x, stride);
@@ -133,71 +73,34 @@ static enum pal_status sum_up(const struct trees_model *m, const struct rank_vie
     return PAL_OK;
 }
 
-enum pal_status ranker_order(const struct model *model, const struct history *h,
-                             const struct rank_list *list, struct arena *tmp,
-                             struct ranked_item **out, size_t *count, struct pal_error *err)
+static float chance(float sum)
+{
+    return 1 / (1 + expf(-sum));
+}
+
+static enum pal_status trees_order(const struct model *model, const struct history *h,
+                                   const struct rank_list *list, struct arena *tmp,
+                                   struct ranked_item **out, size_t *count, struct pal_error *err)
 {
     const struct trees_model *m = trees_self(model);
     struct rank_view v;
     float *sum = NULL;
-    enum pal_status st = rank_view_make(&m->known, h, list, m->sources, tmp, &v, err);
+    enum pal_status st = rank_view_make(&m->known, h, list, m->ranker.sources, tmp, &v, err);
     if (st == PAL_OK)
         st = sum_up(m, &v, tmp, &sum, err);
-    struct ranked_item *ranked = st == PAL_OK ? arena_alloc(tmp, v.count, sizeof *ranked) : NULL;
-    struct scored *best = st == PAL_OK ? arena_alloc(tmp, v.count, sizeof *best) : NULL;
-    if (!ranked || !best)
-        return st == PAL_OK ? pal_no_memory(err) : st;
-    topk(sum, v.count, v.count, best); /* all of them: sums are finite */
-    for (size_t i = 0; i < v.count; i++)
-        ranked[i] = (struct ranked_item){v.item[best[i].index], 1 / (1 + expf(-best[i].score))};
-    *out = ranked;
+    if (st != PAL_OK)
+        return st;
     *count = v.count;
-    return PAL_OK;
-}
-
-static enum pal_status order_all(const struct model *model, const struct history *h,
-                                 const uint8_t *skip, struct arena *tmp, struct ranked_item **out,
-                                 size_t *count, struct pal_error *err)
-{
-    const struct trees_model *m = trees_self(model);
-    struct rank_list list[RANK_SOURCES];
-    if (!ranker_ready(model))
-        return pal_fail(err, PAL_EUNSUPPORTED, "%s can't be asked without its sources",
-                        model->ops->name);
-    enum pal_status st =
-        lists_ask(m->source, m->sources, h, skip, ranker_quota(model), tmp, list, err);
-    return st == PAL_OK ? ranker_order(model, h, list, tmp, out, count, err) : st;
+    return ranker_sort(v.item, sum, v.count, chance, tmp, out, err);
 }
 
 /* Below 0 for what no source puts forward, the more popular the nearer to it. */
-static void score_rest(const struct known *k, float *scores)
+static void trees_rest(const struct model *m, float *scores)
 {
+    const struct known *k = &trees_self(m)->known;
     const float *ever = k->popularity + (size_t)(KNOWN_HALVES - 1) * k->items;
     for (uint32_t i = 0; i < k->items; i++)
         scores[i] = -1 + 0.5f / (1 - ever[i]);
-}
-
-static enum pal_status trees_score(const struct model *model, const struct history *h, size_t n,
-                                   float *scores, struct arena *tmp, struct pal_error *err)
-{
-    const struct known *k = &trees_self(model)->known;
-    enum pal_status st = PAL_OK;
-    uint8_t *had = arena_zero(tmp, k->items, 1);
-    if (!had)
-        return pal_no_memory(err);
-    for (size_t row = 0; row < n && st == PAL_OK; row++) {
-        struct ranked_item *ranked = NULL;
-        size_t count = 0;
-        for (size_t i = 0; i < h[row].n; i++)
-            had[h[row].item[i]] = 1;
-        score_rest(k, scores + row * k->items);
-        st = order_all(model, &h[row], had, tmp, &ranked, &count, err);
-        for (size_t i = 0; i < count; i++)
-            scores[row * k->items + ranked[i].item] = ranked[i].score;
-        for (size_t i = 0; i < h[row].n; i++)
-            had[h[row].item[i]] = 0;
-    }
-    return st;
 }
 
 static void trees_done(struct model *m)
@@ -206,7 +109,7 @@ static void trees_done(struct model *m)
     arena_done(&trees_self(m)->own);
 }
 
-const struct model_ops ranker_trees = {
+static const struct model_ops operations = {
     .name = "trees",
     .title = "boosted trees over what other models put forward (LambdaMART)",
     .paper = "Burges 2010; Chen, Guestrin 2016",
@@ -216,8 +119,16 @@ const struct model_ops ranker_trees = {
     .model_size = sizeof(struct trees_model),
     .memory = trees_memory,
     .fit = trees_fit,
-    .score = trees_score,
+    .score = ranker_score,
     .save = trees_save,
     .load = trees_load,
     .done = trees_done,
+};
+
+const struct ranker_ops ranker_trees = {
+    .model = &operations,
+    .quota = trees_quota,
+    .order = trees_order,
+    .describe = trees_describe,
+    .rest = trees_rest,
 };

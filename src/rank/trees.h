@@ -3,7 +3,7 @@
 #define RANK_TREES_H
 
 #include "rank/boost.h"
-#include "rank/rank.h"
+#include "rank/ranker.h"
 
 struct trees_options {
     int64_t quota, holdout, moments, lists;
@@ -11,10 +11,7 @@ struct trees_options {
 };
 
 struct trees_model {
-    struct model model;
-    size_t sources;
-    char name[RANK_SOURCES][32];              /* of the sources, in order */
-    const struct model *source[RANK_SOURCES]; /* attached; NULL = not yet */
+    struct ranker ranker;
     struct known known;
     size_t base; /* what the trees are added to: see rank_base */
     struct forest forest;
@@ -22,8 +19,6 @@ struct trees_model {
     double trained[3]; /* lists; NDCG@10 by the base alone and with the trees */
     struct arena own;  /* what was made, not read from a file */
 };
-
-extern const struct model_ops ranker_trees;
 
 static inline struct trees_model *trees_self(const struct model *m)
 {
@@ -37,5 +32,7 @@ MUST_USE enum pal_status trees_save(const struct model *m, struct tensors_out *o
                                     struct pal_error *err);
 MUST_USE enum pal_status trees_load(struct model *m, const struct tensors *file,
                                     struct pal_error *err);
+
+void trees_describe(const struct model *m, struct str *out);
 
 #endif

@@ -10,44 +10,36 @@
 
 static size_t features_of(const struct trees_model *m)
 {
-    return features_count(&m->known, m->sources);
+    return features_count(&m->known, m->ranker.sources);
 }
 
 static void put_features(const struct trees_model *m, struct str *out)
 {
     const char *source[RANK_SOURCES];
-    for (size_t i = 0; i < m->sources; i++)
-        source[i] = m->name[i];
-    features_names(&m->known, source, m->sources, out);
-}
-
-static void put_sources(const struct trees_model *m, struct str *out)
-{
-    for (size_t i = 0; i < m->sources; i++)
-        str_fmt(out, "%s%s", i ? " " : "", m->name[i]);
+    for (size_t i = 0; i < m->ranker.sources; i++)
+        source[i] = m->ranker.name[i];
+    features_names(&m->known, source, m->ranker.sources, out);
 }
 
 static const char *base_name(const struct trees_model *m)
 {
-    return m->base < m->sources ? m->name[m->base] : "fused";
+    return m->base < m->ranker.sources ? m->ranker.name[m->base] : "fused";
 }
 
 enum pal_status trees_save(const struct model *model, struct tensors_out *out,
                            struct pal_error *err)
 {
     const struct trees_model *m = trees_self(model);
-    struct str features = {0}, sources = {0};
+    struct str features = {0};
     put_features(m, &features);
-    put_sources(m, &sources);
-    enum pal_status st = str_ok(&features) && str_ok(&sources) ? PAL_OK : pal_no_memory(err);
+    enum pal_status st = str_ok(&features) ? PAL_OK : pal_no_memory(err);
     if (st == PAL_OK)
         st = tensors_meta(out, "palate.features", str_text(&features), err);
     if (st == PAL_OK)
-        st = tensors_meta(out, "palate.sources", str_text(&sources), err);
+        st = ranker_save_names(&m->ranker, out, err);
     if (st == PAL_OK)
         st = tensors_meta(out, "palate.base", base_name(m), err);
     str_done(&features);
-    str_done(&sources);
     if (st == PAL_OK)
         st = known_save(&m->known, out, err);
     if (st == PAL_OK)
@@ -57,27 +49,11 @@ enum pal_status trees_save(const struct model *model, struct tensors_out *out,
     return st == PAL_OK ? tensors_add(out, "trained", TENSOR_F64, 3, 0, m->trained, err) : st;
 }
 
-static enum pal_status damaged(const struct tensors *file, const char *what, struct pal_error *err)
+static void find_base(struct trees_model *m, const struct tensors *file)
 {
-    return pal_fail(err, PAL_ECORRUPT, "%s: %s: the file is damaged", tensors_path(file), what);
-}
-
-static enum pal_status read_sources(struct trees_model *m, const struct tensors *file,
-                                    struct pal_error *err)
-{
-    const char *at = tensors_get_meta(file, "palate.sources");
-    while (at && *at) {
-        size_t len = strcspn(at, " ");
-        if (!len || len >= sizeof m->name[0] || m->sources == RANK_SOURCES)
-            return damaged(file, "its sources can't be read", err);
-        memcpy(m->name[m->sources], at, len);
-        m->name[m->sources++][len] = 0;
-        at += len + (at[len] == ' ');
-    }
     const char *base = tensors_get_meta(file, "palate.base");
-    while (base && m->base < m->sources && strcmp(base, m->name[m->base]) != 0)
+    while (base && m->base < m->ranker.sources && strcmp(base, m->ranker.name[m->base]) != 0)
         m->base++;
-    return m->sources ? PAL_OK : damaged(file, "it names no sources", err);
 }
 
 static enum pal_status check_features(const struct trees_model *m, const struct tensors *file,
@@ -100,8 +76,9 @@ enum pal_status trees_load(struct model *model, const struct tensors *file, stru
     struct trees_model *m = trees_self(model);
     struct tensor gain, trained;
     if (!model->ids.count)
-        return damaged(file, "it knows no items", err);
-    enum pal_status st = read_sources(m, file, err);
+        return ranker_damaged(file, "it knows no items", err);
+    enum pal_status st = ranker_load_names(&m->ranker, file, err);
+    find_base(m, file);
     if (st == PAL_OK)
         st = known_load(file, model->ids.count, &m->known, err);
     if (st == PAL_OK)
@@ -118,10 +95,10 @@ enum pal_status trees_load(struct model *model, const struct tensors *file, stru
     memcpy(m->trained, trained.data, sizeof m->trained);
     for (size_t f = 0; f < features_of(m); f++)
         if (!isfinite(m->gain[f]))
-            return damaged(file, "a gain is not a number", err);
+            return ranker_damaged(file, "a gain is not a number", err);
     for (size_t i = 0; i < 3; i++)
         if (!isfinite(m->trained[i]))
-            return damaged(file, "what it was trained on is not a number", err);
+            return ranker_damaged(file, "what it was trained on is not a number", err);
     return PAL_OK;
 }
 
@@ -161,14 +138,13 @@ static void put_importance(const struct trees_model *m, struct str *out)
     str_done(&names);
 }
 
-void ranker_describe(const struct model *model, struct str *out)
+void trees_describe(const struct model *model, struct str *out)
 {
     const struct trees_model *m = trees_self(model);
-    str_put(out, "{\"sources\":[");
-    for (size_t i = 0; i < m->sources; i++)
-        str_fmt(out, "%s\"%s\"", i ? "," : "", m->name[i]);
-    str_fmt(out, "],\"quota\":%zu,\"lists\":%.0f,\"ndcg@10\":{\"base\":%.5f,\"best\":%.5f},",
-            ranker_quota(model), m->trained[0], m->trained[1], m->trained[2]);
+    str_put(out, "{");
+    ranker_put_sources(model, out);
+    str_fmt(out, ",\"lists\":%.0f,\"ndcg@10\":{\"base\":%.5f,\"best\":%.5f},", m->trained[0],
+            m->trained[1], m->trained[2]);
     str_fmt(out, "\"base\":\"%s\",\"trees\":%u,\"importance\":{", base_name(m), m->forest.trees);
     put_importance(m, out);
     str_put(out, "}}");

@@ -23,31 +23,13 @@ struct fitting {
     struct arena tmp;
 };
 
-/* Keeps the names of the sources; of one kind the first. */
 static enum pal_status take_sources(struct fitting *f, struct pal_error *err)
 {
-    struct trees_model *m = f->m;
-    for (size_t i = 0; i < f->t->source_count; i++) {
-        const struct model *s = f->t->sources[i];
-        size_t j = 0;
-        while (j < m->sources && strcmp(m->name[j], s->ops->name) != 0)
-            j++;
-        if (j < m->sources || strlen(s->ops->name) >= sizeof m->name[0])
-            continue;
-        if (m->sources == RANK_SOURCES)
-            return pal_fail(err, PAL_EUSAGE, "%s ranks what %d models put forward, no more",
-                            m->model.ops->name, RANK_SOURCES);
-        m->source[m->sources] = s;
-        snprintf(m->name[m->sources++], sizeof m->name[0], "%s", s->ops->name);
-    }
-    if (!m->sources)
-        return pal_fail(err, PAL_EUSAGE,
-                        "%s ranks what other models put forward: name these before it, such as "
-                        "als,popular,%s",
-                        m->model.ops->name, m->model.ops->name);
-    if (features_count(&f->known, m->sources) > FEATURES_MOST)
-        return pal_fail(err, PAL_EUSAGE, "%s can't rank with so many sources", m->model.ops->name);
-    return PAL_OK;
+    struct ranker *r = &f->m->ranker;
+    enum pal_status st = ranker_take(r, f->t, err);
+    if (st == PAL_OK && features_count(&f->known, r->sources) > FEATURES_MOST)
+        st = pal_fail(err, PAL_EUSAGE, "%s can't rank with so many sources", r->model.ops->name);
+    return st;
 }
 
 /* By one point in time for all. */
@@ -62,7 +44,7 @@ static enum pal_status cut_log(struct fitting *f, struct pal_error *err)
     if (!f->t->log->time_s)
         return pal_fail(err, PAL_EUNSUPPORTED,
                         "%s learns from what came last, so it needs times, which these data lack",
-                        f->m->model.ops->name);
+                        f->m->ranker.model.ops->name);
     enum pal_status st = split_make(&f->data, spec, f->run ? f->run->seed : 0, &f->split, err);
     if (st == PAL_OK)
         st = training_make(&f->data, &f->split.train, f->t->weights, f->run, &f->early, err);
@@ -75,12 +57,13 @@ static enum pal_status refit(struct fitting *f, struct pal_error *err)
     enum pal_status st = PAL_OK;
     struct run untold = f->run ? *f->run : (struct run){0};
     untold.metric = NULL;
-    for (size_t i = 0; i < f->m->sources && st == PAL_OK; i++) {
-        const struct model *s = f->m->source[i];
+    for (size_t i = 0; i < f->m->ranker.sources && st == PAL_OK; i++) {
+        const struct model *s = f->m->ranker.source[i];
         st = model_fit(s->ops, s->options, &f->early, 0, f->run ? &untold : NULL, &f->source[i],
                        err);
         if (st != PAL_OK && st != PAL_EINTERRUPTED)
-            st = pal_within(err, st, "fitting %s for %s", s->ops->name, f->m->model.ops->name);
+            st = pal_within(err, st, "fitting %s for %s", s->ops->name,
+                            f->m->ranker.model.ops->name);
     }
     return st;
 }
@@ -89,7 +72,7 @@ static enum pal_status ask(struct fitting *f, struct pal_error *err)
 {
     const struct asks_plan plan = {
         .source = (const struct model *const *)f->source,
-        .sources = f->m->sources,
+        .sources = f->m->ranker.sources,
         .quota = (size_t)f->o->quota,
         .known = &f->known,
         .early = &f->early,
@@ -117,7 +100,7 @@ static enum pal_status boost(struct fitting *f, struct pal_error *err)
         return pal_fail(err, PAL_EUNSUPPORTED,
                         "%s: in the newest %d %% of the events hardly anybody likes what its "
                         "sources put forward: it has nothing to learn from",
-                        m->model.ops->name, (int)f->o->holdout);
+                        m->ranker.model.ops->name, (int)f->o->holdout);
     m->trained[0] = (double)(train.lists + held.lists);
     asks_done(&f->asks);
     o.seed = f->run ? f->run->seed : 0;

@@ -48,6 +48,26 @@ def test_a_version_with_a_ranker(folder):
     same([r["source"] for r in told], ["trees"] * 15)
 
 
+def test_a_ranker_that_learns_nothing(folder):
+    """By expected stars, beside its sources in eval, in a version, and as a source of answers."""
+    data, models = world(folder), os.path.join(folder, "models")
+    light = ["--model", "als,popular,svd,stars", *QUICK, "--set", "svd.samples=4", "--set",
+             "svd.factors=4", "--set", "stars.weight=0.5"]
+    told = palate("eval", "--data", data, "--split", "time:80/20", *light, "--compare",
+                  "--json").json
+    same([r["model"] for r in told["results"]], ["als", "popular", "svd", "stars"])
+    same(told["results"][3]["ranker"],
+         {"sources": ["als", "popular"], "quota": 100, "judge": "svd"})
+    palate("train", "--data", data, "--models", models, *light)
+    same("orders what als, popular put forward, by the stars that svd expects besides" in
+         palate("models", "show", "1", "--models", models).out, True)
+    told = palate("recommend", "--models", models, "--user", "7", "--model", "stars", "-n", "15",
+                  "--json").json["recommendations"]
+    same(([r["source"] for r in told], len({r["item_id"] for r in told})), (["stars"] * 15, 15))
+    refuses(2, "train", "--data", data, "--models", models, "--model", "als,stars",
+            says=["stars", "als,svdpp,stars"])
+
+
 def test_how_learning_went(folder):
     """A run tells what its own model learned: the ranker's trees, not the epochs of the sources
     that it trains once more."""
