@@ -107,14 +107,9 @@ static enum pal_status make_folder(struct export *x, const char *output, struct 
 
 static void remove_copy(const struct export *x)
 {
-    static const char *const endings[] = {"", "-wal", "-shm", ".lock", ".tmp"};
-    char name[PATH_MAX + 8];
     if (!*x->folder)
         return;
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", x->copy, endings[i]);
-        unlink(name);
-    }
+    store_remove_file(x->copy);
     rmdir(x->folder);
 }
 

@@ -57,16 +57,6 @@ static enum pal_status copy_event(void *ctx, const struct stored_event *e, struc
     return st;
 }
 
-static void remove_all(const char *path)
-{
-    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
-    char name[4096];
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", path, endings[i]);
-        unlink(name);
-    }
-}
-
 /* The mark that the copy is as of: its own, if the catalog's file was copied with its counters;
  * else one from before the copy was made. */
 static enum pal_status copy_catalog(struct ch_store *s, struct copying *k, const char *temp,
@@ -93,7 +83,7 @@ enum pal_status clickhouse_backup(struct store *base, const char *path, const st
     char temp[4000];
     if (snprintf(temp, sizeof temp, "%s.events.tmp", path) >= (int)sizeof temp)
         return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
-    remove_all(temp); /* of a copy that was killed */
+    store_remove_file(temp); /* of a copy that was killed */
     k.change = mem_alloc(BATCH, sizeof *k.change);
     enum pal_status st = k.change ? copy_catalog(s, &k, temp, err) : pal_no_memory(err);
     if (st == PAL_OK)
@@ -103,7 +93,7 @@ enum pal_status clickhouse_backup(struct store *base, const char *path, const st
     if (st == PAL_OK) /* whole or not there; and without a log beside it */
         st = store_backup(k.to, path, run, err);
     store_close(k.to);
-    remove_all(temp);
+    store_remove_file(temp);
     arena_done(&k.texts);
     mem_free(k.change);
     return st;

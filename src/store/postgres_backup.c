@@ -144,16 +144,6 @@ static enum pal_status copy_all(struct copying *k, struct pal_error *err)
     return st == PAL_OK ? flush(k, err) : st;
 }
 
-static void remove_all(const char *path)
-{
-    static const char *const endings[] = {"", "-wal", "-shm", ".lock"};
-    char name[4096];
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        snprintf(name, sizeof name, "%s%s", path, endings[i]);
-        unlink(name);
-    }
-}
-
 enum pal_status pg_backup(struct store *base, const char *path, const struct run *run,
                           struct pal_error *err)
 {
@@ -163,7 +153,7 @@ enum pal_status pg_backup(struct store *base, const char *path, const struct run
     if (snprintf(temp, sizeof temp, "%s.copying", path) >= (int)sizeof temp)
         return pal_fail(err, PAL_EUSAGE, "the path %.60s… is too long", path);
     snprintf(url, sizeof url, "sqlite:%s", temp);
-    remove_all(temp); /* of a backup that was killed */
+    store_remove_file(temp); /* of a backup that was killed */
     k.change = mem_alloc(BATCH, sizeof *k.change);
     enum pal_status st = k.change ? store_open(url, false, &k.to, err) : pal_no_memory(err);
     if (st == PAL_OK)
@@ -173,7 +163,7 @@ enum pal_status pg_backup(struct store *base, const char *path, const struct run
     if (st == PAL_OK) /* whole or not there; and without a log beside it */
         st = store_backup(k.to, path, run, err);
     store_close(k.to);
-    remove_all(temp);
+    store_remove_file(temp);
     arena_done(&k.texts);
     mem_free(k.change);
     return st;

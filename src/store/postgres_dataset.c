@@ -2,18 +2,12 @@
  * order of their numbers and places. */
 #include "store/postgres.h"
 
-#include "base/mem.h"
 #include "store/gather.h"
+#include "store/mapping.h"
 
 #include <string.h>
 
 enum { STEP_ROWS = 1 << 16 };
-
-/* Numbers of the store -> numbers of the data set; INTERN_NONE where there is none. */
-struct mapping {
-    uint32_t *to;
-    size_t count, cap;
-};
 
 struct reading_all {
     struct pg_link *c;
@@ -30,25 +24,11 @@ static enum pal_status broken(const struct reading_all *r, struct pal_error *err
                     r->c->s->shown);
 }
 
-static enum pal_status map_put(struct reading_all *r, struct mapping *m, int64_t from, uint32_t to,
-                               struct pal_error *err)
+static enum pal_status put(struct reading_all *r, struct mapping *m, int64_t from, uint32_t to,
+                           struct pal_error *err)
 {
-    if (from < (int64_t)m->count || from >= INTERN_NONE)
-        return broken(r, err);
-    if (mem_grow(&m->to, &m->cap, (size_t)from + 1, sizeof *m->to))
-        return pal_no_memory(err);
-    while (m->count < (size_t)from)
-        m->to[m->count++] = INTERN_NONE;
-    m->to[m->count++] = to;
-    return PAL_OK;
-}
-
-static bool map_get(const struct mapping *m, int64_t from, uint32_t *to)
-{
-    if (from < 0 || (uint64_t)from >= m->count || m->to[from] == INTERN_NONE)
-        return false;
-    *to = m->to[from];
-    return true;
+    enum pal_status st = mapping_put(m, from, to, err);
+    return st == PAL_ECORRUPT ? broken(r, err) : st;
 }
 
 static enum pal_status step(struct reading_all *r, struct pal_error *err)
@@ -68,7 +48,7 @@ static enum pal_status take_item(void *ctx, const struct pg_row *row, struct pal
     enum pal_status st = step(r, err);
     if (st == PAL_OK)
         st = gather_item(r->g, &item, pg_int(row, 2) == PG_DELETED, &number, err);
-    return st == PAL_OK ? map_put(r, &r->items, pg_int(row, 0), number, err) : st;
+    return st == PAL_OK ? put(r, &r->items, pg_int(row, 0), number, err) : st;
 }
 
 static enum pal_status take_user(void *ctx, const struct pg_row *row, struct pal_error *err)
@@ -79,7 +59,7 @@ static enum pal_status take_user(void *ctx, const struct pg_row *row, struct pal
     enum pal_status st = step(r, err);
     if (st == PAL_OK)
         st = gather_user(r->g, &user, &number, err);
-    return st == PAL_OK ? map_put(r, &r->users, pg_int(row, 0), number, err) : st;
+    return st == PAL_OK ? put(r, &r->users, pg_int(row, 0), number, err) : st;
 }
 
 static enum pal_status take_type(void *ctx, const struct pg_row *row, struct pal_error *err)
@@ -87,7 +67,7 @@ static enum pal_status take_type(void *ctx, const struct pg_row *row, struct pal
     struct reading_all *r = ctx;
     uint8_t number;
     enum pal_status st = gather_type(r->g, pg_text(row, 1), &number, err);
-    return st == PAL_OK ? map_put(r, &r->types, pg_int(row, 0), number, err) : st;
+    return st == PAL_OK ? put(r, &r->types, pg_int(row, 0), number, err) : st;
 }
 
 static enum pal_status take_event(void *ctx, const struct pg_row *row, struct pal_error *err)
@@ -98,8 +78,9 @@ static enum pal_status take_event(void *ctx, const struct pg_row *row, struct pa
     enum pal_status st = step(r, err);
     if (st != PAL_OK)
         return st;
-    if (!map_get(&r->users, pg_int(row, 0), &user) || !map_get(&r->items, pg_int(row, 1), &item) ||
-        !map_get(&r->types, pg_int(row, 2), &type) || type >= EVENT_TYPES || time_ms < 0)
+    if (!mapping_get(&r->users, pg_int(row, 0), &user) ||
+        !mapping_get(&r->items, pg_int(row, 1), &item) ||
+        !mapping_get(&r->types, pg_int(row, 2), &type) || type >= EVENT_TYPES || time_ms < 0)
         return broken(r, err);
     return gather_event(r->g, user, item, (uint8_t)type, pg_real(row, 3), time_ms,
                         row->count > 5 ? pg_text(row, 5) : NULL, err);
@@ -167,9 +148,9 @@ static enum pal_status read_moment(struct pg_store *s, const struct store_change
     }
     *mark = state.next_place - 1;
     st = pg_moment_end(s, r->c, st);
-    mem_free(r->items.to);
-    mem_free(r->users.to);
-    mem_free(r->types.to);
+    mapping_done(&r->items);
+    mapping_done(&r->users);
+    mapping_done(&r->types);
     return st;
 }
 

@@ -241,3 +241,12 @@ enum pal_status sqlite_restore(const char *place, const char *backup, struct pal
     close(fd);
     return st;
 }
+
+void store_remove_file(const char *path)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", ".lock", ".tmp"};
+    char name[PATH_MAX];
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+        if (beside(name, path, endings[i], NULL) == PAL_OK)
+            unlink(name);
+}

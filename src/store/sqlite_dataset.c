@@ -3,39 +3,11 @@
 #include "store/sqlite.h"
 
 #include "store/gather.h"
-
-#include "base/mem.h"
+#include "store/mapping.h"
 
 #include <string.h>
 
 enum { STEP_EVENTS = 1 << 16 };
-
-/* Numbers of the file -> numbers of the data set; INTERN_NONE where there is none. */
-struct mapping {
-    uint32_t *to;
-    size_t count, cap;
-};
-
-static enum pal_status map_put(struct mapping *m, const struct conn *c, int64_t from, uint32_t to,
-                               struct pal_error *err)
-{
-    if (from < (int64_t)m->count || from >= INTERN_NONE)
-        return sql_fail(c, SQLITE_CORRUPT, err);
-    if (mem_grow(&m->to, &m->cap, (size_t)from + 1, sizeof *m->to))
-        return pal_no_memory(err);
-    while (m->count < (size_t)from)
-        m->to[m->count++] = INTERN_NONE;
-    m->to[m->count++] = to;
-    return PAL_OK;
-}
-
-static bool map_get(const struct mapping *m, int64_t from, uint32_t *to)
-{
-    if (from < 0 || (uint64_t)from >= m->count)
-        return false;
-    *to = m->to[from];
-    return true;
-}
 
 struct reading_all {
     struct conn *c;
@@ -44,6 +16,13 @@ struct reading_all {
     struct mapping items, users, types;
     uint64_t done, total;
 };
+
+static enum pal_status put(struct reading_all *r, struct mapping *m, int64_t from, uint32_t to,
+                           struct pal_error *err)
+{
+    enum pal_status st = mapping_put(m, from, to, err);
+    return st == PAL_ECORRUPT ? sql_fail(r->c, SQLITE_CORRUPT, err) : st;
+}
 
 typedef enum pal_status each_fn(struct reading_all *r, sqlite3_stmt *q, struct pal_error *err);
 
@@ -77,7 +56,7 @@ static enum pal_status take_item(struct reading_all *r, sqlite3_stmt *q, struct 
                            .attributes = sql_text(q, 5)};
     enum pal_status st =
         gather_item(r->g, &row, sqlite3_column_int(q, 2) == ITEM_DELETED, &number, err);
-    return st == PAL_OK ? map_put(&r->items, r->c, sqlite3_column_int64(q, 0), number, err) : st;
+    return st == PAL_OK ? put(r, &r->items, sqlite3_column_int64(q, 0), number, err) : st;
 }
 
 static enum pal_status take_user(struct reading_all *r, sqlite3_stmt *q, struct pal_error *err)
@@ -85,25 +64,25 @@ static enum pal_status take_user(struct reading_all *r, sqlite3_stmt *q, struct 
     uint32_t number;
     struct user_row row = {.user_id = sql_text(q, 1), .attributes = sql_text(q, 2)};
     enum pal_status st = gather_user(r->g, &row, &number, err);
-    return st == PAL_OK ? map_put(&r->users, r->c, sqlite3_column_int64(q, 0), number, err) : st;
+    return st == PAL_OK ? put(r, &r->users, sqlite3_column_int64(q, 0), number, err) : st;
 }
 
 static enum pal_status take_type(struct reading_all *r, sqlite3_stmt *q, struct pal_error *err)
 {
     uint8_t number;
     enum pal_status st = gather_type(r->g, sql_text(q, 0), &number, err);
-    return st == PAL_OK ? map_put(&r->types, r->c, (int64_t)r->types.count + (r->types.count == 0),
-                                  number, err)
-                        : st;
+    return st == PAL_OK
+               ? put(r, &r->types, (int64_t)r->types.count + (r->types.count == 0), number, err)
+               : st;
 }
 
 static enum pal_status take_event(struct reading_all *r, sqlite3_stmt *q, struct pal_error *err)
 {
     uint32_t user, item, type;
     int64_t time_ms = sqlite3_column_int64(q, 4);
-    if (!map_get(&r->users, sqlite3_column_int64(q, 0), &user) ||
-        !map_get(&r->items, sqlite3_column_int64(q, 1), &item) ||
-        !map_get(&r->types, sqlite3_column_int64(q, 2), &type) || type >= EVENT_TYPES ||
+    if (!mapping_get(&r->users, sqlite3_column_int64(q, 0), &user) ||
+        !mapping_get(&r->items, sqlite3_column_int64(q, 1), &item) ||
+        !mapping_get(&r->types, sqlite3_column_int64(q, 2), &type) || type >= EVENT_TYPES ||
         time_ms < 0)
         return sql_fail(r->c, SQLITE_CORRUPT, err);
     const char *id = gather_wants_ids(r->g) ? sql_text(q, 5) : NULL;
@@ -141,9 +120,9 @@ static void end(struct sqlite_store *s, struct reading_all *r)
 {
     if (r->c)
         reader_give(s, r->c);
-    mem_free(r->items.to);
-    mem_free(r->users.to);
-    mem_free(r->types.to);
+    mapping_done(&r->items);
+    mapping_done(&r->users);
+    mapping_done(&r->types);
 }
 
 enum pal_status sqlite_frame(struct store *base, const struct store_change *more, size_t count,

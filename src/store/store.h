@@ -187,6 +187,10 @@ MUST_USE enum pal_status store_note(struct store *s, const char *name, char **ou
 MUST_USE enum pal_status store_backup(struct store *s, const char *path, const struct run *run,
                                       struct pal_error *err);
 
+/* Removes the file of a (closed) store in SQLite with all that lies beside it, as far as it is
+ * there: for copies that were made to be read once. */
+void store_remove_file(const char *path);
+
 /* Puts a backup in the place of the (closed) store at url; the old file is kept beside it with
  * ".before-restore" behind its name. Checks that the backup is whole first. */
 MUST_USE enum pal_status store_restore(const char *url, const char *backup, struct pal_error *err);
