@@ -4,11 +4,14 @@
 #include "base/mem.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-static const long EXPECT_MS = 200;
+static const long EXPECT_MS = 200, IDLE_S = 10, INTERVAL_S = 5;
+static const int SILENCE_MS = 20000; /* that a peer may take to say that packets came */
 
 struct fetch {
     CURL *curl;
@@ -65,6 +68,15 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
     return n;
 }
 
+/* Where the network is cut nobody hangs up: packets that are not acknowledged tell. */
+static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)ctx;
+    if (purpose == CURLSOCKTYPE_IPCXN)
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &SILENCE_MS, sizeof SILENCE_MS);
+    return CURL_SOCKOPT_OK;
+}
+
 enum pal_status fetch_new(long connect_ms, long quiet_s, struct fetch **out, struct pal_error *err)
 {
     struct fetch *f = mem_zero(1, sizeof *f);
@@ -76,6 +88,10 @@ enum pal_status fetch_new(long connect_ms, long quiet_s, struct fetch **out, str
     }
     curl_easy_setopt(f->curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(f->curl, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+    curl_easy_setopt(f->curl, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    curl_easy_setopt(f->curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(f->curl, CURLOPT_TCP_KEEPIDLE, IDLE_S);
+    curl_easy_setopt(f->curl, CURLOPT_TCP_KEEPINTVL, INTERVAL_S);
     curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(f->curl, CURLOPT_LOW_SPEED_TIME, quiet_s);
     curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_data);
@@ -89,6 +105,11 @@ enum pal_status fetch_new(long connect_ms, long quiet_s, struct fetch **out, str
     curl_easy_setopt(f->curl, CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);
     *out = f;
     return PAL_OK;
+}
+
+void fetch_within(struct fetch *f, long ms)
+{
+    curl_easy_setopt(f->curl, CURLOPT_TIMEOUT_MS, ms);
 }
 
 void fetch_free(struct fetch *f)

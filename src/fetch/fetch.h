@@ -11,10 +11,14 @@
 struct fetch;
 
 /* connect_ms: how long a connection may take to come about; quiet_s: how long a server may send and
- * take nothing before the request is given up. */
+ * take nothing before the request is given up. One whose packets are not even acknowledged, as
+ * where the network is cut, is given up after 20 s in any case. */
 MUST_USE enum pal_status fetch_new(long connect_ms, long quiet_s, struct fetch **out,
                                    struct pal_error *err);
 void fetch_free(struct fetch *f); /* NULL is fine */
+
+/* No request takes longer in all, connecting included. */
+void fetch_within(struct fetch *f, long ms);
 
 /* Gets a piece of an answer's body; a status other than PAL_OK ends the request and is returned. */
 typedef enum pal_status fetch_take_fn(void *ctx, const char *data, size_t size,

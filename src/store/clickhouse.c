@@ -24,6 +24,7 @@ static void clickhouse_close(struct store *base)
     ch_erasures_done(&s->erasures);
     ch_ids_done(&s->ids);
     pthread_mutex_destroy(&s->write);
+    pthread_mutex_destroy(&s->away_lock);
     mem_free(s->url);
     mem_free(s);
 }
@@ -58,12 +59,13 @@ static enum pal_status clickhouse_open(const char *place, bool read_only, struct
     s->read_only = read_only;
     s->unsure = true;
     pthread_mutex_init(&s->write, NULL);
+    pthread_mutex_init(&s->away_lock, NULL);
     s->url = mem_text(place, strlen(place));
     enum pal_status st = s->url ? ch_place_read(s->url, &s->place, err) : pal_no_memory(err);
     if (st == PAL_OK)
         st = open_catalog(s, err);
     if (st == PAL_OK)
-        st = ch_new(&s->place, &s->writer, err);
+        st = ch_new(&s->place, false, &s->writer, err);
     if (st == PAL_OK)
         st = ch_schema_open(s, err);
     if (st != PAL_OK) {

@@ -9,14 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 5000, QUIET_S = 120 };
+enum { CONNECT_MS = 5000, QUIET_S = 120, QUICK_MS = 3000 };
 
-enum pal_status ch_new(const struct ch_place *p, struct ch *out, struct pal_error *err)
+enum pal_status ch_new(const struct ch_place *p, bool quick, struct ch *out, struct pal_error *err)
 {
     out->place = p;
     snprintf(out->user, sizeof out->user, "X-ClickHouse-User: %s", p->user);
     snprintf(out->password, sizeof out->password, "X-ClickHouse-Key: %s", p->password);
-    return fetch_new(CONNECT_MS, QUIET_S, &out->fetch, err);
+    enum pal_status st = fetch_new(CONNECT_MS, QUIET_S, &out->fetch, err);
+    if (st == PAL_OK && quick)
+        fetch_within(out->fetch, QUICK_MS);
+    return st;
 }
 
 void ch_done(struct ch *c)

@@ -219,7 +219,7 @@ enum pal_status clickhouse_dataset(struct store *base, const struct store_change
     enum pal_status st =
         s->catalog->ops->frame(s->catalog, more, count, run, &r.g, &at, &mark, err);
     if (st == PAL_OK)
-        st = ch_new(&s->place, &c, err);
+        st = ch_new(&s->place, false, &c, err);
     if (st == PAL_OK && !gather_cleared(r.g))
         st = read_all(&c, &r, mark, err);
     if (st == PAL_OK)

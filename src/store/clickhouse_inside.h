@@ -35,8 +35,9 @@ struct ch {
     char user[160], password[300]; /* headers */
 };
 
-/* One per thread at a time. */
-MUST_USE enum pal_status ch_new(const struct ch_place *p, struct ch *out, struct pal_error *err);
+/* One per thread at a time. quick: somebody waits for little, so give up after 3 s. */
+MUST_USE enum pal_status ch_new(const struct ch_place *p, bool quick, struct ch *out,
+                                struct pal_error *err);
 void ch_done(struct ch *c);
 
 /* A statement without rows; what it answers goes to *answer if that is not NULL (the caller's to
@@ -135,6 +136,10 @@ struct ch_store {
     bool unsure; /* rows may lie behind the mark: a commit failed, or we have just begun */
     struct ch_erasures erasures;
     struct ch_ids ids;
+
+    pthread_mutex_t away_lock; /* down to the blank line */
+    int64_t away_until_ms;     /* until then nobody asks for a user; 0 = it answers */
+    struct pal_error away;
 };
 
 void ch_erasures_done(struct ch_erasures *e);

@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+enum { AWAY_MS = 3000 };
 
 #define COLUMNS "user, place, item, type, value, event_id, recommendation_id, time_ms"
 #define KINDS   "sqssfssi"
@@ -144,6 +147,42 @@ static enum pal_status of_user(struct ch_store *s, const char *user_id, struct s
     return str_ok(where) ? PAL_OK : pal_no_memory(err);
 }
 
+/* ---- of one user ---- */
+
+static int64_t clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Somebody waits for an answer. A server that doesn't answer costs them seconds, so while it is
+ * away one of them pays for that, now and then. */
+static enum pal_status begin(struct ch_store *s, struct ch *c, struct pal_error *err)
+{
+    pthread_mutex_lock(&s->away_lock);
+    bool away = s->away_until_ms && clock_ms() < s->away_until_ms;
+    if (away && err)
+        *err = s->away;
+    else if (s->away_until_ms)
+        s->away_until_ms = clock_ms() + AWAY_MS; /* the others, while this one tries */
+    pthread_mutex_unlock(&s->away_lock);
+    return away ? PAL_EIO : ch_new(&s->place, true, c, err);
+}
+
+/* c->fetch NULL: it was not asked. */
+static void end(struct ch_store *s, struct ch *c, enum pal_status st, const struct pal_error *err)
+{
+    if (c->fetch) {
+        pthread_mutex_lock(&s->away_lock);
+        s->away_until_ms = st == PAL_EIO ? clock_ms() + AWAY_MS : 0;
+        if (st == PAL_EIO && err)
+            s->away = *err;
+        pthread_mutex_unlock(&s->away_lock);
+    }
+    ch_done(c);
+}
+
 /* Twice as many rows as are wanted: should some of them be of one place. */
 enum pal_status clickhouse_user_events(struct store *base, const char *user_id, uint64_t before,
                                        size_t most, store_event_fn *fn, void *ctx,
@@ -159,11 +198,11 @@ enum pal_status clickhouse_user_events(struct store *base, const char *user_id, 
     if (st == PAL_OK && !str_ok(&where))
         st = pal_no_memory(err);
     if (st == PAL_OK)
-        st = ch_new(&s->place, &c, err);
+        st = begin(s, &c, err);
     if (st == PAL_OK && most)
         st = read_rows(&c, str_text(&where), "place DESC", most < SIZE_MAX / 2 ? 2 * most : 0, &w,
                        err);
-    ch_done(&c);
+    end(s, &c, st, err);
     str_done(&where);
     return st;
 }
@@ -179,10 +218,10 @@ enum pal_status clickhouse_user_count(struct store *base, const char *user_id, u
     if (st == PAL_OK && !str_ok(&sql))
         st = pal_no_memory(err);
     if (st == PAL_OK)
-        st = ch_new(&s->place, &c, err);
+        st = begin(s, &c, err);
     if (st == PAL_OK)
         st = ch_number(&c, str_text(&sql), events, err);
-    ch_done(&c);
+    end(s, &c, st, err);
     str_done(&sql);
     str_done(&where);
     return st;
@@ -216,7 +255,7 @@ enum pal_status clickhouse_events(struct store *base, uint64_t after, store_even
     uint64_t mark = 0;
     enum pal_status st = store_mark(s->catalog, &mark, err);
     if (st == PAL_OK)
-        st = ch_new(&s->place, &c, err);
+        st = ch_new(&s->place, false, &c, err);
     if (st == PAL_OK)
         st = ch_erasures_read(&c, mark, &erasures, err);
     if (st == PAL_OK)
@@ -275,7 +314,7 @@ enum pal_status clickhouse_follow(struct store *base, uint64_t *mark, size_t mos
     if (st == PAL_OK)
         st = store_follow(s->catalog, &told, most, fn, ctx, err);
     if (st == PAL_OK)
-        st = ch_new(&s->place, &c, err);
+        st = ch_new(&s->place, false, &c, err);
     if (st == PAL_OK)
         st = ch_erasures_read(&c, upto, &erasures, err);
     if (st == PAL_OK)
@@ -302,7 +341,7 @@ enum pal_status clickhouse_counts(struct store *base, struct store_counts *out,
     if (st == PAL_OK)
         st = store_mark(s->catalog, &mark, err);
     if (st == PAL_OK)
-        st = ch_new(&s->place, &c, err);
+        st = ch_new(&s->place, false, &c, err);
     if (st == PAL_OK)
         st = ch_number(
             &c, "SELECT count() FROM system.mutations WHERE database = '$DB' AND NOT is_done",

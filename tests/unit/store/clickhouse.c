@@ -172,7 +172,7 @@ static void inserts_ask_for_all_rows_to_be_kept(void **state)
     struct scripted *server = scripted_new(take_anything);
     snprintf(url, sizeof url, "//127.0.0.1:%d/db?catalog=x", server->port);
     assert_ok(ch_place_read(url, &place, &err), &err);
-    assert_ok(ch_new(&place, &c, &err), &err);
+    assert_ok(ch_new(&place, false, &c, &err), &err);
     put(&rows, "a row", 1, 1, 1);
     assert_ok(ch_insert(&c, "INSERT INTO $DB.events FORMAT RowBinary", &rows, &err), &err);
     ch_done(&c);
