@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "journal/journal.h"
+#include "engine/drain.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -24,15 +24,44 @@ static enum pal_status take(void *ctx, const struct journal_entry *e, struct pal
     return st;
 }
 
+/* Where the journal leads into a stream: what was published is not on its way from here any more.
+ * The rest may be published and stored while the store is read, so its events get the ids that they
+ * will have there (see engine/publish.h). */
+static enum pal_status pass_published(const char *dir, uint64_t *position, char *name,
+                                      struct pal_error *err)
+{
+    uint64_t published = 0;
+    bool there = false;
+    enum pal_status st = publish_read(dir, &published, &there, err);
+    *name = 0;
+    if (st != PAL_OK || !there)
+        return st;
+    *position = published > *position ? published : *position;
+    return journal_identity(dir, name, err);
+}
+
+static enum pal_status give_ids(struct pending *p, const char *name, struct pal_error *err)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct record *r = &p->change[i].record;
+        if (r->kind != RECORD_EVENT || (r->event.event_id && *r->event.event_id))
+            continue;
+        char *id = arena_alloc(&p->bytes, DRAIN_ID, 1);
+        if (!id)
+            return pal_no_memory(err);
+        drain_id(name, p->change[i].seq, id);
+        r->event.event_id = id;
+    }
+    return PAL_OK;
+}
+
 enum pal_status pending_read(const struct job *job, struct store *s, struct pending *out,
                              struct pal_error *err)
 {
-    char beside[PATH_MAX], name[JOURNAL_IDENTITY];
+    char beside[PATH_MAX], name[JOURNAL_IDENTITY], publisher[JOURNAL_IDENTITY];
     const char *dir = job->set.journal, *file = store_path(s);
     uint64_t position = 0;
     enum pal_status st = PAL_OK;
-    if (job->set.stream && *job->set.stream)
-        return PAL_OK; /* what left the journal is in the stream, not yet in the store */
     if (!dir) {
         int n = snprintf(beside, sizeof beside, "%s-journal.d", file ? file : "palate");
         if (n < 0 || (size_t)n >= sizeof beside)
@@ -46,7 +75,9 @@ enum pal_status pending_read(const struct job *job, struct store *s, struct pend
         st = st ? st : store_source(s, name, err);
     }
     st = st ? st : store_position(s, &position, err);
-    return st ? st : journal_scan(dir, position + 1, take, out, err);
+    st = st ? st : pass_published(dir, &position, publisher, err);
+    st = st ? st : journal_scan(dir, position + 1, take, out, err);
+    return st || !*publisher ? st : give_ids(out, publisher, err);
 }
 
 void pending_done(struct pending *p)

@@ -92,6 +92,11 @@ static void recovered(struct live *l)
         live_say(l, LIVE_INFO, "the %s takes events again", where_to(d));
 }
 
+void drain_id(const char *journal, uint64_t seq, char out[DRAIN_ID])
+{
+    snprintf(out, DRAIN_ID, "%s-%016" PRIx64, journal, seq);
+}
+
 /* An event that came without an id gets one that nobody else's has: by it the store knows it when
  * it comes twice, and others whose it is. */
 static void give_id(struct live *l, struct store_change *c, size_t i)
@@ -99,7 +104,7 @@ static void give_id(struct live *l, struct store_change *c, size_t i)
     char *id = l->drain.ids + i * DRAIN_ID;
     if (c->record.kind != RECORD_EVENT || (c->record.event.event_id && *c->record.event.event_id))
         return;
-    snprintf(id, DRAIN_ID, "%s-%016" PRIx64, l->name, c->seq);
+    drain_id(l->name, c->seq, id);
     c->record.event.event_id = id;
 }
 

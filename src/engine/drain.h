@@ -48,6 +48,9 @@ struct drain {
 /* position: what the store, or the stream, has. */
 MUST_USE enum pal_status drain_start(struct live *l, uint64_t position, struct pal_error *err);
 
+/* The id of an event that came without one, by its number in its journal: "JOURNAL-…". */
+void drain_id(const char *journal, uint64_t seq, char out[DRAIN_ID]);
+
 /* Ends the thread. What is in the journal stays there. */
 void drain_stop(struct live *l);
 
