@@ -15,6 +15,7 @@ enum {
     AMQP_LOOK_MS = 2000,      /* in this time every queue is looked at once */
     AMQP_LOOK_LEAST_MS = 200, /* with less time left nobody looks */
     AMQP_ANSWER_MS = 1000,    /* what one that receives takes to look, at least */
+    AMQP_DEAF = 2,            /* so many looks that fail mean that the broker is away */
 };
 
 /* What the queues say of themselves, looked at one by one. */
@@ -38,6 +39,7 @@ struct amqp_bus {
     struct amqp_gauge in_gauge;
     struct inbox inbox;
     bool mine[BUS_SHARDS_MOST]; /* shards that messages came from: we are their receiver */
+    unsigned deaf;              /* looks in a row that failed, with nothing received since */
 };
 
 /* Makes exchange and queues, where they are not there already. */

@@ -61,6 +61,7 @@ enum pal_status amqp_subscribe(struct amqp_bus *b, int64_t until, struct pal_err
     w->take = take;
     w->ctx = b;
     inbox_clear(&b->inbox);
+    b->deaf = 0;
     memset(b->mine, 0, sizeof b->mine);
     enum pal_status st = PAL_OK;
     wire_limit(w, until);
@@ -123,6 +124,18 @@ static enum pal_status side_ready(struct amqp_bus *b, int64_t until, struct pal_
     return st;
 }
 
+/* Whether the broker was heard of. Where no messages come, one that is cut off would be missed only
+ * after two heartbeats; who looks finds out sooner, and says so. */
+static void hear(struct amqp_bus *b, const struct pal_error *why)
+{
+    if (why && ++b->deaf == AMQP_DEAF)
+        tally_down(&b->tally, BUS_RECEIVE, why);
+    if (!why && b->deaf >= AMQP_DEAF)
+        tally_up(&b->tally, BUS_RECEIVE, false);
+    if (!why)
+        b->deaf = 0;
+}
+
 /* Looks at the queues from time to time. Failing at that is no reason to stop receiving. */
 static enum pal_status look(struct amqp_bus *b, int64_t until, struct pal_error *err)
 {
@@ -131,12 +144,16 @@ static enum pal_status look(struct amqp_bus *b, int64_t until, struct pal_error 
     if (now < b->in_gauge.next_ms || now < b->side.pause.next_ms)
         return PAL_OK;
     until = bus_until(until, AMQP_ANSWER_MS);
-    if (side_ready(b, until, &ignored))
-        return PAL_OK;
-    if (amqp_gauge_look(b, &b->side, &b->in_gauge, until, &ignored)) {
-        side_lost(b, &ignored);
+    if (side_ready(b, until, &ignored)) {
+        hear(b, &ignored);
         return PAL_OK;
     }
+    if (amqp_gauge_look(b, &b->side, &b->in_gauge, until, &ignored)) {
+        side_lost(b, &ignored);
+        hear(b, &ignored);
+        return PAL_OK;
+    }
+    hear(b, NULL);
     pause_reset(&b->side.pause);
     return b->inbox.count ? PAL_OK : share(b, until, err);
 }
@@ -188,8 +205,10 @@ enum pal_status amqp_receive(struct bus *base, struct bus_received *out, size_t 
         st = amqp_lost(b, BUS_RECEIVE, &why);
     if (st)
         return pal_fail(err, st, "%s", why.message);
-    if (b->inbox.count > before)
+    if (b->inbox.count > before) {
         tally_add(&b->tally, 0, b->inbox.count - before, 0);
+        hear(b, NULL);
+    }
     *count = inbox_give(&b->inbox, out, most);
     return PAL_OK;
 }

@@ -272,9 +272,9 @@ static const struct command commands[] = {
             "by itself, in a process of its own, and publishes to the folder of models.\n"
             "Without keys it listens to this machine only. --set changes the parts' options "
             "(palate help server), as do sections of the config file.",
-        .options =
-            "listen store events stream state role journal models keys tls-cert tls-key insecure "
-            "cors allow-cleanup no-training model weights set log json",
+        .options = "listen store events stream state role wait journal models keys tls-cert "
+                   "tls-key insecure "
+                   "cors allow-cleanup no-training model weights set log json",
         .examples =
             "palate serve\teverything by default, on http://127.0.0.1:8080\n"
             "palate serve --listen 0.0.0.0:80 --keys keys.txt\tfor other machines\n"

@@ -8,7 +8,9 @@
 
 struct running;
 
-/* Opens what the options name and listens. log is borrowed. On failure nothing runs. */
+/* Opens what the options name and listens. log is borrowed. On failure nothing runs. A store that
+ * is a server and does not answer is waited for as --wait says, or until interrupt_flag(); calls
+ * are answered meanwhile, by 503. */
 MUST_USE enum pal_status running_start(const struct job *job, const struct serving *o,
                                        const struct log *log, struct running **out,
                                        struct pal_error *err);

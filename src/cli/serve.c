@@ -71,6 +71,11 @@ enum pal_status serve_run(struct job *job, struct pal_error *err)
     enum pal_status st = serving_make(job, &o, err);
     if (!st)
         st = running_start(job, &o, &log, &s, err);
+    if (st && *interrupt_flag()) {
+        log_say(&log, LOG_INFO, "stopped before the store was there");
+        interrupt_forget();
+        return PAL_OK;
+    }
     if (st)
         return st;
     say_started(s, &log, &o);

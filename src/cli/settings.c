@@ -145,6 +145,9 @@ const struct option options[] = {
     TEXT("journal", 0, journal, "DIR",
          "the journal's folder (default: beside the store, palate.db-journal.d; where the store is "
          "no file, palate-journal.d here)"),
+    INT("wait", 0, wait, "60", 0, 86400,
+        "seconds to wait at the start for a store that is a server and does not answer; "
+        "meanwhile /health/live says that the process is there, and all else 503"),
     {{"listen", OPT_TEXT, AT(listen), "127.0.0.1:8080", 0, 0, OPT_LINEAR, "ADDRESS:PORT",
       "where to listen; port 0 takes a free one"}, 0, LAST, false},
     TEXT("keys", 0, keys, "FILE",

@@ -48,6 +48,7 @@ struct settings {
     const char *store, *events, *stream, *state, *role, *journal, *listen, *keys, *tls_cert,
         *tls_key, *cors;
     bool insecure, allow_cleanup, no_training;
+    int64_t wait;
     int log;
 
     /* simulated people */

@@ -15,6 +15,10 @@ enum {
     DAY_MS = 86400000,
 };
 
+static const char STREAM[] = "the stream can't be taken from",
+                  STORE[] = "the store takes nothing now",
+                  SETTLING[] = "the stream was not told what is stored, which then comes again";
+
 /* Notes a failure, said once, and waits; false when it is time to stop. */
 static bool back_off(struct live *l, const char *what, unsigned *ms, const struct pal_error *err)
 {
@@ -25,9 +29,13 @@ static bool back_off(struct live *l, const char *what, unsigned *ms, const struc
     until.tv_nsec += (long)(*ms % 1000) * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&l->watch.lock);
+    bool said = what == STORE && l->watch.store_away;
+    pthread_mutex_unlock(&l->watch.lock);
     pthread_mutex_lock(&c->lock);
-    bool first = !c->failing;
+    bool first = !c->failing && !said;
     c->failing = c->stumbled = true;
+    c->store_failing = what == STORE;
     c->error = *err;
     pthread_mutex_unlock(&c->lock);
     if (first)
@@ -47,7 +55,7 @@ static void recovered(struct live *l, unsigned *ms)
     struct consume *c = &l->consume;
     pthread_mutex_lock(&c->lock);
     bool was = c->failing;
-    c->failing = false;
+    c->failing = c->store_failing = false;
     pthread_mutex_unlock(&c->lock);
     *ms = BACKOFF_MS;
     if (was)
@@ -161,8 +169,7 @@ static bool settle(struct live *l, unsigned *wait)
     c->unsettled = bus_settle(c->bus, &err) != PAL_OK;
     if (!c->unsettled)
         return true;
-    return back_off(l, "the stream was not told what is stored, which then comes again", wait,
-                    &err);
+    return back_off(l, SETTLING, wait, &err);
 }
 
 /* Stores what the broker gave, tried until it is in; false when it is time to stop. */
@@ -173,10 +180,10 @@ static bool take(struct live *l, size_t count, unsigned *wait)
     size_t n = 0, repeated = 0;
     c->unsettled = true;
     if (decode(l, count, &n, &err) != PAL_OK)
-        return back_off(l, "the stream can't be taken from", wait, &err); /* it comes again */
+        return back_off(l, STREAM, wait, &err); /* it comes again */
     while ((n || c->reach_count) && store_take(l->store, c->changes, n, c->reaches, c->reach_count,
                                                &repeated, &err) != PAL_OK)
-        if (!back_off(l, "the store takes nothing now", wait, &err))
+        if (!back_off(l, STORE, wait, &err))
             return false;
     stored(l, n, repeated);
     return settle(l, wait);
@@ -208,7 +215,7 @@ static void *consume_loop(void *arg)
         size_t count = 0;
         c->stumbled = false;
         if (bus_receive(c->bus, c->got, c->most, WAIT_MS, &count, &err) != PAL_OK) {
-            go_on = back_off(l, "the stream can't be taken from", &wait, &err);
+            go_on = back_off(l, STREAM, &wait, &err);
             continue;
         }
         if (count)

@@ -42,6 +42,7 @@ struct consume {
     pthread_cond_t wake;
     bool stop;
     bool failing;
+    bool store_failing; /* and it is the store */
     struct pal_error error;
 };
 

@@ -247,10 +247,20 @@ static bool is_sqlite(const char *url)
     return scheme_is(url, "sqlite") || strstr(url, "catalog=sqlite:");
 }
 
+/* A server may be there in a moment; of a file nothing else is to be expected. */
+static bool may_come(const struct live *l, const struct pal_error *why)
+{
+    return strstr(l->config.live.store, "://") && l->config.again &&
+           l->config.again(l->config.again_ctx, why);
+}
+
 static enum pal_status open_store(struct live *l, struct pal_error *err)
 {
     bool read_only = !writes_store(l) && is_sqlite(l->config.live.store);
-    enum pal_status st = store_open(l->config.live.store, read_only, &l->store, err);
+    enum pal_status st;
+    do
+        st = store_open(l->config.live.store, read_only, &l->store, err);
+    while (st == PAL_EIO && may_come(l, err));
     return st == PAL_OK ? store_cache(l->store, l->config.live.store_cache_bytes, err) : st;
 }
 

@@ -55,6 +55,12 @@ struct live_config {
     struct bandit_options bandit;
     struct journal_options journal;
     struct state_options state;
+
+    /* Asked when the store could not be reached at the start (PAL_EIO), of one that is no file:
+     * waits a little and says whether to try again. NULL = once is enough. */
+    bool (*again)(void *ctx, const struct pal_error *why);
+    void *again_ctx;
+
     unsigned roles; /* roles.h; 0 = all. What a role does not need is not opened and not in memory;
                        what it does not do, callers leave alone */
     uint64_t seed;  /* 0 = one of chance, as it should be. Otherwise the same calls give the same
@@ -229,7 +235,8 @@ struct live_status {
     unsigned roles;
     struct journal_status journal; /* all 0 where there is none */
     uint64_t store_position;
-    bool store_failing;
+    bool store_failing; /* what is in the journal can't go where it is to go */
+    bool store_away;    /* nobody answers there, as was seen when nothing was to be stored */
     struct pal_error store_error;
     uint64_t drained_records, drain_ns; /* since start */
     uint64_t profiles, profile_bytes, profile_hits, profile_misses, profile_evictions;
@@ -259,6 +266,7 @@ struct live_status {
         uint64_t published;                 /* own records up to this number are in the stream */
         uint64_t stored, repeated, refused; /* what was taken out of it since the start */
         bool failing;                       /* what is taken out can't be stored, or not taken */
+        bool store_failing;                 /* and it is the former */
         struct pal_error error;
     } stream;
     struct live_shared {

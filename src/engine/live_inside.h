@@ -39,7 +39,8 @@ struct served_queue {
                               that was served before */
 };
 
-/* The thread that looks whether another process has published a version. */
+/* The thread that looks whether another process has published a version and, where nobody reads the
+ * store all the time, whether that is there. */
 struct model_watch {
     bool running;
     pthread_t thread;
@@ -48,6 +49,8 @@ struct model_watch {
     bool stop;
     uint32_t seen; /* the version that was live when it looked last */
     bool failing;
+    bool store_away; /* under lock */
+    struct pal_error store_error;
 };
 
 /* The thread that looks after what is not urgent. */
@@ -239,7 +242,7 @@ MUST_USE enum pal_status live_count(struct live *l, struct pal_error *err);
 /* Before the first models are loaded: what is published from here on is news. */
 void watch_begin(struct live *l);
 
-/* Loads what another process publishes, soon after. */
+/* Loads what another process publishes, soon after; notes whether the store is there. */
 MUST_USE enum pal_status watch_start(struct live *l, struct pal_error *err);
 void watch_stop(struct live *l);
 

@@ -32,6 +32,11 @@ static void status_of_drain(struct live *l, struct live_status *out)
     out->store_failing = d->failing;
     out->store_error = d->error;
     pthread_mutex_unlock(&d->lock);
+    pthread_mutex_lock(&l->watch.lock);
+    out->store_away = l->watch.store_away;
+    if (out->store_away && !out->store_failing)
+        out->store_error = l->watch.store_error;
+    pthread_mutex_unlock(&l->watch.lock);
 }
 
 static void add_profiles(struct profiles *profiles, struct live_status *out)
@@ -69,6 +74,7 @@ static void status_of_stream(struct live *l, struct live_status *out)
     s->refused = atomic_load(&c->refused);
     pthread_mutex_lock(&c->lock);
     s->failing = c->failing;
+    s->store_failing = c->store_failing;
     s->error = c->error;
     pthread_mutex_unlock(&c->lock);
 }

@@ -1,6 +1,9 @@
 /* Looks every live.models_poll_ms which version is the live one in the registry, and loads it when
  * that has changed: another process trained, or a person chose. Who does not answer only notes when
- * that was trained. A version that can't be loaded is told of once, and left until the next. */
+ * that was trained. A version that can't be loaded is told of once, and left until the next.
+ *
+ * A pipeline through which nothing comes would not notice that its store is away, so it is asked
+ * here, too, for one number. (Who answers reads the store all the time: follow.c.) */
 #include "engine/live_inside.h"
 
 #include "registry/registry.h"
@@ -8,11 +11,14 @@
 #include <inttypes.h>
 #include <time.h>
 
+enum { STORE_MS = 2000 /* between two looks where models are not looked for */ };
+
 static bool wait_a_little(struct live *l)
 {
     struct model_watch *w = &l->watch;
     struct timespec until;
     int64_t ms = l->config.live.models_poll_ms;
+    ms = ms ? ms : STORE_MS;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ms / 1000;
     until.tv_nsec += (long)(ms % 1000) * 1000000;
@@ -60,12 +66,48 @@ static void look(struct live *l)
         live_say(l, LIVE_INFO, "version %" PRIu32 " was published and is loaded", version);
 }
 
+/* Whether what is taken from the stream has found out before; then it was said. */
+static bool is_known_away(struct live *l)
+{
+    pthread_mutex_lock(&l->consume.lock);
+    bool known = l->consume.store_failing;
+    pthread_mutex_unlock(&l->consume.lock);
+    return known;
+}
+
+static void look_at_store(struct live *l)
+{
+    struct model_watch *w = &l->watch;
+    struct pal_error err;
+    uint64_t mark;
+    bool away = store_mark(l->store, &mark, &err) != PAL_OK;
+    pthread_mutex_lock(&w->lock);
+    bool was = w->store_away;
+    w->store_away = away;
+    if (away)
+        w->store_error = err;
+    pthread_mutex_unlock(&w->lock);
+    if (away && !was && !is_known_away(l))
+        live_say(l, LIVE_WARNING, "the store does not answer: %s", err.message);
+    else if (was && !away && !is_known_away(l))
+        live_say(l, LIVE_INFO, "the store answers again");
+}
+
+static bool looks_at_store(const struct live *l)
+{
+    return !live_does(l, ROLE_RECS) && l->store;
+}
+
 static void *watch_loop(void *arg)
 {
     struct live *l = arg;
     pthread_setname_np(pthread_self(), "palate-watch");
-    while (wait_a_little(l))
-        look(l);
+    while (wait_a_little(l)) {
+        if (l->config.live.models_poll_ms)
+            look(l);
+        if (looks_at_store(l))
+            look_at_store(l);
+    }
     return NULL;
 }
 
@@ -81,7 +123,7 @@ void watch_begin(struct live *l)
 enum pal_status watch_start(struct live *l, struct pal_error *err)
 {
     struct model_watch *w = &l->watch;
-    if (l->config.live.models_poll_ms == 0)
+    if (l->config.live.models_poll_ms == 0 && !looks_at_store(l))
         return PAL_OK;
     if (pthread_create(&w->thread, NULL, watch_loop, l))
         return pal_fail(err, PAL_ENOMEM, "no thread could be started for watching models");

@@ -413,6 +413,7 @@ void journal_status(struct journal *j, struct journal_status *out)
         .commit_ns = j->commit_ns,
         .sync_ns = j->sync_ns,
         .last_commit_ns = j->last_commit_ns,
+        .full = check_room(j, 1024, NULL) != PAL_OK,
         .failing = j->failing,
         .error = j->error,
     };

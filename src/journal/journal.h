@@ -137,6 +137,7 @@ struct journal_status {
     uint64_t commits, records;   /* since opening */
     uint64_t commit_ns, sync_ns; /* sums over all commits: writing and syncing; syncing */
     uint64_t last_commit_ns;
+    bool full;              /* a record of a kilobyte would be refused with PAL_EFULL */
     bool failing;           /* the last commit failed */
     struct pal_error error; /* why */
 };

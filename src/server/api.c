@@ -19,6 +19,7 @@ enum {
     TRAINS = ROLE_PIPELINE,
     EITHER = RECS | TRAINS,
     ANY = ROLE_ALL,
+    EARLY = ANY | (ROLE_ALL + 1), /* also before there is anything to answer from */
 };
 
 /* Each call, and the roles that answer it. */
@@ -55,19 +56,19 @@ static const struct {
     {{"GET",    "/v1/status", HTTP_READ, api_status, 0, NULL}, ANY},
     {{"GET",    "/v1/simulations", HTTP_READ, api_simulations, 0, NULL}, RECS},
     {{"POST",   "/v1/simulations", HTTP_ADMIN, api_add_simulation, NOTE_BODY, NULL}, RECS},
-    {{"GET",    "/health/live", HTTP_OPEN, api_live, 0, NULL}, ANY},
-    {{"GET",    "/health/ready", HTTP_OPEN, api_ready, 0, NULL}, ANY},
+    {{"GET",    "/health/live", HTTP_OPEN, api_live, 0, NULL}, EARLY},
+    {{"GET",    "/health/ready", HTTP_OPEN, api_ready, 0, NULL}, EARLY},
     {{"GET",    "/metrics", HTTP_READ, api_metrics, 0, NULL}, ANY},
-    {{"GET",    "/openapi.json", HTTP_OPEN, api_openapi, 0, NULL}, ANY},
-    {{"GET",    "/healthcheck", HTTP_OPEN, api_live, 0, NULL}, ANY},
+    {{"GET",    "/openapi.json", HTTP_OPEN, api_openapi, 0, NULL}, EARLY},
+    {{"GET",    "/healthcheck", HTTP_OPEN, api_live, 0, NULL}, EARLY},
     {{"POST",   "/add_items", HTTP_WRITE, api_add_items_classic, API_BODY_MOST, NULL}, TAKES},
     {{"POST",   "/interact", HTTP_WRITE, api_interact, API_BODY_MOST, NULL}, TAKES},
     {{"GET",    "/recs/{user_id}", HTTP_READ, api_recs, 0, NULL}, RECS},
     {{"GET",    "/cleanup", HTTP_ADMIN, api_cleanup, 0, NULL}, TAKES},
     {{"POST",   "/cleanup", HTTP_ADMIN, api_cleanup, SMALL_BODY, NULL}, TAKES},
-    {{"GET",    "/", HTTP_OPEN, api_page, 0, NULL}, ANY},
-    {{"GET",    "/favicon.ico", HTTP_OPEN, api_icon, 0, NULL}, ANY},
-    {{"GET",    "/assets/{file}", HTTP_OPEN, api_page, 0, NULL}, ANY},
+    {{"GET",    "/", HTTP_OPEN, api_page, 0, NULL}, EARLY},
+    {{"GET",    "/favicon.ico", HTTP_OPEN, api_icon, 0, NULL}, EARLY},
+    {{"GET",    "/assets/{file}", HTTP_OPEN, api_page, 0, NULL}, EARLY},
 };
 /* clang-format on */
 
@@ -75,9 +76,15 @@ _Static_assert(sizeof routes / sizeof routes[0] <= API_ROUTES_MOST, "a caller ha
 
 /* ---- What this process does not do ---- */
 
-static void elsewhere(void *ctx, struct http_request *r, const char *what, unsigned role)
+static void elsewhere(const struct api *a, struct http_request *r, unsigned roles)
 {
-    const struct api *a = ctx;
+    unsigned role = roles & ROLE_RECS        ? ROLE_RECS
+                    : roles & ROLE_COLLECTOR ? ROLE_COLLECTOR
+                                             : ROLE_PIPELINE;
+    const char *what = role == ROLE_RECS ? "it recommends nothing and looks nothing up"
+                       : role == ROLE_COLLECTOR
+                           ? "events, items, users and erasures go to a collector"
+                           : "training is the pipeline's";
     char here[ROLES_TEXT], there[ROLES_TEXT], detail[200];
     roles_text(a->options.roles, here);
     roles_text(role, there);
@@ -87,30 +94,25 @@ static void elsewhere(void *ctx, struct http_request *r, const char *what, unsig
     http_problem(r, 409, "other_role", detail);
 }
 
-static void not_recs(void *ctx, struct http_request *r)
+/* Every call comes in here. */
+static void call(void *ctx, struct http_request *r)
 {
-    elsewhere(ctx, r, "it recommends nothing and looks nothing up", ROLE_RECS);
+    struct api *a = ctx;
+    unsigned roles = routes[http_route_index(r)].roles;
+    if (!(roles & a->options.roles))
+        elsewhere(a, r, roles);
+    else if (roles != EARLY && !api_is_open(a))
+        api_starting(r);
+    else
+        routes[http_route_index(r)].route.handler(ctx, r);
 }
 
-static void not_collector(void *ctx, struct http_request *r)
-{
-    elsewhere(ctx, r, "events, items, users and erasures go to a collector", ROLE_COLLECTOR);
-}
-
-static void not_pipeline(void *ctx, struct http_request *r)
-{
-    elsewhere(ctx, r, "training is the pipeline's", ROLE_PIPELINE);
-}
-
-size_t api_routes(unsigned roles, struct http_route out[API_ROUTES_MOST])
+size_t api_routes(struct http_route out[API_ROUTES_MOST])
 {
     size_t count = sizeof routes / sizeof routes[0];
     for (size_t i = 0; i < count; i++) {
         out[i] = routes[i].route;
-        if (!(routes[i].roles & roles))
-            out[i].handler = routes[i].roles & ROLE_RECS        ? not_recs
-                             : routes[i].roles & ROLE_COLLECTOR ? not_collector
-                                                                : not_pipeline;
+        out[i].handler = call;
     }
     return count;
 }
@@ -136,10 +138,17 @@ enum pal_status api_new(const struct api_options *o, struct api **out, struct pa
         api_free(a);
         return st;
     }
-    if (live_store(o->live) && (o->roles & ROLE_RECS))
-        api_stats_recall(a);
     *out = a;
     return PAL_OK;
+}
+
+void api_open(struct api *a, struct live *live, struct loop *loop)
+{
+    a->live = live;
+    a->loop = loop;
+    if (live_store(live) && (a->options.roles & ROLE_RECS))
+        api_stats_recall(a);
+    atomic_store(&a->open, true);
 }
 
 void api_free(struct api *a)
@@ -308,7 +317,7 @@ void api_write(struct api *a, struct http_request *r, struct record *records, si
         written(&(struct waiting){r, done}, PAL_OK, NULL);
     else {
         *w = (struct waiting){r, done};
-        st = live_write(a->options.live, records, count, written, w, &err);
+        st = live_write(a->live, records, count, written, w, &err);
     }
     if (st)
         http_error(r, st, &err);

@@ -69,7 +69,7 @@ static enum pal_status classic_item(struct api *a, const json_t *id, const char 
     const char *text = json_id_of(id, tmp);
     if (!text)
         return pal_fail(err, PAL_EUSAGE, "item_ids must hold texts and integers only");
-    enum pal_status st = live_item(a->options.live, text, tmp, &item, err);
+    enum pal_status st = live_item(a->live, text, tmp, &item, err);
     if (st == PAL_ENOTFOUND) {
         item = (struct item_row){.item_id = text, .available = true};
         st = PAL_OK;
@@ -154,8 +154,8 @@ static enum pal_status read_actions(struct api *a, const json_t *body, struct ar
             return pal_fail(err, PAL_EUSAGE, "item_ids[%zu] must be a text or an integer", i);
         if (!action || (strcmp(action, "like") != 0 && strcmp(action, "dislike") != 0))
             return pal_fail(err, PAL_EUSAGE, "actions[%zu] must be \"like\" or \"dislike\"", i);
-        if (json_is_integer(id) && live_alone(a->options.live) &&
-            live_item(a->options.live, item, tmp, &known, NULL) == PAL_ENOTFOUND)
+        if (json_is_integer(id) && live_alone(a->live) &&
+            live_item(a->live, item, tmp, &known, NULL) == PAL_ENOTFOUND)
             st = classic_item(a, id, NULL, tmp, &records[written++], err);
         records[written++] = (struct record){
             .kind = RECORD_EVENT,
@@ -217,7 +217,7 @@ void api_recs(void *ctx, struct http_request *r)
                                .details = true};
     enum pal_status st = query_end(&q);
     if (!st)
-        st = live_recommend(a->options.live, &ask, http_arena(r), &list, &err);
+        st = live_recommend(a->live, &ask, http_arena(r), &list, &err);
     if (st) {
         http_error(r, st, &err);
         return;

@@ -54,7 +54,7 @@ static void user_events(void *ctx, struct http_request *r)
     int64_t before = query_whole(&q, "cursor", 0, 1, INT64_MAX);
     enum pal_status st = query_end(&q);
     if (!st)
-        st = live_user_events(a->options.live, user, (uint64_t)before, (size_t)limit, http_arena(r),
+        st = live_user_events(a->live, user, (uint64_t)before, (size_t)limit, http_arena(r),
                               &events, &count, &next, &err);
     if (st) {
         http_error(r, st, &err);

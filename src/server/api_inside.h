@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 enum { API_BATCH_MOST = 10000, API_BODY_MOST = 16 << 20, API_PAGE_MOST = 1000, API_PAGE = 50 };
 
@@ -27,12 +28,22 @@ struct api_figures {
 
 struct api {
     struct api_options options;
+    atomic_bool open;  /* what follows is there */
+    struct live *live; /* borrowed, as is the loop */
+    struct loop *loop; /* NULL = there is none */
     _Atomic(struct http_server *) http;
     struct work *work; /* for what takes its time */
     int64_t started_ms;
     struct api_figures figures;
     pthread_mutex_t simulations_lock;
 };
+
+/* Whether there is something to answer from; and the answer as long as there is not. */
+static inline bool api_is_open(struct api *a)
+{
+    return atomic_load_explicit(&a->open, memory_order_acquire);
+}
+void api_starting(struct http_request *r);
 
 int64_t api_now_ms(void);
 
@@ -104,7 +115,8 @@ http_handler api_recommend, api_recommend_for, api_similar, api_popular, api_tre
 http_handler api_models, api_activate, api_reload, api_train, api_training; /* api_models.c */
 http_handler api_report;                                                    /* api_report.c */
 http_handler api_runs;                                                      /* api_runs.c */
-http_handler api_live, api_ready, api_metrics, api_status;                  /* api_operations.c */
+http_handler api_live, api_ready;                                           /* api_health.c */
+http_handler api_metrics, api_status;                                       /* api_operations.c */
 http_handler api_stats;                                                     /* api_stats.c */
 http_handler api_simulations, api_add_simulation;                           /* api_simulations.c */
 http_handler api_add_items_classic, api_interact, api_recs, api_cleanup;    /* api_classic.c */

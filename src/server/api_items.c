@@ -127,7 +127,7 @@ void api_get_item(void *ctx, struct http_request *r)
     const char *id = query_id(&q, "item_id");
     enum pal_status st = query_end(&q);
     if (!st)
-        st = live_item(a->options.live, id, http_arena(r), &item, &err);
+        st = live_item(a->live, id, http_arena(r), &item, &err);
     if (st) {
         http_error(r, st, &err);
         return;
@@ -144,8 +144,8 @@ void api_delete_item(void *ctx, struct http_request *r)
     struct api_query q = {.r = r, .err = &err};
     struct record record = {.kind = RECORD_ITEM_DELETE, .id = query_id(&q, "item_id")};
     enum pal_status st = query_end(&q);
-    if (!st && live_alone(a->options.live)) /* else another process may have taken it in */
-        st = live_item(a->options.live, record.id, http_arena(r), &item, &err);
+    if (!st && live_alone(a->live)) /* else another process may have taken it in */
+        st = live_item(a->live, record.id, http_arena(r), &item, &err);
     if (st == PAL_ENOTFOUND)
         http_answer(r, 200, "application/json", "{\"deleted\":false}", 17);
     else if (st)
@@ -168,8 +168,8 @@ void api_list_items(void *ctx, struct http_request *r)
     if (!st && search && strlen(search) > RECORD_ID_MOST)
         st = pal_fail(&err, PAL_EUSAGE, "'search' must have at most %d bytes", RECORD_ID_MOST);
     if (!st)
-        st = live_items(a->options.live, search, filter, (uint32_t)from, (size_t)limit,
-                        http_arena(r), &page, &err);
+        st = live_items(a->live, search, filter, (uint32_t)from, (size_t)limit, http_arena(r),
+                        &page, &err);
     if (st) {
         http_error(r, st, &err);
         return;

@@ -100,7 +100,7 @@ void api_recommend(void *ctx, struct http_request *r)
     ask.user_id = query_id(&q, "user_id");
     enum pal_status st = query_end(&q);
     if (!st)
-        st = live_recommend(a->options.live, &ask, http_arena(r), &list, &err);
+        st = live_recommend(a->live, &ask, http_arena(r), &list, &err);
     if (st)
         http_error(r, st, &err);
     else
@@ -187,7 +187,7 @@ void api_recommend_for(void *ctx, struct http_request *r)
         st = json_object_end(&o);
     }
     if (!st)
-        st = live_recommend(a->options.live, &ask, http_arena(r), &list, &err);
+        st = live_recommend(a->live, &ask, http_arena(r), &list, &err);
     if (st)
         http_error(r, st, &err);
     else
@@ -206,7 +206,7 @@ void api_similar(void *ctx, struct http_request *r)
     ask.model = query_text(&q, "model");
     enum pal_status st = query_end(&q);
     if (!st)
-        st = live_similar(a->options.live, id, &ask, http_arena(r), &list, &err);
+        st = live_similar(a->live, id, &ask, http_arena(r), &list, &err);
     if (st)
         http_error(r, st, &err);
     else
@@ -221,7 +221,7 @@ static void top(struct api *a, struct http_request *r, bool trending)
     struct live_request ask = common(&q);
     enum pal_status st = query_end(&q);
     if (!st)
-        st = live_top(a->options.live, trending, &ask, http_arena(r), &list, &err);
+        st = live_top(a->live, trending, &ask, http_arena(r), &list, &err);
     if (st)
         http_error(r, st, &err);
     else
@@ -267,7 +267,7 @@ void api_rank(void *ctx, struct http_request *r)
     if (!st && ask.user_id && ask.past)
         st = pal_fail(&err, PAL_EUSAGE, "give either user_id or history, not both");
     if (!st)
-        st = live_rank(a->options.live, &ask, ids, count, http_arena(r), &list, &err);
+        st = live_rank(a->live, &ask, ids, count, http_arena(r), &list, &err);
     if (st)
         http_error(r, st, &err);
     else

@@ -78,7 +78,7 @@ static void models(void *ctx, struct http_request *r)
         return;
     }
     uint32_t live = registry_current(a->options.models, &current, NULL) ? 0 : current.number;
-    live_status(a->options.live, &status);
+    live_status(a->live, &status);
     emit_open(&e, NULL, '{');
     if (live)
         emit_uint(&e, "current", live);
@@ -118,7 +118,7 @@ static void reload(void *ctx, struct http_request *r)
     if (!st)
         st = api_no_body(r, &err);
     if (!st)
-        st = live_reload(a->options.live, &version, &err);
+        st = live_reload(a->live, &version, &err);
     if (st)
         http_error(r, st, &err);
     else
@@ -154,7 +154,7 @@ static void activate(void *ctx, struct http_request *r)
     if (!st)
         st = api_no_body(r, &err);
     if (!st)
-        st = live_activate(a->options.live, number, &err);
+        st = live_activate(a->live, number, &err);
     if (st)
         http_error(r, st, &err);
     else
@@ -179,7 +179,7 @@ void api_train(void *ctx, struct http_request *r)
     if (!st)
         st = api_no_body(r, &err);
     if (!st)
-        st = loop_train(a->options.loop, &run, &err);
+        st = loop_train(a->loop, &run, &err);
     if (st == PAL_EFULL) {
         snprintf(text, sizeof text, "training run %llu is under way: GET /v1/train tells how far",
                  (unsigned long long)run);
@@ -246,10 +246,10 @@ void api_training(void *ctx, struct http_request *r)
         http_error(r, st, &err);
         return;
     }
-    size_t count = loop_runs(a->options.loop, runs, RUNS_SHOWN);
+    size_t count = loop_runs(a->loop, runs, RUNS_SHOWN);
     emit_open(&e, NULL, '{');
-    emit_string(&e, "state", loop_state(a->options.loop) == LOOP_RUNNING ? "running" : "idle");
-    emit_when(&e, "next_at", loop_next_ms(a->options.loop));
+    emit_string(&e, "state", loop_state(a->loop) == LOOP_RUNNING ? "running" : "idle");
+    emit_when(&e, "next_at", loop_next_ms(a->loop));
     emit_open(&e, "runs", '[');
     for (size_t i = 0; i < count; i++)
         emit_run(&e, &runs[i]);

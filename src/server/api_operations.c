@@ -1,4 +1,4 @@
-/* Health, metrics for Prometheus, and the server's state. */
+/* Metrics for Prometheus, and the server's state. */
 #include "server/api_inside.h"
 
 #include <inttypes.h>
@@ -6,34 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static void say_health(struct http_request *r, const char *status)
-{
-    struct emit e = {.compact = true};
-    emit_open(&e, NULL, '{');
-    emit_string(&e, "status", status);
-    emit_close(&e, '}');
-    api_say(r, 200, &e);
-}
-
-void api_live(void *ctx, struct http_request *r)
-{
-    (void)ctx;
-    say_health(r, "live");
-}
-
-/* It answers from memory, so a store that is away does not make it unready; a journal that can't
- * write does, since nothing would be kept. Without the shared state it answers from the store. */
-void api_ready(void *ctx, struct http_request *r)
-{
-    struct api *a = ctx;
-    struct live_status s;
-    live_status(a->options.live, &s);
-    if (s.journal.failing)
-        http_problem(r, 503, "journal_failing", s.journal.error.message);
-    else
-        say_health(r, s.shared.there && !s.shared.state.up ? "degraded" : "ready");
-}
 
 /* Resident memory in bytes. */
 static uint64_t resident(void)
@@ -211,7 +183,7 @@ static void put_journal(struct str *out, const struct live_status *s)
           (double)(j->committed - j->drained));
     gauge(out, "journal_failing", "gauge", "1 while commits fail.", j->failing);
     gauge(out, "store_failing", "gauge", "1 while the store does not take records.",
-          s->store_failing);
+          s->store_failing || s->store_away);
     gauge(out, "drained_records_total", "counter", "Records that reached the store.",
           (double)s->drained_records);
     gauge(out, "drain_seconds_total", "counter", "Time spent on that.", (double)s->drain_ns / 1e9);
@@ -256,7 +228,7 @@ void api_metrics(void *ctx, struct http_request *r)
     struct api *a = ctx;
     struct live_status s;
     struct str out = {0};
-    live_status(a->options.live, &s);
+    live_status(a->live, &s);
     head(&out, "build_info", "gauge", "The version of the program.");
     labelled(&out, "build_info", "version", PALATE_VERSION, 1);
     gauge(&out, "uptime_seconds", "gauge", "Since the start.",
@@ -269,7 +241,7 @@ void api_metrics(void *ctx, struct http_request *r)
     put_model(&out, &s);
     put_journal(&out, &s);
     put_profiles(&out, &s);
-    put_training(&out, a->options.loop);
+    put_training(&out, a->loop);
     gauge(&out, "slow_calls", "gauge", "Slow calls that wait or run.", (double)work_depth(a->work));
     if (a->http)
         http_metrics(a->http, &out);
@@ -350,7 +322,7 @@ static void emit_parts(struct emit *e, const struct live_status *s)
     emit_close(e, '}');
     emit_open(e, "store", '{');
     emit_uint(e, "position", s->store_position);
-    emit_failing(e, s->store_failing, &s->store_error);
+    emit_failing(e, s->store_failing || s->store_away, &s->store_error);
     emit_close(e, '}');
     emit_stream(e, &s->stream);
     emit_follow(e, &s->follow);
@@ -403,7 +375,7 @@ void api_status(void *ctx, struct http_request *r)
         http_error(r, st, &err);
         return;
     }
-    live_status(a->options.live, &s);
+    live_status(a->live, &s);
     roles_text(s.roles, roles);
     emit_open(&e, NULL, '{');
     emit_string(&e, "version", PALATE_VERSION);

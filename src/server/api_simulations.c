@@ -23,7 +23,7 @@ static size_t read_reports(struct api *a, json_t **all, size_t *free_slot)
         char name[32], *text = NULL;
         snprintf(name, sizeof name, "simulation-%zu", i);
         json_t *report = NULL;
-        if (store_note(live_store(a->options.live), name, &text, NULL) == PAL_OK)
+        if (store_note(live_store(a->live), name, &text, NULL) == PAL_OK)
             report = json_loads(text, 0, NULL);
         mem_free(text);
         int64_t at = report ? time_of(report) : -1;
@@ -134,7 +134,7 @@ static void add_simulation(void *ctx, struct http_request *r)
         for (size_t n = read_reports(a, all, &slot); n-- > 0;)
             json_decref(all[n]);
         snprintf(name, sizeof name, "simulation-%zu", slot);
-        st = store_put_note(live_store(a->options.live), name, text, &err);
+        st = store_put_note(live_store(a->live), name, text, &err);
         pthread_mutex_unlock(&a->simulations_lock);
     }
     json_decref(report);

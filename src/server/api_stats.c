@@ -209,7 +209,7 @@ static enum pal_status make_stats(struct api *a, char **out, struct pal_error *e
     struct shape shape;
     struct weights weights;
     struct emit e = {.compact = true};
-    enum pal_status st = store_dataset(live_store(a->options.live), NULL, 0, NULL, &d, NULL, err);
+    enum pal_status st = store_dataset(live_store(a->live), NULL, 0, NULL, &d, NULL, err);
     if (!st)
         st = stats_make(d, NULL, &s, err);
     if (!st)
@@ -271,13 +271,13 @@ static void count(void *ctx, struct http_request *none)
     struct pal_error err;
     struct live_status status;
     char *fresh = NULL;
-    if (live_drain(a->options.live, DRAIN_MS, NULL))
+    if (live_drain(a->live, DRAIN_MS, NULL))
         (void)0; /* a store that is behind is counted as it is */
-    live_status(a->options.live, &status);
+    live_status(a->live, &status);
     int64_t began = clock_ms();
     enum pal_status st = make_stats(a, &fresh, &err);
     int64_t cost_ms = clock_ms() - began;
-    if (!st && cost_ms > QUICK_MS && store_put_note(live_store(a->options.live), NOTE, fresh, NULL))
+    if (!st && cost_ms > QUICK_MS && store_put_note(live_store(a->live), NOTE, fresh, NULL))
         (void)0; /* it is only for a quick first answer */
     publish(&a->figures, fresh, st, status.store_position + status.follow.records, cost_ms, &err);
 }
@@ -285,7 +285,7 @@ static void count(void *ctx, struct http_request *none)
 void api_stats_recall(struct api *a)
 {
     struct api_figures *f = &a->figures;
-    if (store_note(live_store(a->options.live), NOTE, &f->text, NULL) != PAL_OK)
+    if (store_note(live_store(a->live), NOTE, &f->text, NULL) != PAL_OK)
         return;
     f->cost_ms = QUICK_MS + 1;
     f->recalled = true;
@@ -322,7 +322,7 @@ void api_stats(void *ctx, struct http_request *r)
         http_error(r, st, &err);
         return;
     }
-    live_status(a->options.live, &status);
+    live_status(a->live, &status);
     pthread_mutex_lock(&a->figures.lock);
     bool begin = serve(a, r, status.journal.committed + status.follow.records);
     pthread_mutex_unlock(&a->figures.lock);

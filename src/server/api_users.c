@@ -56,14 +56,14 @@ static enum pal_status emit_everything(struct api *a, const char *user, struct a
     enum pal_status st = PAL_OK;
     emit_open(e, "events", '[');
     do {
-        st = live_user_events(a->options.live, user, before, API_PAGE_MOST, tmp, &events, &count,
-                              &before, err);
+        st = live_user_events(a->live, user, before, API_PAGE_MOST, tmp, &events, &count, &before,
+                              err);
         for (size_t i = 0; i < count && !st; i++)
             api_emit_event(e, &events[i]);
     } while (before && !st);
     emit_close(e, ']');
     if (!st)
-        st = live_user_served(a->options.live, user, SERVED_MOST, tmp, &served, &count, err);
+        st = live_user_served(a->live, user, SERVED_MOST, tmp, &served, &count, err);
     emit_open(e, "served", '[');
     for (size_t i = 0; i < count && !st; i++) {
         emit_open(e, NULL, '{');
@@ -88,7 +88,7 @@ static void get_user(void *ctx, struct http_request *r)
     bool everything = query_flag(&q, "export");
     enum pal_status st = query_end(&q);
     if (!st)
-        st = live_user(a->options.live, id, http_arena(r), &user, &events, &err);
+        st = live_user(a->live, id, http_arena(r), &user, &events, &err);
     if (!st) {
         emit_open(&e, NULL, '{');
         emit_user(&e, &user);
