@@ -26,14 +26,14 @@ class ClickHouse(Server):
             out.write(f"""<{root}>
 <logger><level>warning</level><console>1</console></logger>
 <http_port>{self.port}</http_port><tcp_port>{self.tcp_port}</tcp_port>
-<listen_host>127.0.0.1</listen_host>
+<listen_host>{self.host}</listen_host>
 <path>{self.folder}/data/</path><tmp_path>{self.folder}/tmp/</tmp_path>
 <users_config>users.xml</users_config><default_profile>default</default_profile>
 <default_database>default</default_database>
 <mark_cache_size>67108864</mark_cache_size>{self.settings}
 </{root}>""")
         secret = PASSWORD.replace("&", "&amp;").replace("<", "&lt;")
-        place = "<networks><ip>127.0.0.1</ip></networks><profile>default</profile>" \
+        place = "<networks><ip>::/0</ip></networks><profile>default</profile>" \
                 "<quota>default</quota>"
         with open(self.path("users.xml"), "w", encoding="utf-8") as out:
             out.write(f"""<{root}>
@@ -56,7 +56,7 @@ class ClickHouse(Server):
 
     def ask(self, sql):
         """The answer's text."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/", sql.encode())
+        request = urllib.request.Request(f"http://{self.host}:{self.port}/", sql.encode())
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.read().decode().rstrip("\n")
@@ -65,4 +65,4 @@ class ClickHouse(Server):
 
     def url(self, database, user=None, password=PASSWORD):
         who = f"{user}:{urllib.parse.quote(password, safe='')}@" if user else ""
-        return f"clickhouse://{who}127.0.0.1:{self.port}/{database}"
+        return f"clickhouse://{who}{self.host}:{self.port}/{database}"

@@ -30,8 +30,8 @@ log4j.appender.out.layout.ConversionPattern=%d %p %m%n
 PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL://127.0.0.1:{sasl}
+listeners=PLAINTEXT://{host}:{port},SASL://{host}:{sasl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port},SASL://{host}:{sasl}
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
@@ -87,8 +87,8 @@ class Kafka(Server):
         self.jars = jars()
         self.sasl_port, self.controller_port = free_port(), free_port()
         self.write("server.properties", PROPERTIES.format(
-            port=self.port, sasl=self.sasl_port, controller=self.controller_port, user=USER,
-            password=PASSWORD, folder=self.folder))
+            host=self.host, port=self.port, sasl=self.sasl_port, controller=self.controller_port,
+            user=USER, password=PASSWORD, folder=self.folder))
         self.write("log4j.properties", LOGGING)
         done = subprocess.run(self.java("kafka.tools.StorageTool", "format", "-t",
                                         "cGFsYXRlLXRlc3RzLWFyZQ", "-c",
@@ -112,11 +112,11 @@ class Kafka(Server):
         return self.java("kafka.Kafka", self.path("server.properties"))
 
     def ready(self):
-        return listens(self.port) and listens(self.sasl_port)
+        return all(listens(port, self.host) for port in (self.port, self.sasl_port))
 
     def url(self, name="NAME", query=""):
-        return f"kafka://127.0.0.1:{self.port}/{name}?{query}"
+        return f"kafka://{self.host}:{self.port}/{name}?{query}"
 
     def sasl_url(self, name="NAME", user=USER, password=PASSWORD):
-        return (f"kafka://127.0.0.1:{self.sasl_port}/{name}?security.protocol=sasl_plaintext"
+        return (f"kafka://{self.host}:{self.sasl_port}/{name}?security.protocol=sasl_plaintext"
                 f"&sasl.mechanism=PLAIN&sasl.username={user}&sasl.password={password}")

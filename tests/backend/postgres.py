@@ -48,7 +48,7 @@ class Postgres(Server):
 
     def command(self):
         return [self.program("postgres"), "-D", self.data, "-p", str(self.port), "-k", self.folder,
-                "-c", "listen_addresses=127.0.0.1"]
+                "-c", f"listen_addresses={self.host}"]
 
     def ready(self):
         return not self.psql("SELECT 1", database="postgres", check=False).returncode
@@ -73,4 +73,4 @@ class Postgres(Server):
 
     def url(self, rest="", user=OWNER):
         """Of a store in the database `postgres`; rest: such as "?schema=mine"."""
-        return f"postgres://{user}@127.0.0.1:{self.port}/postgres{rest}"
+        return f"postgres://{user}@{self.host}:{self.port}/postgres{rest}"

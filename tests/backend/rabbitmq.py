@@ -21,7 +21,7 @@ class RabbitMQ(Server):
     def prepare(self):
         self.program = need("rabbitmq-server", folders=FOLDERS)
         self.tls_port, self.epmd_port, self.dist_port = free_port(), free_port(), free_port()
-        lines = [f"listeners.tcp.1 = 127.0.0.1:{self.port}", f"default_user = {USER}",
+        lines = [f"listeners.tcp.1 = {self.host}:{self.port}", f"default_user = {USER}",
                  f"default_pass = {PASSWORD}", "disk_free_limit.absolute = 50MB",
                  "log.console = true", "log.file = false", "log.console.level = info"]
         if self.tls:
@@ -50,18 +50,18 @@ class RabbitMQ(Server):
 
     def command(self):
         if not self.epmd:
-            self.epmd = subprocess.Popen([need("epmd"), "-port", str(self.epmd_port),
-                                          "-address", "127.0.0.1"], env=self.environment(),
+            words = [need("epmd"), "-port", str(self.epmd_port), "-address", "127.0.0.1"]
+            self.epmd = subprocess.Popen(self.inside(words), env=self.environment(),
                                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL)
         return [self.program]
 
     def ready(self):
         """Whether it answers in its protocol."""
-        if not listens(self.port):
+        if not listens(self.port, self.host):
             return False
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as s:
+            with socket.create_connection((self.host, self.port), timeout=1) as s:
                 s.sendall(b"AMQP\x00\x00\x09\x01")
                 return s.recv(1) == b"\x01"
         except OSError:
@@ -69,13 +69,14 @@ class RabbitMQ(Server):
 
     def ctl(self, *words):
         """rabbitmqctl; takes one to two seconds."""
-        done = subprocess.run([need("rabbitmqctl", folders=FOLDERS), *words], check=True,
+        done = subprocess.run(self.inside([need("rabbitmqctl", folders=FOLDERS), *words]),
+                              check=True,
                               timeout=60, env=self.environment(), capture_output=True, text=True)
         return done.stdout
 
-    def url(self, name="NAME", user=USER, password=PASSWORD, query="", host="127.0.0.1"):
+    def url(self, name="NAME", user=USER, password=PASSWORD, query="", host=None):
         word = password.replace("/", "%2F")
-        return f"amqp://{user}:{word}@{host}:{self.port}/?queue={name}{query}"
+        return f"amqp://{user}:{word}@{host or self.host}:{self.port}/?queue={name}{query}"
 
     def close(self):
         super().close()

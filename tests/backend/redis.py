@@ -16,12 +16,12 @@ class Redis(Server):
     def url(self):
         login = f":{self.password}@" if self.password else ""
         if self.tls:
-            return f"rediss://{login}127.0.0.1:{self.port}/0?ca={self.tls[2]}"
-        return f"redis://{login}127.0.0.1:{self.port}/0"
+            return f"rediss://{login}{self.host}:{self.port}/0?ca={self.tls[2]}"
+        return f"redis://{login}{self.host}:{self.port}/0"
 
     def command(self):
         words = [need("redis-server", package="redis-server"), "--dir", self.folder, "--bind",
-                 "127.0.0.1", "--unixsocket", self.path("socket"), "--daemonize", "no"]
+                 self.host, "--unixsocket", self.path("socket"), "--daemonize", "no"]
         words += ["--appendonly", "yes", "--appendfsync", "always"] if self.saved else \
             ["--save", "", "--appendonly", "no"]
         if self.password:

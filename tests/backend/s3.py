@@ -41,7 +41,7 @@ class S3(Server):
 
     def command(self):
         return [self.program, "server", self.path("data"), "--quiet",
-                "--address", f"127.0.0.1:{self.port}",
+                "--address", f"{self.host}:{self.port}",
                 "--console-address", f"127.0.0.1:{free_port()}"]
 
     def environment(self):
@@ -49,7 +49,7 @@ class S3(Server):
                     MINIO_BROWSER="off", MINIO_UPDATE="off", GOMAXPROCS="2", HOME=self.folder)
 
     def ready(self):
-        if not listens(self.port):
+        if not listens(self.port, self.host):
             return False
         try:
             return self.call("GET", "/")[0] == 200
@@ -58,7 +58,7 @@ class S3(Server):
 
     @property
     def endpoint(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def env(self, cache, **more):
         """What palate needs to get at it; copies lie in `cache`."""
@@ -70,7 +70,7 @@ class S3(Server):
     def call(self, method, path, body=b"", query=""):
         """(status, body); path is escaped already."""
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        host, digest = f"127.0.0.1:{self.port}", hashlib.sha256(body).hexdigest()
+        host, digest = f"{self.host}:{self.port}", hashlib.sha256(body).hexdigest()
         canonical = (f"{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{digest}\n"
                      f"x-amz-date:{now}\n\nhost;x-amz-content-sha256;x-amz-date\n{digest}")
         scope = f"{now[:8]}/{REGION}/s3/aws4_request"
@@ -80,7 +80,7 @@ class S3(Server):
         for part in (now[:8], REGION, "s3", "aws4_request"):
             key = hmac.new(key, part.encode(), "sha256").digest()
         signature = hmac.new(key, text.encode(), "sha256").hexdigest()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         connection.request(method, path + ("?" + query if query else ""), body, {
             "Host": host, "x-amz-date": now, "x-amz-content-sha256": digest,
             "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY}/{scope}, "

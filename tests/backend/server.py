@@ -54,8 +54,10 @@ class Server:
 
     name = "server"
     user = None  # who it runs as, where root may not
+    net = None   # the network that it is put into (network.py); None = this machine's loopback
 
     def __init__(self, start=True):
+        self.host = self.net.there if self.net else "127.0.0.1"
         self.folder = tempfile.mkdtemp(prefix=f"palate-{self.name}-")
         self.port, self.process = free_port(), None
         try:
@@ -79,7 +81,7 @@ class Server:
 
     def ready(self):
         """Whether it answers."""
-        return listens(self.port)
+        return listens(self.port, self.host)
 
     # What all of them can do.
 
@@ -89,6 +91,10 @@ class Server:
             return command
         return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups",
                 *command]
+
+    def inside(self, command):
+        """The command as run where the server is."""
+        return self.net.inside(command) if self.net else command
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -102,9 +108,10 @@ class Server:
 
     def start(self):
         with open(self.path("log"), "ab") as log:
-            self.process = subprocess.Popen(self.as_user(self.command()), cwd=self.folder,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=self.environment(), start_new_session=True)
+            self.process = subprocess.Popen(self.inside(self.as_user(self.command())),
+                                            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, env=self.environment(),
+                                            start_new_session=True)
         self.wait_ready()
         return self
 

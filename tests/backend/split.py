@@ -85,7 +85,7 @@ class Load(threading.Thread):
         self.acknowledged = collections.defaultdict(list)  # of each user, in order
         self.unsure = set()
         self.halt = threading.Event()
-        self.failures = 0
+        self.failures, self.slowest = 0, 0.0
 
     def post(self, events):
         connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=30)
@@ -107,7 +107,9 @@ class Load(threading.Thread):
                 event["event_id"] = f"{self.name_}-{event['value']}"
         values = [event["value"] for event in events]
         while not self.halt.is_set():
+            began = time.monotonic()
             status = self.post(events)
+            self.slowest = max(self.slowest, time.monotonic() - began)
             if status == 200:
                 self.acknowledged[user] += values
                 return
@@ -166,10 +168,12 @@ class Asker(threading.Thread):
     def __init__(self, site):
         super().__init__(daemon=True)
         self.site, self.halt, self.answers, self.wrong = site, threading.Event(), 0, []
+        self.slowest = 0.0
 
     def run(self):
         while not self.halt.is_set():
             connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=30)
+            began = time.monotonic()
             try:
                 connection.request("GET", f"/v1/users/asker-{self.answers % 50}/recommendations")
                 answer = connection.getresponse()
@@ -181,6 +185,7 @@ class Asker(threading.Thread):
                 self.wrong.append(repr(error))
             finally:
                 connection.close()
+            self.slowest = max(self.slowest, time.monotonic() - began)
             time.sleep(0.02)
 
     def stop(self):
