@@ -27,6 +27,7 @@ struct broker {
     bool away;
     bool deaf;       /* nobody receives */
     unsigned faulty; /* one in so many publications fails, one in so many receptions repeats */
+    bool unheard;    /* all is published, and publishing fails */
     unsigned late;   /* so many times settling fails, and what was given does not come again */
     char reason[256];
     char bytes[FAKE_BYTES];
@@ -138,11 +139,12 @@ static enum pal_status fake_publish(struct bus *b, const struct bus_message *mes
     (void)wait_ms;
     broker_lock();
     bool away = broker->away, fails = broker_chance(broker->faulty);
-    size_t n = fails ? (size_t)(broker->chance >> 40) % (count + 1) : count;
+    size_t n = fails && !broker->unheard ? (size_t)(broker->chance >> 40) % (count + 1) : count;
     for (size_t i = 0; i < n && !away; i++) {
         broker_put(fake_shard(b, messages[i].key), messages[i].body, messages[i].size);
         broker->published++;
     }
+    fails = fails || broker->unheard;
     broker_unlock();
     return away || fails ? broker_away(err) : PAL_OK;
 }

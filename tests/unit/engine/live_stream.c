@@ -1,97 +1,13 @@
 /* A stream between the journal and the store: what was acknowledged is in the store once, in order
  * per user, whatever fails; answers see what was just told; other processes see it soon after. The
  * broker is a fake one with faults. */
-#include "live_world.h"
+#include "stream_world.h"
 
-#include "fake_bus.h"
 #include "store/store.h"
 
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
-
-enum { USERS = 5 };
-
-static int stream_make(void **state)
-{
-    broker_make();
-    if (world_make(state))
-        return -1;
-    struct world *w = *state;
-    w->config.live.stream = "fake:x";
-    w->config.live.follow_ms = 20;
-    w->config.live.models_poll_ms = 20;
-    w->config.live.drain_most = 100;
-    return 0;
-}
-
-static int stream_drop(void **state)
-{
-    int failed = world_drop(state);
-    broker_drop();
-    return failed;
-}
-
-static void broker_faults(bool away, bool deaf, unsigned faulty)
-{
-    broker_lock();
-    broker->away = away;
-    broker->deaf = deaf;
-    broker->faulty = faulty;
-    broker_unlock();
-}
-
-/* Event number k of a user: it names item k; every third has a client's id. */
-static void tell(struct world *w, unsigned user, unsigned k)
-{
-    char name[16], item[16], id[32];
-    struct pal_error err;
-    sprintf(name, "user-%u", user);
-    sprintf(item, "item-%u", k);
-    struct record r = event_record(name, item, "like");
-    if (k % 3 == 0) {
-        sprintf(id, "e-%u-%u", user, k);
-        r.event.event_id = id;
-    }
-    assert_ok(live_write_wait(w->l, &r, 1, &err), &err);
-}
-
-/* The store has the user's events 0, 1, …, count - 1, each once and in this order. */
-static void check_user(struct live *l, struct arena *tmp, const char *name, size_t count)
-{
-    char item[32];
-    struct event *events;
-    size_t n;
-    uint64_t next;
-    struct pal_error err;
-    assert_ok(live_user_events(l, name, 0, 100000, tmp, &events, &n, &next, &err), &err);
-    assert_int_equal(n, count);
-    for (size_t i = 0; i < n; i++) {
-        sprintf(item, "item-%zu", n - 1 - i);
-        assert_string_equal(events[i].item_id, item);
-        assert_true(strlen(events[i].event_id) > 0);
-    }
-    arena_reset(tmp);
-}
-
-/* Nothing that the user told of is recommended, and the rest is. */
-static void check_answer(struct world *w, struct live *l, unsigned user, unsigned told,
-                         unsigned items)
-{
-    char name[16], item[16];
-    struct pal_error err;
-    struct live_answer a;
-    sprintf(name, "user-%u", user);
-    struct live_request q = request_for(name, items);
-    assert_ok(live_recommend(l, &q, &w->tmp, &a, &err), &err);
-    for (unsigned k = 0; k < told; k++) {
-        sprintf(item, "item-%u", k);
-        if (answer_has(&a, item))
-            fail_msg("%s is shown to %s, who told %u", item, name, told);
-    }
-    assert_int_equal(a.count, items - told);
-    arena_reset(&w->tmp);
-}
 
 static void what_comes_in_reaches_the_store_once(void **state)
 {
@@ -315,99 +231,6 @@ static void what_cant_be_read_is_put_aside(void **state)
     assert_true(world_said(w, "is put aside"));
 }
 
-/* Who waits until the store has all of a journal up to a number waits for nothing that was put
- * aside: it has come as far as it will. */
-static void what_is_put_aside_has_come(void **state)
-{
-    struct world *w = *state;
-    static const char body[] = "{\"journal\":\"0123456789ab\",\"seq\":7,\"at\":1700000000000,"
-                               "\"event\":{\"user_id\":\"u\"}}";
-    struct store_reach reach[4];
-    struct pal_error err;
-    size_t count = 0;
-    broker_lock();
-    broker_put(1, body, sizeof body - 1);
-    broker_unlock();
-    world_open(w);
-    for (int tries = 0; !count && tries < 5000; tries++, usleep(1000))
-        assert_ok(store_reaches(live_store(w->l), "0123456789ab", reach, 4, &count, &err), &err);
-    assert_int_equal(count, 1);
-    assert_int_equal(reach[0].shard, 1);
-    assert_int_equal(reach[0].seq, 7);
-    assert_int_equal(broker->refused, 1);
-}
-
-/* A broker that keeps what was put aside and could not be told so is told the next time, though
- * nothing else comes. */
-static void what_is_put_aside_is_settled(void **state)
-{
-    struct world *w = *state;
-    size_t settled = 0;
-    broker_lock();
-    broker_put(2, "rubbish", 7);
-    broker->late = 2;
-    broker_unlock();
-    world_open(w);
-    for (int tries = 0; !settled && tries < 5000; tries++, usleep(1000)) {
-        broker_lock();
-        settled = broker->shard[2].settled;
-        broker_unlock();
-    }
-    assert_int_equal(settled, 1);
-    assert_int_equal(broker->refused, 1);
-}
-
-/* What comes from elsewhere: as if another process had stored it. */
-static void store_of_others(struct world *w, struct record r, int64_t at_ms)
-{
-    const struct store_change c = {.record = r, .seq = 1, .at_ms = at_ms};
-    struct pal_error err;
-    assert_ok(store_take(live_store(w->l), &c, 1, NULL, 0, NULL, &err), &err);
-}
-
-/* Answers come to so many items, none of them this one. */
-static void wait_for_answer(struct world *w, size_t count, const char *not_this)
-{
-    struct live_answer a;
-    for (int tries = 0; tries < 5000; tries++, usleep(1000)) {
-        a = world_ask(w, "user-0", 10);
-        bool right = a.count == count && !answer_has(&a, not_this);
-        arena_reset(&w->tmp);
-        if (right)
-            return;
-    }
-    fail_msg("%zu items instead of %zu without %s", a.count, count, not_this);
-}
-
-/* Another process forgets everything while own events are still on their way. What came into the
- * store behind that counts at once, and so do they when they come. */
-static void others_forget_everything(void **state)
-{
-    struct world *w = *state;
-    struct record theirs = event_record("user-0", "item-5", "like");
-    world_open(w);
-    world_items(w, 10);
-    world_drain(w);
-    broker_faults(false, true, 0);
-    tell(w, 0, 1); /* on its way */
-    store_of_others(w, (struct record){.kind = RECORD_CLEAR}, 1700000000000);
-    theirs.event.event_id = "theirs";
-    theirs.event.time_ms = 1700000000001;
-    store_of_others(w, theirs, 1700000000001);
-    for (int i = 0; i < 4; i++) {
-        char id[16];
-        sprintf(id, "item-%d", i);
-        store_of_others(w,
-                        (struct record){.kind = RECORD_ITEM,
-                                        .item = {.item_id = id, .title = id, .available = true}},
-                        1700000000002);
-    }
-    wait_for_answer(w, 4, "item-5");
-    broker_faults(false, false, 0);
-    world_drain(w);
-    wait_for_answer(w, 3, "item-1");
-}
-
 /* ---- kill -9 ---- */
 
 struct shared {
@@ -504,8 +327,6 @@ static void killed_at_any_moment_nothing_is_lost(void **state)
     munmap(shared, sizeof *shared);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, stream_make, stream_drop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,9 +336,6 @@ int main(void)
         TEST(a_restart_goes_on_where_the_store_is),
         TEST(erasures_keep_their_place),
         TEST(what_cant_be_read_is_put_aside),
-        TEST(what_is_put_aside_has_come),
-        TEST(what_is_put_aside_is_settled),
-        TEST(others_forget_everything),
         TEST(killed_at_any_moment_nothing_is_lost),
     };
     const char *only = getenv("PALATE_TEST_ONLY");
