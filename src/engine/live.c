@@ -285,10 +285,8 @@ static enum pal_status open_stream(struct live *l, uint64_t position, struct pal
 static enum pal_status make_profiles(struct live *l, uint64_t position, struct pal_error *err)
 {
     const struct profile_limits limits = {
-        l->config.live.profile_bytes,
-        l->config.live.profile_events,
-        l->config.live.profile_seen,
-        {(size_t)l->config.live.profile_ignored, l->config.engine.ignored_days * 86400e3},
+        l->config.live.profile_bytes,  l->config.live.profile_events,
+        l->config.live.profile_seen,   live_ignoring(l),
         l->config.live.stream != NULL,
     };
     return profiles_new(&limits, position, &l->profiles, err);

@@ -384,9 +384,9 @@ enum pal_status live_recommend(struct live *l, const struct live_request *q, str
     if (st == PAL_OK && q->user_id && count) {
         for (size_t i = 0; i < count; i++)
             numbers[i] = items[i].item;
-        served_compare(l, a.profiles, q->user_id, numbers, count, a.now_ms);
-        note_credit(l, q->user_id, items, count);
         make_id(&a, out->recommendation_id);
+        served_compare(l, a.profiles, q->user_id, out->recommendation_id, numbers, count, a.now_ms);
+        note_credit(l, q->user_id, items, count);
         served_note(l, q->user_id, out, a.now_ms, &a.tmp);
     }
     finish(&a);

@@ -176,6 +176,7 @@ static void apply_clear(struct live *l, uint64_t seq)
         profiles_clear(l->shared->views, seq);
     shared_counts_forget(l);
     served_forget(l, NULL);
+    shared_lists_forget(l, NULL);
     bandit_forget(l->bandit);
     ignored_clear(l);
     live_unlock(l);
@@ -197,6 +198,7 @@ static void apply_user_delete(struct live *l, const char *user_id, uint64_t seq)
     if (l->shared)
         profiles_unload(l->shared->views, user_id, NULL);
     served_forget(l, user_id);
+    shared_lists_forget(l, user_id);
     live_unlock(l);
     journal_rotate(l->journal); /* so that what was written of them can be deleted */
 }
@@ -270,6 +272,7 @@ void live_apply_other(struct live *l, const struct record *r)
         write_lock(l);
         profiles_other_erase(l->profiles, r->id);
         served_forget(l, r->id);
+        shared_lists_forget(l, r->id);
         live_unlock(l);
         break;
     case RECORD_CLEAR:

@@ -184,10 +184,18 @@ void live_unlock(struct live *l);
 
 /* ---- live_served.c ---- */
 
+/* How it is remembered what users were shown and left. */
+struct ignoring live_ignoring(const struct live *l);
+
 /* Remembers in p what was served to a user, items (n) by number, and counts what of the list before
- * it was ignored. While the numbers hold: under world. */
-void served_compare(struct live *l, struct profiles *p, const char *user_id, const uint32_t *items,
-                    size_t n, int64_t now_ms);
+ * it was ignored; where p are views of a shared state both is left to that. id: the
+ * recommendation's. While the numbers hold: under world. */
+void served_compare(struct live *l, struct profiles *p, const char *user_id, const char *id,
+                    const uint32_t *items, size_t n, int64_t now_ms);
+
+/* Items (count) were ignored by somebody, by so much of a time; likewise. */
+void served_ignored(struct live *l, const uint32_t *items, size_t count, float amount,
+                    int64_t time_ms);
 
 /* Keeps a list for the journal; under world, so that erasing a user finds all of theirs. */
 void served_note(struct live *l, const char *user_id, const struct live_answer *a, int64_t now_ms,

@@ -155,18 +155,34 @@ void served_forget(struct live *l, const char *user_id)
 
 /* ---- After an answer ---- */
 
-void served_compare(struct live *l, struct profiles *p, const char *user_id, const uint32_t *items,
-                    size_t n, int64_t now_ms)
+struct ignoring live_ignoring(const struct live *l)
+{
+    return (struct ignoring){(size_t)l->config.live.profile_ignored,
+                             l->config.engine.ignored_days * 86400e3};
+}
+
+void served_ignored(struct live *l, const uint32_t *items, size_t count, float amount,
+                    int64_t time_ms)
+{
+    float weight = -(float)l->config.bandit.ignored * amount;
+    struct pal_error err;
+    for (size_t i = 0; i < count && weight < 0; i++)
+        if (shared_count(l, intern_text(catalog_ids(l->catalog), items[i]), items[i], weight, true,
+                         time_ms, 0, &err) == PAL_OK)
+            ignored_add(l, items[i], -weight, time_ms);
+}
+
+void served_compare(struct live *l, struct profiles *p, const char *user_id, const char *id,
+                    const uint32_t *items, size_t n, int64_t now_ms)
 {
     uint32_t ignored[SERVED_MOST];
-    struct pal_error err;
     float amount = 0;
+    if (l->shared && p == l->shared->views) {
+        shared_shown(l, user_id, id, items, n, now_ms);
+        return;
+    }
     size_t count = profiles_serve(p, user_id, items, n, now_ms, ignored, &amount);
-    float weight = -(float)l->config.bandit.ignored * amount;
-    for (size_t i = 0; i < count && weight < 0; i++)
-        if (shared_count(l, intern_text(catalog_ids(l->catalog), ignored[i]), ignored[i], weight,
-                         true, now_ms, 0, &err) == PAL_OK)
-            ignored_add(l, ignored[i], -weight, now_ms);
+    served_ignored(l, ignored, count, amount, now_ms);
 }
 
 void served_note(struct live *l, const char *user_id, const struct live_answer *a, int64_t now_ms,

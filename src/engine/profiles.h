@@ -129,13 +129,21 @@ struct profile_version profiles_version(struct profiles *p, const char *user_id,
  * one. NULL: whatever it shows. */
 void profiles_unload(struct profiles *p, const char *user_id, const struct profile_version *v);
 
-/* What came between two versions; unknown: how many items there were, if something named one that
- * was not among them, else 0. Nothing if the profile does not show the first one any more. Want
- * of memory costs the profile. */
+/* A list that was shown to a user, as numbers. */
+struct profile_list {
+    int64_t time_ms;
+    const uint32_t *items; /* (count) */
+    size_t count;
+};
+
+/* What came between two versions, events and lists (list_count); unknown: how many items there
+ * were, if something named one that was not among them, else 0. Nothing if the profile does not
+ * show the first one any more. Want of memory costs the profile. */
 MUST_USE enum pal_status profiles_more(struct profiles *p, const char *user_id,
                                        const struct profile_version *from,
                                        const struct profile_version *to,
                                        const struct profile_event *events, size_t count,
+                                       const struct profile_list *lists, size_t list_count,
                                        uint32_t unknown, struct pal_error *err);
 
 struct profiles_status {

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEEP_MS = 1000, AT_ONCE = 500 };
+enum { TICK_MS = 50, KEEP_TICKS = 20, AT_ONCE = 500 };
 
 /* ---- What it missed ---- */
 
@@ -196,7 +196,9 @@ static bool wait_a_little(struct shared *s)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += KEEP_MS / 1000;
+    until.tv_nsec += TICK_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&s->lock);
     while (!s->stop)
         if (pthread_cond_timedwait(&s->wake, &s->lock, &until))
@@ -211,8 +213,11 @@ static void *look_loop(void *arg)
     struct shared *s = arg;
     pthread_setname_np(pthread_self(), "palate-state");
     turns_behind();
-    while (wait_a_little(s))
-        look_after(s);
+    for (unsigned ticks = 1; wait_a_little(s); ticks++) {
+        shared_lists_send(s);
+        if (ticks % KEEP_TICKS == 0)
+            look_after(s);
+    }
     return NULL;
 }
 
@@ -225,8 +230,7 @@ static enum pal_status make_views(struct live *l, struct shared *s, struct pal_e
         .bytes = l->config.live.profile_bytes,
         .events = l->config.live.profile_events,
         .seen = l->config.live.profile_seen,
-        .ignoring = {(size_t)l->config.live.profile_ignored,
-                     l->config.engine.ignored_days * 86400e3},
+        .ignoring = live_ignoring(l),
     };
     return profiles_new(&limits, UINT64_MAX, &s->views, err);
 }
@@ -255,6 +259,7 @@ enum pal_status shared_open(struct live *l, struct pal_error *err)
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->lists.lock, NULL);
     pthread_cond_init(&s->wake, &monotonic);
     pthread_condattr_destroy(&monotonic);
     if (l->journal_dir.len)
@@ -318,8 +323,11 @@ void shared_close(struct live *l)
     struct pal_error err;
     if (!s)
         return;
-    if (s->state && settle_owed(s, &err) == PAL_OK)
+    if (s->state && settle_owed(s, &err) == PAL_OK) {
+        shared_lists_send(s);
         shared_counts_keep(l);
+    }
+    shared_lists_done(&s->lists);
     shared_counts_free(s->counts);
     state_close(s->state);
     profiles_free(s->views);
@@ -349,6 +357,8 @@ void shared_status(struct live *l, struct live_shared *out)
 
 void shared_keep(struct live *l)
 {
-    if (l->shared)
-        look_after(l->shared);
+    if (!l->shared)
+        return;
+    shared_lists_send(l->shared);
+    look_after(l->shared);
 }

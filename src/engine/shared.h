@@ -9,7 +9,7 @@
  * before every answer what came since; mostly nothing did. A user whom the state does not know
  * whole is filled from the store.
  *
- * Counting (shared_counts.c). See there.
+ * Counting (shared_counts.c), and which lists were shown (shared_lists.c). See there.
  *
  * While the state is away answers come from what is in memory and the store, and writes go on.
  * Users whose events it missed are remembered, and the first thing when it is back is to put them
@@ -38,11 +38,23 @@ struct shared_batch {
     size_t count, cap;
 };
 
+/* Lists that were shown and that the state was not told of yet. */
+struct shared_lists {
+    pthread_mutex_t lock;
+    struct str texts; /* of each the user, its id and its items, each with a NUL */
+    struct shared_list {
+        size_t at, count; /* in texts; items */
+        int64_t time_ms;
+    } * list; /* (count) */
+    size_t count, cap;
+};
+
 struct shared {
     struct live *l;
     struct state *state;
     struct profiles *views;
     struct shared_counts *counts;
+    struct shared_lists lists;
     struct str note;   /* the file that says that something was missed */
     uint64_t instance; /* of the state, as of when all was added to it that it may lack */
 
@@ -105,6 +117,19 @@ MUST_USE enum pal_status shared_profile(struct live *l, const char *user_id, int
                                         const struct profile_source *store, struct arena *tmp,
                                         struct profile_view *out, bool *ready,
                                         struct pal_error *err);
+
+/* ---- shared_lists.c ---- */
+
+/* A list of items (n) by number was shown to a user; under world. */
+void shared_shown(struct live *l, const char *user_id, const char *id, const uint32_t *items,
+                  size_t n, int64_t now_ms);
+
+/* Those of a user (NULL = of all) are forgotten. */
+void shared_lists_forget(struct live *l, const char *user_id);
+
+/* Tells the state of them, and counts what it says was ignored; from one thread. */
+void shared_lists_send(struct shared *s);
+void shared_lists_done(struct shared_lists *q);
 
 /* ---- shared_counts.c ---- */
 

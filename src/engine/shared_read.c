@@ -5,7 +5,8 @@
 
 enum { TRIES = 64, ANYHOW = 8 };
 
-/* A user's events in the state as a source to load a profile from; all else is the store's. */
+/* A user's events and lists in the state as a source to load a profile from. Lists from before
+ * those, and all else, are the store's. */
 struct seen {
     struct profile_source source;
     const struct profile_source *store;
@@ -28,12 +29,34 @@ static enum pal_status give_events(void *ctx, const char *user_id, size_t most, 
     return st;
 }
 
+/* Lists from before `oldest_ms`, on their way through. */
+struct older {
+    int64_t oldest_ms;
+    profile_list_fn *fn;
+    void *ctx;
+};
+
+/* A profile_list_fn. */
+static enum pal_status give_older(void *ctx, int64_t time_ms, const char *const *ids, size_t count,
+                                  struct pal_error *err)
+{
+    const struct older *o = ctx;
+    return time_ms < o->oldest_ms ? o->fn(o->ctx, time_ms, ids, count, err) : PAL_OK;
+}
+
+/* Newest first, too. */
 static enum pal_status give_lists(void *ctx, const char *user_id, profile_list_fn *fn, void *fn_ctx,
                                   struct pal_error *err)
 {
     const struct seen *s = ctx;
+    const struct state_view *v = s->view;
+    struct older older = {v->list_count ? v->lists[0].time_ms : INT64_MAX, fn, fn_ctx};
     bool any = s->store->lists && !atomic_load(&s->l->store_away);
-    return any ? s->store->lists(s->store->ctx, user_id, fn, fn_ctx, err) : PAL_OK;
+    enum pal_status st = PAL_OK;
+    for (size_t i = v->list_count; i-- > 0 && st == PAL_OK;)
+        st = fn(fn_ctx, v->lists[i].time_ms, v->lists[i].items, v->lists[i].count, err);
+    return any && st == PAL_OK ? s->store->lists(s->store->ctx, user_id, give_older, &older, err)
+                               : st;
 }
 
 static void hold(void *ctx)
@@ -102,6 +125,25 @@ static enum pal_status take_whole(struct live *l, const char *user_id, int64_t n
     return profiles_load(l->shared->views, user_id, now_ms, &s.source, err);
 }
 
+/* The view's lists as numbers, in the arena; under world. NULL when memory is out. */
+static struct profile_list *number_lists(struct seen *s, struct arena *tmp)
+{
+    const struct state_view *v = s->view;
+    struct profile_list *lists = arena_alloc(tmp, v->list_count, sizeof *lists);
+    for (size_t i = 0; i < v->list_count && lists; i++) {
+        uint32_t *items = arena_alloc(tmp, v->lists[i].count, sizeof *items);
+        size_t n = 0;
+        if (!items)
+            return NULL;
+        for (size_t k = 0; k < v->lists[i].count; k++) {
+            items[n] = catalog_find(s->l->catalog, v->lists[i].items[k]);
+            n += items[n] != INTERN_NONE;
+        }
+        lists[i] = (struct profile_list){v->lists[i].time_ms, items, n};
+    }
+    return lists;
+}
+
 static enum pal_status take_more(struct live *l, const char *user_id,
                                  const struct profile_version *known,
                                  const struct profile_source *store, const struct state_view *v,
@@ -122,8 +164,10 @@ static enum pal_status take_more(struct live *l, const char *user_id,
         n += events[n].item != INTERN_NONE;
     }
     uint32_t items = s.unknown ? catalog_count(l->catalog) : 0;
-    enum pal_status st =
-        profiles_more(l->shared->views, user_id, known, &version, events, n, items, err);
+    struct profile_list *lists = number_lists(&s, tmp);
+    enum pal_status st = lists ? profiles_more(l->shared->views, user_id, known, &version, events,
+                                               n, lists, v->list_count, items, err)
+                               : pal_no_memory(err);
     live_unlock(l);
     return st;
 }

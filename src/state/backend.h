@@ -20,6 +20,8 @@ struct state_ops {
                             struct pal_error *err);
     enum pal_status (*add)(struct state *s, const struct event *const *events, size_t count,
                            bool known_only, struct pal_error *err);
+    enum pal_status (*show)(struct state *s, const struct state_shown *shown, size_t count,
+                            struct arena *tmp, struct state_before *before, struct pal_error *err);
     enum pal_status (*erase)(struct state *s, const char *const *users, size_t count, bool stored,
                              struct pal_error *err);
     enum pal_status (*doubt)(struct state *s, const char *const *users, size_t count,

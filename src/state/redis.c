@@ -503,10 +503,10 @@ static enum pal_status open_any(const struct state_ops *ops, const char *url,
                                        size_t keep, struct state **out, struct pal_error *away_,   \
                                        struct pal_error *err);                                     \
     const struct state_ops                                                                         \
-        name = {{word, url},      open_##name,     close_redis,    mend,                           \
-                redis_look,       redis_fill,      redis_add,      redis_erase,                    \
-                redis_doubt,      redis_clear,     redis_count_up, redis_counted,                  \
-                redis_count_lock, redis_count_put, status};                                        \
+        name = {{word, url},   open_##name,      close_redis,     mend,                            \
+                redis_look,    redis_fill,       redis_add,       redis_show,                      \
+                redis_erase,   redis_doubt,      redis_clear,     redis_count_up,                  \
+                redis_counted, redis_count_lock, redis_count_put, status};                         \
     static enum pal_status open_##name(const char *text, const struct state_options *o,            \
                                        size_t keep, struct state **out, struct pal_error *away_,   \
                                        struct pal_error *err)                                      \

@@ -1,4 +1,7 @@
-/* An event as a member of a user's set: 'e', its time (8 bytes) and value (a float), both least
+/* A list that was shown as a member: 'l', its time (8 bytes, least first), its id, a NUL, and its
+ * items with a NUL between them.
+ *
+ * An event as a member of a user's set: 'e', its time (8 bytes) and value (a float), both least
  * byte first, its type, a NUL, its item. An event_id as a member: 'i' and 8 bytes of its XXH3.
  *
  * What the server holds is read with as much doubt as a file: others may write there, too. */
@@ -73,4 +76,40 @@ void redis_event_identity(const struct event *e, struct str *out)
         return;
     str_char(out, 'i');
     put_bytes(out, XXH3_64bits(e->event_id, strlen(e->event_id)), 8);
+}
+
+void redis_list_encode(const struct state_list *l, struct str *out)
+{
+    str_char(out, 'l');
+    put_bytes(out, (uint64_t)l->time_ms, 8);
+    str_put(out, l->id);
+    for (size_t i = 0; i < l->count && i < STATE_LIST_MOST; i++) {
+        str_char(out, 0);
+        str_put(out, l->items[i]);
+    }
+}
+
+enum pal_status redis_list_decode(const char *member, size_t size, struct arena *tmp,
+                                  struct state_list *out, struct pal_error *err)
+{
+    const char *item[STATE_LIST_MOST], *end = member + size;
+    const char *id = member + 1 + 8, *p;
+    struct state_list l = {.id = id};
+    if (size < 1 + 8 + 1 || member[0] != 'l')
+        return pal_fail(err, PAL_EFORMAT, "no list");
+    l.time_ms = (int64_t)get_bytes(member + 1, 8);
+    for (p = id + strlen(id) + 1; p <= end && l.count < STATE_LIST_MOST; p += strlen(p) + 1)
+        item[l.count++] = p;
+    bool fits = p > end && l.time_ms >= 0 && *id && strlen(id) <= RECORD_ID_MOST;
+    for (size_t i = 0; i < l.count && fits; i++)
+        fits = *item[i] && strlen(item[i]) <= RECORD_ID_MOST;
+    if (!fits)
+        return pal_fail(err, PAL_EFORMAT, "no list");
+    const char **items = arena_alloc(tmp, l.count, sizeof *items);
+    if (!items)
+        return pal_no_memory(err);
+    memcpy(items, item, l.count * sizeof *items);
+    l.items = items;
+    *out = l;
+    return PAL_OK;
 }

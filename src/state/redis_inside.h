@@ -1,6 +1,7 @@
 /* What the parts of the Redis state share: redis_url.c (what the URL says), redis_link.c (one
  * connection), redis_tls.c, redis.c (the pool, who is away), redis_scripts.c (what the server
- * runs), redis_event.c (events as members), redis_users.c, redis_counts.c.
+ * runs), redis_event.c (events and lists as members), redis_users.c, redis_shown.c,
+ * redis_counts.c.
  *
  * Of hiredis we use the parser of replies. Connecting, waiting and TLS are ours: every call has one
  * deadline for all that it does, and Debian 12's hiredis has no TLS.
@@ -9,6 +10,7 @@
  *
  *     P:meta            hash: instance, clear, doubt
  *     P:u:USER          sorted set: see redis_scripts.c
+ *     P:s:USER          sorted set: the last lists that the user was shown
  *     P:c:F:sums        hash by item: five numbers; F names the half-lives
  *     P:c:F:changed     sorted set of items by when they changed last
  *     P:c:F:meta        hash: generation, at, and of each process BATCH:SEQ
@@ -83,6 +85,7 @@ enum redis_script {
     SCRIPT_LOOK,
     SCRIPT_FILL,
     SCRIPT_ADD,
+    SCRIPT_SHOW,
     SCRIPT_ERASE,
     SCRIPT_DOUBT,
     SCRIPT_RENEW,
@@ -164,6 +167,30 @@ bool redis_event_decode(const char *member, size_t size, struct event *out);
 /* Another member by which the event_id that a client gave is known; nothing is appended where it
  * gave none. */
 void redis_event_identity(const struct event *e, struct str *out);
+
+/* A list as a member, appended. */
+void redis_list_encode(const struct state_list *l, struct str *out);
+
+/* The bytes, which end with a NUL, outlive *out, whose items lie in the arena. PAL_EFORMAT for what
+ * is no list; PAL_ENOMEM. */
+MUST_USE enum pal_status redis_list_decode(const char *member, size_t size, struct arena *tmp,
+                                           struct state_list *out, struct pal_error *err);
+
+/* ---- redis_users.c ---- */
+
+/* EVALSHA of one of a user's scripts, up to and with the time to live; `more` words follow. */
+void redis_user_script(const struct redis *r, struct commands *c, enum redis_script script,
+                       const char *user_id, size_t more);
+/* Events among the members, copied to the arena. */
+MUST_USE enum pal_status redis_take_events(const redisReply *members, struct arena *tmp,
+                                           struct event **events, size_t *count,
+                                           struct pal_error *err);
+
+/* ---- redis_shown.c ---- */
+MUST_USE enum pal_status redis_take_lists(const redisReply *members, struct arena *tmp,
+                                          struct state_view *out, struct pal_error *err);
+enum pal_status redis_show(struct state *s, const struct state_shown *shown, size_t count,
+                           struct arena *tmp, struct state_before *before, struct pal_error *err);
 
 /* ---- redis_users.c, redis_counts.c: see state.h ---- */
 

@@ -11,12 +11,15 @@
  * it from the store), or P (it has to be filled up). All other members are events and event ids,
  * each with a score of its own, ascending as they came: what a reader does not have yet lies above
  * the score that it read last. What is filled in from the store is older than all that is there, so
- * it goes below. */
+ * it goes below.
+ *
+ * Lists that the user was shown are a sorted set of their own, with scores of the same clock: what
+ * came between two of them lies between their scores. They are nothing without the user's key. */
 #include "state/redis_inside.h"
 
-/* KEYS: user, meta. ARGV[1]: milliseconds to live. */
+/* KEYS: user, meta, shown. ARGV[1]: milliseconds to live. */
 static const char user_begin[] =
-    "local K, M, TTL = KEYS[1], KEYS[2], tonumber(ARGV[1])\n"
+    "local K, M, S, TTL = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1])\n"
     "local m = redis.call('HMGET', M, 'clear', 'doubt')\n"
     "local clear, doubt = m[1] or '0', m[2] or '0'\n"
     "local function text(x) return string.format('%.0f', x) end\n"
@@ -25,6 +28,7 @@ static const char user_begin[] =
     "local hc, hd, born, kind\n"
     "if head then hc, hd, born, kind = string.match(head, '^#(%d+):(%d+):(%d+):(%a)$')\n"
     "  if hc ~= clear then redis.call('DEL', K) head, born, kind = nil, nil, nil end end\n"
+    "if not head then redis.call('DEL', S) end\n"
     "local function put(k, b)\n"
     "  local h = '#' .. clear .. ':' .. doubt .. ':' .. b .. ':' .. k\n"
     "  if h == head then return true end\n"
@@ -34,14 +38,15 @@ static const char user_begin[] =
     "  head, hd, born, kind = h, doubt, b, k\n"
     "  return true\n"
     "end\n"
-    "local function touch() if TTL > 0 then redis.call('PEXPIRE', K, TTL) end end\n"
+    "local function touch() if TTL > 0 then\n"
+    "  redis.call('PEXPIRE', K, TTL) redis.call('PEXPIRE', S, TTL) end end\n"
     "local function last()\n"
-    "  local x = redis.call('ZRANGE', K, -1, -1, 'WITHSCORES')[2]\n"
-    "  x = tonumber(x or 0)\n"
-    "  return x < 0 and 0 or x\n"
+    "  local x = tonumber(redis.call('ZRANGE', K, -1, -1, 'WITHSCORES')[2] or 0)\n"
+    "  local y = tonumber(redis.call('ZRANGE', S, -1, -1, 'WITHSCORES')[2] or 0)\n"
+    "  return math.max(x, y, 0)\n"
     "end\n";
 
-/* Goes before: mostly nothing came, and that is told with three looks and no more. */
+/* Goes before: mostly nothing came, and that is told with four looks and no more. */
 static const char look_first[] =
     "local x = redis.call('ZRANGE', KEYS[1], 0, 0)[1]\n"
     "if x and ARGV[2] ~= '0' then\n"
@@ -49,6 +54,8 @@ static const char look_first[] =
     "  local h = '#' .. (m[1] or '0') .. ':' .. (m[2] or '0') .. ':' .. ARGV[2] .. ':'\n"
     "  if x == h .. 'C' or x == h .. 'E' then\n"
     "    local at = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]\n"
+    "    local y = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')[2]\n"
+    "    if y and tonumber(y) > tonumber(at) then at = y end\n"
     "    if at == ARGV[3] or (at == '-1' and ARGV[3] == '0') then\n"
     "      return {0, ARGV[2], ARGV[3]} end\n"
     "  end\n"
@@ -62,9 +69,10 @@ static const char look[] =
     "  if born == ARGV[2] then\n"
     "    if at == ARGV[3] then return {0, born, at} end\n"
     "    if tonumber(at) > tonumber(ARGV[3]) then\n"
-    "      return {1, born, at, redis.call('ZRANGEBYSCORE', K, '(' .. ARGV[3], '+inf')} end\n"
+    "      return {1, born, at, redis.call('ZRANGEBYSCORE', K, '(' .. ARGV[3], '+inf'),\n"
+    "        redis.call('ZRANGEBYSCORE', S, '(' .. ARGV[3], '+inf')} end\n"
     "  end\n"
-    "  return {2, born, at, redis.call('ZRANGE', K, 1, -1)}\n"
+    "  return {2, born, at, redis.call('ZRANGE', K, 1, -1), redis.call('ZRANGE', S, 0, -1)}\n"
     "end\n"
     "local keep = kind == 'P' and hd == doubt\n"
     "if not put('P', keep and born or text(now())) then return {3, '0', '0'} end\n"
@@ -111,9 +119,27 @@ static const char add[] = "if ARGV[3] == '1' and (not head or kind == 'E') then 
                           "if new > 0 then touch() end\n"
                           "return new\n";
 
+/* ARGV: ttl, lists at most, when it was shown (in ms), the list. Someone who was erased, or all who
+ * were forgotten, since then were not shown it. */
+static const char show[] =
+    "local shown = tonumber(ARGV[3]) * 1000\n"
+    "if not head or shown < tonumber(clear) or (kind == 'E' and shown < tonumber(born)) then\n"
+    "  return {0} end\n"
+    "local s = redis.call('ZSCORE', S, ARGV[4])\n"
+    "if not s then\n"
+    "  s = text(math.max(last() + 1, now()))\n"
+    "  redis.call('ZADD', S, s, ARGV[4])\n"
+    "  local over = redis.call('ZCARD', S) - tonumber(ARGV[2])\n"
+    "  if over > 0 then redis.call('ZREMRANGEBYRANK', S, 0, over - 1) end\n"
+    "  if TTL > 0 then redis.call('PEXPIRE', S, TTL) end\n"
+    "end\n"
+    "local x = redis.call('ZREVRANGEBYSCORE', S, '(' .. s, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)\n"
+    "if not x[1] then return {1} end\n"
+    "return {1, x[1], redis.call('ZRANGEBYSCORE', K, '(' .. x[2], '(' .. s)}\n";
+
 /* ARGV: ttl, 1 = it is stored. */
 static const char erase[] = "if ARGV[2] == '1' and kind == 'E' and hd == doubt then return 1 end\n"
-                            "redis.call('DEL', K)\n"
+                            "redis.call('DEL', K, S)\n"
                             "head = nil\n"
                             "if not put(ARGV[2] == '1' and 'P' or 'E', text(now())) then\n"
                             "  return 0 end\n"
@@ -225,6 +251,7 @@ static const struct {
     [SCRIPT_LOOK] = {user_begin, look, look_first},
     [SCRIPT_FILL] = {user_begin, fill, NULL},
     [SCRIPT_ADD] = {user_begin, add, NULL},
+    [SCRIPT_SHOW] = {user_begin, show, NULL},
     [SCRIPT_ERASE] = {user_begin, erase, NULL},
     [SCRIPT_DOUBT] = {user_begin, doubt_one, NULL},
     [SCRIPT_RENEW] = {"", renew, NULL},

@@ -8,15 +8,17 @@
 
 enum { FILL_AT_ONCE = 500, SWEEP_AT_ONCE = 1000, SWEEPS = 20 /* in one state_mend */ };
 
-/* EVALSHA of one of a user's scripts, up to and with the time to live; `more` words follow. */
-static void begin(const struct redis *r, struct commands *c, enum redis_script script,
-                  const char *user_id, size_t more)
+void redis_user_script(const struct redis *r, struct commands *c, enum redis_script script,
+                       const char *user_id, size_t more)
 {
     struct str key = {0};
-    command_script(r, c, script, 2, 3 + more);
+    command_script(r, c, script, 3, 4 + more);
     str_fmt(&key, "%s:u:%s", r->url.prefix, user_id);
     command_word(c, str_text(&key), key.len);
     command_word(c, str_text(&r->meta), r->meta.len);
+    str_clear(&key);
+    str_fmt(&key, "%s:s:%s", r->url.prefix, user_id);
+    command_word(c, str_text(&key), key.len);
     command_number(c, (uint64_t)r->ttl_ms);
     c->bytes.failed = c->bytes.failed || !str_ok(&key);
     str_done(&key);
@@ -54,14 +56,15 @@ static bool is_number(const redisReply *x)
            strspn(x->str, "0123456789") == (size_t)x->len;
 }
 
-static enum pal_status take_events(const struct redisReply *all, struct arena *tmp,
-                                   struct state_view *out, struct pal_error *err)
+enum pal_status redis_take_events(const redisReply *members, struct arena *tmp,
+                                  struct event **events, size_t *count, struct pal_error *err)
 {
-    out->events = arena_alloc(tmp, all->elements, sizeof *out->events);
-    if (!out->events)
+    size_t n = 0;
+    *events = arena_alloc(tmp, members->elements, sizeof **events);
+    if (!*events)
         return pal_no_memory(err);
-    for (size_t i = 0; i < all->elements; i++) {
-        const redisReply *x = all->element[i];
+    for (size_t i = 0; i < members->elements; i++) {
+        const redisReply *x = members->element[i];
         size_t size = x->type == REDIS_REPLY_STRING ? (size_t)x->len : 0;
         struct event seen;
         if (!size || !redis_event_decode(x->str, size, &seen))
@@ -69,13 +72,14 @@ static enum pal_status take_events(const struct redisReply *all, struct arena *t
         char *copy = arena_text(tmp, x->str, size);
         if (!copy)
             return pal_no_memory(err);
-        if (redis_event_decode(copy, size, &out->events[out->count]))
-            out->count++;
+        if (redis_event_decode(copy, size, &(*events)[n]))
+            n++;
     }
+    *count = n;
     return PAL_OK;
 }
 
-/* A reply_fn: {found, born, at, members}. */
+/* A reply_fn: {found, born, at, events, lists}. */
 static enum pal_status take_look(void *ctx, size_t i, const redisReply *reply,
                                  struct pal_error *err)
 {
@@ -94,9 +98,12 @@ static enum pal_status take_look(void *ctx, size_t i, const redisReply *reply,
         v.token = v.version.born;
         v.version = (struct state_version){0};
     } else if (v.found != STATE_SAME) {
-        if (reply->elements != 4 || reply->element[3]->type != REDIS_REPLY_ARRAY)
+        if (reply->elements != 5 || reply->element[3]->type != REDIS_REPLY_ARRAY ||
+            reply->element[4]->type != REDIS_REPLY_ARRAY)
             return redis_odd(k->r, reply, err);
-        st = take_events(reply->element[3], k->tmp, &v, err);
+        st = redis_take_events(reply->element[3], k->tmp, &v.events, &v.count, err);
+        if (st == PAL_OK)
+            st = redis_take_lists(reply->element[4], k->tmp, &v, err);
     }
     if (st == PAL_OK)
         *k->out = v;
@@ -109,7 +116,7 @@ enum pal_status redis_look(struct state *s, const char *user_id, const struct st
     struct redis *r = (struct redis *)s;
     struct commands c = {0};
     struct looking k = {r, tmp, out};
-    begin(r, &c, SCRIPT_LOOK, user_id, 2);
+    redis_user_script(r, &c, SCRIPT_LOOK, user_id, 2);
     command_number(&c, known->born);
     command_number(&c, known->at);
     enum pal_status st = redis_call(r, &c, 0, take_look, &k, err);
@@ -139,7 +146,7 @@ enum pal_status redis_fill(struct state *s, const char *user_id, uint64_t token,
     size_t from = 0;
     do {
         size_t n = count - from < FILL_AT_ONCE ? count - from : FILL_AT_ONCE;
-        begin(r, &c, SCRIPT_FILL, user_id, 3 + 2 * n);
+        redis_user_script(r, &c, SCRIPT_FILL, user_id, 3 + 2 * n);
         command_number(&c, members_most(r));
         command_number(&c, token);
         command_text(&c, from + n == count ? "1" : "0");
@@ -164,7 +171,7 @@ enum pal_status redis_add(struct state *s, const struct event *const *events, si
         for (n = 1; i + n < count && n < FILL_AT_ONCE; n++)
             if (strcmp(events[i + n]->user_id, events[i]->user_id) != 0)
                 break;
-        begin(r, &c, SCRIPT_ADD, events[i]->user_id, 2 + 2 * n);
+        redis_user_script(r, &c, SCRIPT_ADD, events[i]->user_id, 2 + 2 * n);
         command_number(&c, members_most(r));
         command_text(&c, known_only ? "1" : "0");
         for (size_t j = i; j < i + n; j++)
@@ -179,7 +186,7 @@ static enum pal_status each(struct redis *r, enum redis_script script, const cha
 {
     struct commands c = {0};
     for (size_t i = 0; i < count; i++) {
-        begin(r, &c, script, users[i], 1);
+        redis_user_script(r, &c, script, users[i], 1);
         command_text(&c, how);
     }
     return redis_call(r, &c, count, NULL, NULL, err);
@@ -219,12 +226,12 @@ struct sweeping {
     struct commands next; /* for the keys that were found */
 };
 
+/* A key of events or of lists. */
 static void sweep_one(struct sweeping *s, const redisReply *key)
 {
-    command_script(s->r, &s->next, SCRIPT_SWEEP, 2, 3);
-    command_word(&s->next, key->str, (size_t)key->len);
-    command_word(&s->next, str_text(&s->r->meta), s->r->meta.len);
-    command_number(&s->next, (uint64_t)s->r->ttl_ms);
+    size_t before = strlen(s->r->url.prefix) + strlen(":u:");
+    if ((size_t)key->len > before)
+        redis_user_script(s->r, &s->next, SCRIPT_SWEEP, key->str + before, 0);
 }
 
 /* A reply_fn: {cursor, keys}. */
@@ -254,7 +261,7 @@ enum pal_status redis_sweep(struct redis *r, struct pal_error *err)
         command_text(&c, "SCAN");
         command_number(&c, r->swept);
         command_text(&c, "MATCH");
-        str_fmt(&match, "%s:u:*", r->url.prefix);
+        str_fmt(&match, "%s:[us]:*", r->url.prefix);
         command_word(&c, str_text(&match), match.len);
         command_text(&c, "COUNT");
         command_number(&c, SWEEP_AT_ONCE);

@@ -63,6 +63,12 @@ enum pal_status state_add(struct state *s, const struct event *const *events, si
     return count ? s->ops->add(s, events, count, known_only, err) : PAL_OK;
 }
 
+enum pal_status state_show(struct state *s, const struct state_shown *shown, size_t count,
+                           struct arena *tmp, struct state_before *before, struct pal_error *err)
+{
+    return count ? s->ops->show(s, shown, count, tmp, before, err) : PAL_OK;
+}
+
 enum pal_status state_erase(struct state *s, const char *const *users, size_t count, bool stored,
                             struct pal_error *err)
 {

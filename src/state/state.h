@@ -7,7 +7,8 @@
  * A user's events are kept in the order in which they came here; the same event again (by its
  * event_id or, where it has none, by item, type, value and time) is not added. They are WHOLE once
  * somebody has filled them up from the store; what was added before and after that is kept. A user
- * in doubt (somebody could not add an event) is not whole any more and is filled again.
+ * in doubt (somebody could not add an event) is not whole any more and is filled again. Beside
+ * events stand the last lists that a user was shown, as far as they were told of here.
  *
  * Threads: any thread may call anything but state_open, state_close and state_mend, which are one
  * thread's at a time.
@@ -61,12 +62,23 @@ enum state_found {
     STATE_FOUNDS
 };
 
+/* A list that a user was shown. */
+struct state_list {
+    const char *id; /* the recommendation's */
+    int64_t time_ms;
+    const char *const *items; /* (count) item ids, at most STATE_LIST_MOST */
+    size_t count;
+};
+enum { STATE_LIST_MOST = 100, STATE_LISTS = 8 /* that are kept of a user */ };
+
 struct state_view { /* lives in the arena it was read into */
     enum state_found found;
     struct state_version version;
     uint64_t token;       /* STATE_NONE: for state_fill; 0 = there is no room to fill them */
     struct event *events; /* (count) as they came; without user_id, event_id, recommendation_id */
     size_t count;
+    struct state_list *lists; /* (list_count) as they came */
+    size_t list_count;
 };
 
 /* One round trip; some 40 µs over loopback if nothing changed. */
@@ -85,6 +97,24 @@ MUST_USE enum pal_status state_fill(struct state *s, const char *user_id, uint64
  * filled up with it). On failure any of them may have been added. */
 MUST_USE enum pal_status state_add(struct state *s, const struct event *const *events, size_t count,
                                    bool known_only, struct pal_error *err);
+
+/* Adds lists (count) that users were shown, in one round trip, and tells of each what came before
+ * it: so that of all processes the one whose list comes next says what was ignored, once. Of users
+ * of whom nothing is there, or who were erased since, nothing is added (*there false). A list that
+ * is there already (by all that it says) gives the same answer again. */
+struct state_shown {
+    const char *user_id;
+    struct state_list list;
+};
+struct state_before { /* lives in the arena */
+    bool there;
+    struct state_list list; /* the one before; of no items if there was none */
+    struct event *events;   /* (count) what came between the two, as in a view */
+    size_t count;
+};
+MUST_USE enum pal_status state_show(struct state *s, const struct state_shown *shown, size_t count,
+                                    struct arena *tmp, struct state_before *before,
+                                    struct pal_error *err);
 
 /* Forgets what these users (count) did: they are whole, with nothing, and what was stored before is
  * not added to them (see known_only). stored: their erasure has reached the store, too. Who was

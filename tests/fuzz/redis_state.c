@@ -1,5 +1,6 @@
-/* What stands in a Redis that others may write to, too: members of a user's set, read as events;
- * and URLs of the shared state. What was taken can be written and is then the same. */
+/* What stands in a Redis that others may write to, too: members of a user's sets, read as
+ * events and lists; and URLs of the shared state. What was taken can be written and is then the
+ * same. */
 #include "fuzz.h"
 
 #include "state/redis_inside.h"
@@ -15,6 +16,25 @@ static void check_member(const char *bytes, size_t size)
     FUZZ_CHECK(strcmp(again.item_id, e.item_id) == 0 && strcmp(again.type, e.type) == 0);
     FUZZ_CHECK(again.time_ms == e.time_ms && again.value == e.value);
     str_done(&s);
+}
+
+static void check_list(const char *bytes, size_t size)
+{
+    struct state_list l, again;
+    struct arena tmp = {0};
+    struct str s = {0};
+    struct pal_error err = {.message = ""};
+    arena_init(&tmp);
+    if (redis_list_decode(bytes, size, &tmp, &l, &err) == PAL_OK) {
+        redis_list_encode(&l, &s);
+        FUZZ_CHECK(str_ok(&s) && s.len == size && memcmp(s.text, bytes, size) == 0);
+        FUZZ_CHECK(redis_list_decode(s.text, s.len, &tmp, &again, &err) == PAL_OK);
+        FUZZ_CHECK(again.count == l.count && again.time_ms == l.time_ms);
+    } else {
+        FUZZ_CHECK(err.message[0]);
+    }
+    str_done(&s);
+    arena_done(&tmp);
 }
 
 static void check_url(const char *text)
@@ -35,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!text)
         return 0;
     check_member(text, size);
+    check_list(text, size);
     check_url(text);
     mem_free(text);
     return 0;

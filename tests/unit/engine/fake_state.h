@@ -10,7 +10,14 @@
 
 #include <pthread.h>
 
-enum { FAKE_USERS = 64, FAKE_EVENTS = 600, FAKE_ITEMS = 200, FAKE_BYS = 8 };
+enum {
+    FAKE_USERS = 64,
+    FAKE_EVENTS = 600,
+    FAKE_ITEMS = 200,
+    FAKE_BYS = 8,
+    FAKE_LIST = 30,
+    FAKE_LISTS = 200
+};
 
 struct fake_item {
     char id[64];
@@ -34,6 +41,13 @@ struct fake_user {
         uint64_t at;
     } event[FAKE_EVENTS];
     size_t count;
+    struct fake_list {
+        char id[32], item[FAKE_LIST][64];
+        int64_t time_ms;
+        uint64_t at;
+        size_t count;
+    } list[STATE_LISTS];
+    size_t lists;
 };
 
 static struct {
@@ -48,6 +62,7 @@ static struct {
     bool counts;    /* are kept */
     unsigned lose;  /* the answer of this change of counts from here on gets lost */
     bool away;      /* every call fails */
+    bool stuck;     /* what puts right what was missed does */
     bool deaf;      /* what would be added is refused, as by a server that is full */
     unsigned calls; /* that were answered */
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .clock = 1};
@@ -56,6 +71,12 @@ static enum pal_status fake_up(struct pal_error *err)
 {
     fake.calls += !fake.away;
     return fake.away ? pal_fail(err, PAL_EIO, "the fake is away") : PAL_OK;
+}
+
+static enum pal_status fake_loose(struct pal_error *err)
+{
+    enum pal_status st = fake_up(err);
+    return st == PAL_OK && fake.stuck ? pal_fail(err, PAL_EIO, "the fake is stuck") : st;
 }
 
 static struct fake_user *fake_find(const char *id)
@@ -106,6 +127,64 @@ static void fake_put(struct fake_user *u, const struct event *e, bool before)
     u->count++;
 }
 
+/* In the arena; no id when memory is out. */
+static struct state_list fake_give_list(const struct fake_list *from, struct arena *tmp)
+{
+    const char **items = arena_alloc(tmp, from->count, sizeof *items);
+    struct state_list to = {.time_ms = from->time_ms, .items = items, .count = from->count};
+    to.id = arena_text(tmp, from->id, strlen(from->id));
+    for (size_t i = 0; items && i < from->count; i++)
+        if (!(items[i] = arena_text(tmp, from->item[i], strlen(from->item[i]))))
+            items = NULL;
+    return items && to.id ? to : (struct state_list){.id = NULL};
+}
+
+static bool fake_give_event(const struct fake_user *u, size_t i, struct arena *tmp,
+                            struct event *out)
+{
+    const char *item = arena_text(tmp, u->event[i].item, strlen(u->event[i].item));
+    const char *type = arena_text(tmp, u->event[i].type, strlen(u->event[i].type));
+    *out = (struct event){
+        .item_id = item, .type = type, .value = u->event[i].value, .time_ms = u->event[i].time_ms};
+    return item && type;
+}
+
+static enum pal_status fake_show(struct state *s, const struct state_shown *shown, size_t count,
+                                 struct arena *tmp, struct state_before *before,
+                                 struct pal_error *err)
+{
+    pthread_mutex_lock(&fake.lock);
+    enum pal_status st = fake_up(err);
+    for (size_t i = 0; i < count && st == PAL_OK; i++) {
+        struct fake_user *u = fake_find(shown[i].user_id);
+        const struct state_list *l = &shown[i].list;
+        before[i] = (struct state_before){.there = u->there};
+        if (!u->there)
+            continue;
+        assert_true(l->count <= FAKE_LIST);
+        if (u->lists == STATE_LISTS)
+            memmove(&u->list[0], &u->list[1], --u->lists * sizeof u->list[0]);
+        struct fake_list *to = &u->list[u->lists++], *last = u->lists > 1 ? to - 1 : NULL;
+        snprintf(to->id, sizeof to->id, "%s", l->id);
+        to->time_ms = l->time_ms;
+        to->count = l->count;
+        for (size_t k = 0; k < l->count; k++)
+            snprintf(to->item[k], sizeof to->item[k], "%s", l->items[k]);
+        u->at = to->at = ++fake.clock;
+        if (!last)
+            continue;
+        before[i].list = fake_give_list(last, tmp);
+        before[i].events = arena_alloc(tmp, u->count, sizeof *before[i].events);
+        bool fine = before[i].list.id && before[i].events;
+        for (size_t k = 0; k < u->count && fine; k++)
+            if (u->event[k].at > last->at)
+                fine = fake_give_event(u, k, tmp, &before[i].events[before[i].count++]);
+        st = fine ? PAL_OK : pal_no_memory(err);
+    }
+    pthread_mutex_unlock(&fake.lock);
+    return st;
+}
+
 static enum pal_status fake_look(struct state *s, const char *user_id,
                                  const struct state_version *known, struct arena *tmp,
                                  struct state_view *out, struct pal_error *err)
@@ -122,18 +201,17 @@ static enum pal_status fake_look(struct state *s, const char *user_id,
         bool same = known->born == u->born;
         v.found = !same ? STATE_WHOLE : known->at == u->at ? STATE_SAME : STATE_MORE;
         v.events = arena_alloc(tmp, u->count, sizeof *v.events);
-        st = v.events ? PAL_OK : pal_no_memory(err);
-        for (size_t i = 0; i < u->count && st == PAL_OK && v.found != STATE_SAME; i++) {
-            if (v.found == STATE_MORE && u->event[i].at <= known->at)
-                continue;
-            const char *item = arena_text(tmp, u->event[i].item, strlen(u->event[i].item));
-            const char *type = arena_text(tmp, u->event[i].type, strlen(u->event[i].type));
-            v.events[v.count++] = (struct event){.item_id = item,
-                                                 .type = type,
-                                                 .value = u->event[i].value,
-                                                 .time_ms = u->event[i].time_ms};
-            st = item && type ? PAL_OK : pal_no_memory(err);
-        }
+        v.lists = arena_alloc(tmp, u->lists, sizeof *v.lists);
+        bool fine = v.events && v.lists, more = v.found == STATE_MORE;
+        for (size_t i = 0; i < u->count && fine && v.found != STATE_SAME; i++)
+            if (!more || u->event[i].at > known->at)
+                fine = fake_give_event(u, i, tmp, &v.events[v.count++]);
+        for (size_t i = 0; i < u->lists && fine && v.found != STATE_SAME; i++)
+            if (!more || u->list[i].at > known->at) {
+                v.lists[v.list_count] = fake_give_list(&u->list[i], tmp);
+                fine = v.lists[v.list_count++].id;
+            }
+        st = fine ? PAL_OK : pal_no_memory(err);
     }
     if (st == PAL_OK)
         *out = v;
@@ -180,12 +258,12 @@ static enum pal_status fake_erase(struct state *s, const char *const *users, siz
                                   bool stored, struct pal_error *err)
 {
     pthread_mutex_lock(&fake.lock);
-    enum pal_status st = fake_up(err);
+    enum pal_status st = fake_loose(err);
     for (size_t i = 0; i < count && st == PAL_OK; i++) {
         struct fake_user *u = fake_find(users[i]);
         if (stored && u->there && u->deaf)
             continue;
-        u->count = 0;
+        u->count = u->lists = 0;
         fake_begin(u, !stored, !stored);
     }
     pthread_mutex_unlock(&fake.lock);
@@ -196,7 +274,7 @@ static enum pal_status fake_doubt(struct state *s, const char *const *users, siz
                                   struct pal_error *err)
 {
     pthread_mutex_lock(&fake.lock);
-    enum pal_status st = fake_up(err);
+    enum pal_status st = fake_loose(err);
     for (size_t i = 0; i < fake.users && st == PAL_OK; i++) {
         bool meant = !users;
         for (size_t j = 0; j < count && users; j++)
@@ -211,10 +289,10 @@ static enum pal_status fake_doubt(struct state *s, const char *const *users, siz
 static enum pal_status fake_clear(struct state *s, bool counts, struct pal_error *err)
 {
     pthread_mutex_lock(&fake.lock);
-    enum pal_status st = fake_up(err);
+    enum pal_status st = fake_loose(err);
     for (size_t i = 0; i < fake.users && st == PAL_OK; i++) {
         fake.user[i].there = false;
-        fake.user[i].count = 0;
+        fake.user[i].count = fake.user[i].lists = 0;
     }
     pthread_mutex_unlock(&fake.lock);
     return st;
@@ -355,9 +433,9 @@ static enum pal_status fake_open(const char *url, const struct state_options *o,
                                  struct state **out, struct pal_error *away, struct pal_error *err);
 
 static const struct state_ops fake_ops = {
-    {"fake", "fake:x"}, fake_open,    fake_close, fake_mend,      fake_look,
-    fake_fill,          fake_add,     fake_erase, fake_doubt,     fake_clear,
-    fake_count_up,      fake_counted, fake_lock,  fake_count_put, fake_status};
+    {"fake", "fake:x"}, fake_open, fake_close,     fake_mend,  fake_look,  fake_fill,
+    fake_add,           fake_show, fake_erase,     fake_doubt, fake_clear, fake_count_up,
+    fake_counted,       fake_lock, fake_count_put, fake_status};
 
 static struct state fake_state = {&fake_ops};
 
@@ -365,6 +443,8 @@ static enum pal_status fake_open(const char *url, const struct state_options *o,
                                  struct state **out, struct pal_error *away, struct pal_error *err)
 {
     *away = (struct pal_error){.status = PAL_OK};
+    if (fake.away)
+        pal_fail(away, PAL_EIO, "the fake is away");
     *out = &fake_state;
     return PAL_OK;
 }
@@ -375,7 +455,7 @@ static void fake_reset(void)
     memset(fake.by, 0, sizeof fake.by);
     fake.users = fake.items = fake.bys = 0;
     fake.generation = 0;
-    fake.away = fake.deaf = fake.counts = false;
+    fake.away = fake.stuck = fake.deaf = fake.counts = false;
     fake.calls = fake.lose = 0;
 }
 

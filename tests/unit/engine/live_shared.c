@@ -129,6 +129,59 @@ static void what_it_missed_is_put_right(void **state)
     assert_int_equal(offered(p->b, "ann"), ITEMS - 3);
 }
 
+static void assert_owed(struct world *w, uint64_t owed)
+{
+    struct live_status s;
+    struct str note = {0};
+    live_status(w->l, &s);
+    assert_int_equal(s.shared.owed, owed);
+    str_fmt(&note, "%s/state.missed", str_text(&w->l->journal_dir));
+    assert_int_equal(access(str_text(&note), F_OK) == 0, owed > 0); /* for who starts after us */
+    str_done(&note);
+}
+
+/* A try to put it right that fails leaves it owed. */
+static void what_it_missed_is_kept_over_a_failed_try(void **state)
+{
+    struct pair *p = *state;
+    like(p->a, "ann", 0);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 1);
+    fake.away = true;
+    like(p->a, "ann", 1);
+    world_drain(p->a);
+    fake.away = false;
+    fake.stuck = true;
+    for (int i = 0; i < 3; i++) {
+        live_keep(p->a->l);
+        assert_owed(p->a, 1);
+    }
+    fake.stuck = false;
+    live_keep(p->a->l);
+    assert_owed(p->a, 0);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 2);
+}
+
+/* Who starts while it is away finds the note, and makes it forget all users once it is back. */
+static void what_it_missed_is_kept_over_a_restart(void **state)
+{
+    struct pair *p = *state;
+    like(p->a, "ann", 0);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 1);
+    fake.away = true;
+    like(p->a, "ann", 1);
+    world_drain(p->a);
+    world_close(p->a, 10000);
+    world_open(p->a);
+    assert_owed(p->a, 1);
+    live_keep(p->a->l);
+    assert_owed(p->a, 1);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 2);
+    fake.away = false;
+    live_keep(p->a->l);
+    assert_owed(p->a, 0);
+    assert_int_equal(offered(p->a, "ann"), ITEMS - 2);
+}
+
 /* One that is full says so, and is told at once who is in doubt: nobody reads a hole. */
 static void a_full_one_is_never_believed(void **state)
 {
@@ -226,6 +279,66 @@ static void a_lost_answer_counts_nothing_twice(void **state)
     }
 }
 
+/* What a list of n has, as numbers. */
+static void numbers_of(struct world *w, const struct live_answer *a, uint32_t *number)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        number[i] = catalog_find(w->l->catalog, a->items[i].row.item_id);
+        assert_int_not_equal(number[i], INTERN_NONE);
+    }
+}
+
+static double left(struct world *w, uint32_t item)
+{
+    return bandit_get(w->l->bandit, item).failure;
+}
+
+/* Lists that are shown through one and then the other, and what is done in between: each list that
+ * was ignored counts once, with both, and no item of it comes back in the next list. */
+static void a_list_that_was_ignored_counts_once(void **state)
+{
+    enum { N = 5 };
+    struct pair *p = *state;
+    struct world *turn[] = {p->a, p->b, p->b, p->a, p->b, p->a};
+    uint32_t number[2][N];
+    unsigned ignored[ITEMS] = {0};
+    wait_for_counting(p->a);
+    wait_for_counting(p->b);
+    fake.counts = true;
+    live_keep(p->a->l);
+    live_keep(p->b->l);
+    double once = p->a->l->config.bandit.ignored;
+    assert_true(once > 0);
+    for (size_t i = 0; i < sizeof turn / sizeof turn[0]; i++) {
+        struct world *one = turn[i], *other = one == p->a ? p->b : p->a;
+        uint32_t *now = number[i % 2], *before = number[1 - i % 2];
+        int64_t clock = 1735689600000 + (int64_t)(i + 1) * 3600000;
+        live_set_clock(p->a->l, clock);
+        live_set_clock(p->b->l, clock);
+        struct live_answer a = world_ask(one, "ann", N);
+        numbers_of(one, &a, now); /* both have the items in the same order */
+        for (size_t k = 0; k < N && i; k++)
+            for (size_t m = 0; m < N; m++)
+                assert_int_not_equal(now[k], before[m]);
+        arena_reset(&one->tmp);
+        for (int rounds = 0; rounds < 3; rounds++) {
+            live_keep(one->l);
+            live_keep(other->l);
+        }
+        for (size_t k = 1; k < N && i; k++) /* all but what was liked */
+            ignored[before[k]]++;
+        for (uint32_t item = 0; item < ITEMS; item++)
+            if (fabs(left(one, item) - once * ignored[item]) > 0.05 * once ||
+                fabs(left(other, item) - once * ignored[item]) > 0.05 * once)
+                fail_msg("turn %zu, item %u, %u times: %g and %g", i, item, ignored[item],
+                         left(one, item), left(other, item));
+        struct record r =
+            event_record("ann", intern_text(catalog_ids(one->l->catalog), now[0]), "like");
+        struct pal_error err;
+        assert_ok(live_write_wait(other->l, &r, 1, &err), &err);
+    }
+}
+
 /* Whichever allocation fails: the answer is an error or right, and the next one is right. */
 static void want_of_memory_costs_nothing_for_good(void **state)
 {
@@ -258,9 +371,12 @@ int main(void)
         TEST(the_next_answer_of_the_other_knows),
         TEST(an_erasure_is_known_by_the_other),
         TEST(what_it_missed_is_put_right),
+        TEST(what_it_missed_is_kept_over_a_failed_try),
+        TEST(what_it_missed_is_kept_over_a_restart),
         TEST(a_full_one_is_never_believed),
         TEST(too_many_missed_are_all),
         TEST(a_lost_answer_counts_nothing_twice),
+        TEST(a_list_that_was_ignored_counts_once),
         TEST(want_of_memory_costs_nothing_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
