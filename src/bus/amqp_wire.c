@@ -123,7 +123,7 @@ static enum pal_status secure(struct wire *w, amqp_socket_t *socket, struct pal_
 static enum pal_status dial(struct wire *w, int64_t until, struct pal_error *err)
 {
     const struct amqp_place *p = w->place;
-    enum pal_status st = lookup_host(&w->lookup, p->host, until, err);
+    enum pal_status st = lookup_host(&w->lookup, p->host, NULL, until, NULL, err);
     if (st)
         return st;
     amqp_socket_t *socket = p->tls ? amqp_ssl_socket_new(w->conn) : amqp_tcp_socket_new(w->conn);

@@ -10,8 +10,8 @@
 #ifndef BUS_AMQP_WIRE_H
 #define BUS_AMQP_WIRE_H
 
+#include "base/lookup.h"
 #include "bus/amqp_place.h"
-#include "bus/lookup.h"
 #include "bus/tally.h"
 
 #include <amqp.h>

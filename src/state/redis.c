@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { PER_ITEM_NS = 100 * 1000 };
+enum { PER_ITEM_NS = 100 * 1000, LOOKUP_MS = 2000 };
 
 /* ---- Commands ---- */
 
@@ -229,7 +229,10 @@ static enum pal_status connect_one(struct redis *r, uint64_t deadline_ns, struct
                                    struct pal_error *err)
 {
     struct link *k = NULL;
-    enum pal_status st = link_open(&r->url, deadline_ns, &k, err);
+    pthread_mutex_lock(&r->lock);
+    struct lookup_addresses hosts = r->hosts;
+    pthread_mutex_unlock(&r->lock);
+    enum pal_status st = link_open(&r->url, &hosts, deadline_ns, &k, err);
     if (st == PAL_OK)
         st = greet(r, k, deadline_ns, err);
     if (st != PAL_OK)
@@ -379,11 +382,30 @@ enum pal_status redis_call(struct redis *r, struct commands *c, size_t items, re
 
 /* ---- Opening, closing, looking after ---- */
 
+/* Where the host is. Only here, since name servers may be slow and nobody with a request has time
+ * to wait for them; so an address that changed is found once the old one doesn't answer. */
+static enum pal_status find_host(struct redis *r, struct pal_error *err)
+{
+    struct lookup_addresses hosts;
+    int64_t until_ms = (int64_t)(redis_now_ns() / 1000000u) + LOOKUP_MS;
+    if (r->url.path)
+        return PAL_OK;
+    enum pal_status st = lookup_host(&r->lookup, r->url.host, r->url.port, until_ms, &hosts, err);
+    if (st != PAL_OK)
+        return st;
+    pthread_mutex_lock(&r->lock);
+    r->hosts = hosts;
+    pthread_mutex_unlock(&r->lock);
+    return PAL_OK;
+}
+
 static enum pal_status reach(struct redis *r, struct pal_error *err)
 {
     struct link *k = NULL;
+    enum pal_status st = find_host(r, err);
     uint64_t deadline = redis_now_ns() + (uint64_t)r->o.timeout_ms * 1000000u;
-    enum pal_status st = connect_one(r, deadline, &k, err);
+    if (st == PAL_OK)
+        st = connect_one(r, deadline, &k, err);
     if (st != PAL_OK) {
         st = at(r, st, err);
         gone(r, err);
@@ -408,6 +430,7 @@ static void close_redis(struct state *s)
     }
     pthread_mutex_destroy(&r->lock);
     pthread_cond_destroy(&r->given);
+    lookup_free(r->lookup);
     str_done(&r->meta);
     redis_url_done(&r->url);
     mem_free(r);

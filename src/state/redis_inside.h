@@ -20,6 +20,7 @@
 
 #include "state/backend.h"
 
+#include "base/lookup.h"
 #include "base/str.h"
 
 #include <hiredis/hiredis.h>
@@ -55,9 +56,9 @@ struct link {
 
 uint64_t redis_now_ns(void);
 
-/* Connects, with TLS if the URL says so. */
-MUST_USE enum pal_status link_open(const struct redis_url *u, uint64_t deadline_ns,
-                                   struct link **out, struct pal_error *err);
+/* Connects, with TLS if the URL says so. hosts: where the URL's host is. */
+MUST_USE enum pal_status link_open(const struct redis_url *u, const struct lookup_addresses *hosts,
+                                   uint64_t deadline_ns, struct link **out, struct pal_error *err);
 void link_close(struct link *k); /* NULL is fine */
 MUST_USE enum pal_status link_send(struct link *k, const void *bytes, size_t size,
                                    uint64_t deadline_ns, struct pal_error *err);
@@ -109,9 +110,11 @@ struct redis {
     int64_t ttl_ms;
     struct str meta; /* the key */
     char sha[SCRIPTS][41];
+    struct lookup *lookup; /* of state_open and state_mend */
 
     pthread_mutex_t lock; /* for what follows */
     pthread_cond_t given;
+    struct lookup_addresses hosts; /* as of when the server was reached last */
     struct link *idle;
     size_t links;
     uint64_t instance;

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -90,33 +89,28 @@ static enum pal_status open_path(const char *path, uint64_t deadline_ns, int *ou
 }
 
 /* Tries each address of the host. */
-static enum pal_status open_host(const struct redis_url *u, uint64_t deadline_ns, int *out,
-                                 struct pal_error *err)
+static enum pal_status open_host(const struct lookup_addresses *hosts, uint64_t deadline_ns,
+                                 int *out, struct pal_error *err)
 {
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC};
-    struct addrinfo *all = NULL;
-    int e = getaddrinfo(u->host, u->port, &hints, &all);
-    if (e)
-        return pal_fail(err, PAL_EIO, "the host can't be found: %s", gai_strerror(e));
     enum pal_status st = pal_fail(err, PAL_EIO, "the host has no address");
-    for (struct addrinfo *a = all; a && st != PAL_OK; a = a->ai_next) {
-        int fd = make_socket(a->ai_family);
+    for (size_t i = 0; i < hosts->count && st != PAL_OK; i++) {
+        const struct sockaddr *to = (const struct sockaddr *)&hosts->at[i].to;
+        int fd = make_socket(to->sa_family);
         if (fd < 0) {
             st = pal_fail(err, PAL_EIO, "no socket: %s", strerror(errno));
             continue;
         }
-        st = connect_to(fd, a->ai_addr, a->ai_addrlen, deadline_ns, err);
+        st = connect_to(fd, to, hosts->at[i].size, deadline_ns, err);
         if (st != PAL_OK)
             close(fd);
         else
             *out = fd;
     }
-    freeaddrinfo(all);
     return st;
 }
 
-enum pal_status link_open(const struct redis_url *u, uint64_t deadline_ns, struct link **out,
-                          struct pal_error *err)
+enum pal_status link_open(const struct redis_url *u, const struct lookup_addresses *hosts,
+                          uint64_t deadline_ns, struct link **out, struct pal_error *err)
 {
     struct link *k = mem_zero(1, sizeof *k);
     if (!k)
@@ -126,7 +120,7 @@ enum pal_status link_open(const struct redis_url *u, uint64_t deadline_ns, struc
     enum pal_status st = k->reader ? PAL_OK : pal_no_memory(err);
     if (st == PAL_OK)
         st = u->path ? open_path(u->path, deadline_ns, &k->fd, err)
-                     : open_host(u, deadline_ns, &k->fd, err);
+                     : open_host(hosts, deadline_ns, &k->fd, err);
     if (st == PAL_OK && u->tls)
         st = redis_tls_open(u, k->fd, deadline_ns, &k->tls, err);
     if (st != PAL_OK)

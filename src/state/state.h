@@ -16,7 +16,8 @@
  * Failures: PAL_EIO for a server that is away, too slow or refuses us. From then on every call
  * fails at once with the same sentence, without trying, until state_mend has reached the server.
  * PAL_EFULL when it has no room for more. No call waits longer than `timeout_ms` (and a tenth of a
- * millisecond for each event it carries). All calls may be repeated. */
+ * millisecond for each event it carries), but state_open and state_mend, which may wait 2 s more
+ * for name servers. All calls may be repeated. */
 #ifndef STATE_STATE_H
 #define STATE_STATE_H
 

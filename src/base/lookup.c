@@ -1,11 +1,11 @@
 /* See lookup.h. */
-#include "bus/lookup.h"
+#include "base/lookup.h"
 
 #include "base/mem.h"
-#include "bus/tally.h"
 
 #include <netdb.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,7 +15,8 @@ struct lookup {
     int holders; /* the thread and who asked: the last one frees it */
     bool done;
     int result; /* of getaddrinfo */
-    char *host;
+    struct lookup_addresses found;
+    char *host, *port; /* port may be NULL */
 };
 
 void lookup_free(struct lookup *l)
@@ -30,19 +31,37 @@ void lookup_free(struct lookup *l)
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->ended);
     mem_free(l->host);
+    mem_free(l->port);
     mem_free(l);
+}
+
+/* getaddrinfo's result. */
+static int ask(const char *host, const char *port, int flags, struct lookup_addresses *out)
+{
+    struct addrinfo *list = NULL, hint = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    int result = getaddrinfo(host, port, &hint, &list);
+    if (result)
+        return result;
+    out->count = 0;
+    for (const struct addrinfo *a = list; a && out->count < LOOKUP_MOST; a = a->ai_next) {
+        if (a->ai_addrlen > sizeof out->at[0].to)
+            continue;
+        memcpy(&out->at[out->count].to, a->ai_addr, a->ai_addrlen);
+        out->at[out->count++].size = a->ai_addrlen;
+    }
+    freeaddrinfo(list);
+    return 0;
 }
 
 static void *look(void *arg)
 {
     struct lookup *l = arg;
-    struct addrinfo *list = NULL, hint = {.ai_socktype = SOCK_STREAM};
-    int result = getaddrinfo(l->host, NULL, &hint, &list);
-    if (!result)
-        freeaddrinfo(list);
+    struct lookup_addresses found = {.count = 0};
+    int result = ask(l->host, l->port, 0, &found);
     pthread_mutex_lock(&l->lock);
     l->done = true;
     l->result = result;
+    l->found = found;
     pthread_cond_broadcast(&l->ended);
     pthread_mutex_unlock(&l->lock);
     lookup_free(l);
@@ -63,10 +82,13 @@ static bool start(struct lookup *l)
     return ok;
 }
 
-static struct lookup *make(const char *host)
+static struct lookup *make(const char *host, const char *port)
 {
     struct lookup *l = mem_zero(1, sizeof *l);
-    if (!l || !(l->host = mem_text(host, strlen(host)))) {
+    if (!l || !(l->host = mem_text(host, strlen(host))) ||
+        (port && !(l->port = mem_text(port, strlen(port))))) {
+        if (l)
+            mem_free(l->host);
         mem_free(l);
         return NULL;
     }
@@ -96,23 +118,25 @@ static bool wait_end(struct lookup *l, int64_t until)
     return done;
 }
 
-enum pal_status lookup_host(struct lookup **pending, const char *host, int64_t until,
-                            struct pal_error *err)
+enum pal_status lookup_host(struct lookup **pending, const char *host, const char *port,
+                            int64_t until_ms, struct lookup_addresses *out, struct pal_error *err)
 {
-    struct addrinfo *list = NULL, numeric = {.ai_flags = AI_NUMERICHOST};
-    if (getaddrinfo(host, NULL, &numeric, &list) == 0) {
-        freeaddrinfo(list);
-        return PAL_OK;
+    struct lookup_addresses found;
+    int result = 0;
+    if (ask(host, port, AI_NUMERICHOST, &found)) {
+        if (!*pending && !(*pending = make(host, port)))
+            return pal_no_memory(err);
+        if (!wait_end(*pending, until_ms))
+            return pal_fail(err, PAL_EIO,
+                            "no answer about the host name '%s': look at the name servers", host);
+        result = (*pending)->result;
+        found = (*pending)->found;
+        lookup_free(*pending);
+        *pending = NULL;
     }
-    if (!*pending && !(*pending = make(host)))
-        return pal_no_memory(err);
-    if (!wait_end(*pending, until))
-        return pal_fail(err, PAL_EIO,
-                        "no answer about the host name '%s': look at the name servers", host);
-    int result = (*pending)->result;
-    lookup_free(*pending);
-    *pending = NULL;
     if (result)
         return pal_fail(err, PAL_EIO, "host '%s': %s", host, gai_strerror(result));
+    if (out)
+        *out = found;
     return PAL_OK;
 }
