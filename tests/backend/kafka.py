@@ -90,6 +90,10 @@ class Kafka(Server):
             host=self.host, port=self.port, sasl=self.sasl_port, controller=self.controller_port,
             user=USER, password=PASSWORD, folder=self.folder))
         self.write("log4j.properties", LOGGING)
+        self.format()
+
+    def format(self):
+        """Once more for another disk in the place of the data."""
         done = subprocess.run(self.java("kafka.tools.StorageTool", "format", "-t",
                                         "cGFsYXRlLXRlc3RzLWFyZQ", "-c",
                                         self.path("server.properties")),

@@ -70,7 +70,7 @@ class Mlflow:
         os.makedirs(self.place)
         self.start()
 
-    def start(self):
+    def start(self, warm=True):
         command = [self.python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port",
                    str(self.port), "--backend-store-uri", "sqlite:///mlflow.db",
                    "--artifacts-destination", "./artifacts", "--workers", "1"]
@@ -84,8 +84,8 @@ class Mlflow:
                 with open(self.log, encoding="utf-8", errors="replace") as log:
                     fail("mlflow does not start: " + log.read()[-2000:])
             time.sleep(.2)
-
-        self.warm_up()
+        if warm:
+            self.warm_up()
 
     def warm_up(self):
         """The first calls take it seconds, since it loads most of itself only then."""
