@@ -101,6 +101,15 @@ static enum pal_status need_segment(struct bandit *b, uint32_t number, struct se
     return *out ? PAL_OK : pal_no_memory(err);
 }
 
+void bandit_prefetch(const struct bandit *b, uint32_t number)
+{
+    const struct bandit_item *item = item_at(b, number);
+    if (!item)
+        return;
+    __builtin_prefetch(item); /* it may lie across two lines */
+    __builtin_prefetch((const char *)(item + 1) - 1);
+}
+
 /* Loads acquire, so that the second look at the counter can't come before them. */
 struct bandit_sums bandit_evidence(const struct bandit *b, uint32_t number)
 {

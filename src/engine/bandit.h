@@ -109,6 +109,10 @@ MUST_USE enum pal_status bandit_trending(const struct bandit *b, uint32_t count,
  * and after the clock went back: then everything is, about 2 µs an item with evidence. */
 MUST_USE enum pal_status bandit_refresh(struct bandit *b, int64_t now_ms, struct pal_error *err);
 
+/* Brings what is known of an item on its way into the cache: for who will soon ask for the
+ * posteriors of many. */
+void bandit_prefetch(const struct bandit *b, uint32_t number);
+
 /* The posterior of one item as of now. */
 void bandit_posterior(const struct bandit *b, uint32_t number, int64_t now_ms, double *alpha,
                       double *beta);

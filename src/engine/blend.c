@@ -86,6 +86,8 @@ static enum pal_status add(struct ask *a, const struct forward *f, float weight,
         uint32_t *slot = probe(a, x->number);
         if (!*slot) {
             a->candidate[a->candidates] = (struct candidate){.item = x->number};
+            if (a->in->bandit)
+                bandit_prefetch(a->in->bandit, x->number); /* for weigh */
             *slot = (uint32_t)++a->candidates;
         }
         struct candidate *c = &a->candidate[*slot - 1];

@@ -181,6 +181,14 @@ const char *catalog_name(const struct catalog *c, uint32_t number)
     return title ? title : intern_text(&c->ids, number);
 }
 
+void catalog_prefetch(const struct catalog *c, uint32_t number)
+{
+    if (number >= c->ids.count)
+        return;
+    __builtin_prefetch(c->row[number]);
+    __builtin_prefetch((const char *)c->row[number] + 64); /* a few attributes lie before */
+}
+
 const uint32_t *catalog_categories(const struct catalog *c, uint32_t number, uint32_t *n)
 {
     const struct catalog_row *r = number < c->ids.count ? c->row[number] : &catalog_row_bare;

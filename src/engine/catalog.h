@@ -65,6 +65,9 @@ const uint64_t *catalog_unavailable(const struct catalog *c);
 /* Its title, or its id where there is none. */
 const char *catalog_name(const struct catalog *c, uint32_t number);
 
+/* Brings an item on its way into the cache: for who will soon look at many. */
+void catalog_prefetch(const struct catalog *c, uint32_t number);
+
 /* Its categories, each once, ascending, as numbers that mean the same for the whole catalog, and
  * their names. */
 const uint32_t *catalog_categories(const struct catalog *c, uint32_t number, uint32_t *n);

@@ -12,7 +12,7 @@
 #include <xxhash.h>
 
 /* credit_clear takes all locks, and the thread sanitizer follows 64 of a thread at most. */
-enum { LOCKS = 32, SOURCE_BITS = 8, SOURCE_MASK = (1 << SOURCE_BITS) - 1 };
+enum { LOCKS = 32, SOURCE_BITS = 8, SOURCE_MASK = (1 << SOURCE_BITS) - 1, AT_ONCE = 32 };
 
 struct credit {
     size_t mask;                  /* rows - 1 */
@@ -49,19 +49,17 @@ void credit_free(struct credit *c)
     mem_free(c);
 }
 
-/* A row of the table, its lock held. */
+/* A row of the table, and what an entry for the item looks like but for its source. */
 struct place {
     uint64_t *row, tag;
     pthread_mutex_t *lock;
 };
 
-static struct place find_row(struct credit *c, const char *user_id, uint32_t item)
+static struct place find_row(struct credit *c, const char *user_id, size_t len, uint32_t item)
 {
-    uint64_t hash = XXH3_64bits_withSeed(user_id, strlen(user_id), item);
+    uint64_t hash = XXH3_64bits_withSeed(user_id, len, item);
     size_t row = hash & c->mask;
-    struct place p = {c->row[row], hash >> SOURCE_BITS << SOURCE_BITS, &c->lock[row % LOCKS]};
-    pthread_mutex_lock(p.lock);
-    return p;
+    return (struct place){c->row[row], hash >> SOURCE_BITS << SOURCE_BITS, &c->lock[row % LOCKS]};
 }
 
 /* Takes an entry out; those after it move up. 0 if it is not there. */
@@ -78,18 +76,36 @@ static uint64_t take_out(uint64_t *row, uint64_t tag)
     return 0;
 }
 
-void credit_note(struct credit *c, const char *user_id, uint32_t item, uint8_t source)
+static void note(const struct place *p, uint8_t source)
 {
-    struct place p = find_row(c, user_id, item);
-    take_out(p.row, p.tag);
-    memmove(&p.row[1], &p.row[0], (CREDIT_WAYS - 1) * sizeof *p.row);
-    p.row[0] = p.tag | (source + 1u);
-    pthread_mutex_unlock(p.lock);
+    pthread_mutex_lock(p->lock);
+    take_out(p->row, p->tag);
+    memmove(&p->row[1], &p->row[0], (CREDIT_WAYS - 1) * sizeof *p->row);
+    p->row[0] = p->tag | (source + 1u);
+    pthread_mutex_unlock(p->lock);
+}
+
+void credit_note(struct credit *c, const char *user_id, const uint32_t *items,
+                 const uint8_t *sources, size_t n)
+{
+    struct place place[AT_ONCE];
+    size_t len = strlen(user_id);
+    for (size_t some; n; items += some, sources += some, n -= some) {
+        some = n < AT_ONCE ? n : AT_ONCE;
+        for (size_t i = 0; i < some; i++) {
+            place[i] = find_row(c, user_id, len, items[i]);
+            __builtin_prefetch(&place[i].row[0], 1); /* a row may lie across two lines */
+            __builtin_prefetch(&place[i].row[CREDIT_WAYS - 1], 1);
+        }
+        for (size_t i = 0; i < some; i++)
+            note(&place[i], sources[i]);
+    }
 }
 
 int credit_take(struct credit *c, const char *user_id, uint32_t item)
 {
-    struct place p = find_row(c, user_id, item);
+    struct place p = find_row(c, user_id, strlen(user_id), item);
+    pthread_mutex_lock(p.lock);
     uint64_t entry = take_out(p.row, p.tag);
     pthread_mutex_unlock(p.lock);
     return (int)(entry & SOURCE_MASK) - 1; /* CREDIT_NONE where there is none */

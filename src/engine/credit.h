@@ -19,9 +19,11 @@ struct credit;
 MUST_USE enum pal_status credit_new(size_t items, struct credit **out, struct pal_error *err);
 void credit_free(struct credit *c); /* NULL is fine */
 
-/* The item was put before the user by this source (0 to 254); if it was before, by that one no
- * more. Some .2 µs: it touches a line that is in no cache. */
-void credit_note(struct credit *c, const char *user_id, uint32_t item, uint8_t source);
+/* The items (n) were put before the user by these sources (0 to 254), the last ones last; what was
+ * put there before by another one, by that one no more. Each touches a line that is in no cache;
+ * all of them are on their way before the first is looked at, which makes it some 50 ns an item. */
+void credit_note(struct credit *c, const char *user_id, const uint32_t *items,
+                 const uint8_t *sources, size_t n);
 
 /* The source that put the item before the user, which is forgotten; CREDIT_NONE if not known. */
 int credit_take(struct credit *c, const char *user_id, uint32_t item);

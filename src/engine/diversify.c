@@ -87,6 +87,7 @@ static enum pal_status open_pool(const struct ask *a, const uint32_t *place, siz
         const struct candidate *c = &a->candidate[place[i]], *first = &a->candidate[place[0]];
         out->in[i] =
             (struct contender){.place = place[i], .worth = (1 - d) * (c->blend / first->blend)};
+        catalog_prefetch(a->in->catalog, c->item);
     }
     return PAL_OK;
 }

@@ -312,11 +312,16 @@ static void count_source(struct live *l, const char *source)
 static void note_credit(struct live *l, const char *user_id, const struct pipeline_item *items,
                         size_t count)
 {
+    uint32_t item[PIPELINE_N_MOST];
+    uint8_t from[PIPELINE_N_MOST];
+    size_t n = 0;
     for (size_t i = 0; i < count; i++) {
         size_t source = place_of(l, items[i].source);
-        if (source < LIVE_SOURCES)
-            credit_note(l->credit, user_id, items[i].item, (uint8_t)source);
+        item[n] = items[i].item;
+        from[n] = (uint8_t)source;
+        n += source < LIVE_SOURCES;
     }
+    credit_note(l->credit, user_id, item, from, n);
 }
 
 static bool is_personal(const char *source)

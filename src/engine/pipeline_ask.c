@@ -2,7 +2,6 @@
  * the catalog's availability (catalog / 8 bytes); the seen, the excluded and whatever is in the
  * list already are added. A model is asked with the same as bytes by its own numbers, so that it
  * never names what may not be shown and no list comes back short. */
-#include "engine/catalog_row.h"
 #include "engine/pipeline_inside.h"
 
 #include <math.h>
@@ -80,10 +79,8 @@ static void filter_some(struct ask *a, const uint32_t *item, size_t n)
 {
     const struct catalog *c = a->in->catalog;
     for (size_t i = 0; i < n; i++) {
-        if (i + AHEAD < n) {
-            __builtin_prefetch(c->row[item[i + AHEAD]]);
-            __builtin_prefetch((const char *)c->row[item[i + AHEAD]] + 64);
-        }
+        if (i + AHEAD < n)
+            catalog_prefetch(c, item[i + AHEAD]);
         if (!filter_match(a->in->filter, c, item[i]))
             take(a, item[i]);
     }

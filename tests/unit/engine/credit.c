@@ -5,22 +5,27 @@
 #include "base/rng.h"
 #include "engine/credit.h"
 
+static void note(struct credit *c, const char *user_id, uint32_t item, uint8_t source)
+{
+    credit_note(c, user_id, &item, &source, 1);
+}
+
 static void the_latest_source_is_given_back_once(void **state)
 {
     struct credit *c = NULL;
     struct pal_error err;
     assert_ok(credit_new(1024, &c, &err), &err);
-    credit_note(c, "ann", 7, 0);
-    credit_note(c, "ann", 8, 254);
-    credit_note(c, "bob", 7, 3);
-    credit_note(c, "bob", 7, 4);
+    note(c, "ann", 7, 0);
+    note(c, "ann", 8, 254);
+    note(c, "bob", 7, 3);
+    note(c, "bob", 7, 4);
     assert_int_equal(credit_take(c, "bob", 8), CREDIT_NONE);
     assert_int_equal(credit_take(c, "bob", 7), 4);
     assert_int_equal(credit_take(c, "bob", 7), CREDIT_NONE);
     assert_int_equal(credit_take(c, "ann", 8), 254);
     assert_int_equal(credit_take(c, "ann", 7), 0);
     assert_int_equal(credit_take(c, "ann", 7), CREDIT_NONE);
-    credit_note(c, "ann", 7, 1);
+    note(c, "ann", 7, 1);
     credit_clear(c);
     assert_int_equal(credit_take(c, "ann", 7), CREDIT_NONE);
     credit_free(c);
@@ -34,9 +39,9 @@ static void the_oldest_makes_room(void **state)
     struct pal_error err;
     assert_ok(credit_new(1, &c, &err), &err);
     for (uint32_t item = 0; item < 2 * CREDIT_WAYS; item++)
-        credit_note(c, "ann", item, (uint8_t)item);
-    credit_note(c, "ann", CREDIT_WAYS, 99); /* the oldest that is left, anew */
-    credit_note(c, "ann", 1000, 5);
+        note(c, "ann", item, (uint8_t)item);
+    note(c, "ann", CREDIT_WAYS, 99); /* the oldest that is left, anew */
+    note(c, "ann", 1000, 5);
     assert_int_equal(credit_take(c, "ann", CREDIT_WAYS + 1), CREDIT_NONE);
     assert_int_equal(credit_take(c, "ann", CREDIT_WAYS), 99);
     assert_int_equal(credit_take(c, "ann", 1000), 5);
@@ -64,7 +69,7 @@ static void random_calls_agree_with_an_array(void **state)
         sprintf(id, "user-%u", user);
         if (rng_below(&rng, 2)) {
             truth[user][item] = (int)rng_below(&rng, 255);
-            credit_note(c, id, item, (uint8_t)truth[user][item]);
+            note(c, id, item, (uint8_t)truth[user][item]);
             continue;
         }
         int source = credit_take(c, id, item);

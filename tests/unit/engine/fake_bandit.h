@@ -67,6 +67,10 @@ enum pal_status bandit_trending(const struct bandit *b, uint32_t count, size_t k
     return PAL_OK;
 }
 
+void bandit_prefetch(const struct bandit *b, uint32_t number)
+{
+}
+
 void bandit_posterior(const struct bandit *b, uint32_t number, int64_t now_ms, double *alpha,
                       double *beta)
 {
