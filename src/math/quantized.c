@@ -13,6 +13,10 @@
  *   3. every row whose approximation plus its bound reaches L: only these can be among the best.
  *      Their exact products decide, in the arithmetic of gemv, to the bit.
  *
+ * Rows to be skipped are few as a rule (what one user has seen), but those with the best products:
+ * so first a threshold is tried that SKIPPED more than k rows pass, and only those that pass are
+ * looked up. If too many of them are to be skipped, all are taken out before the threshold.
+ *
  * First that is tried with the longest rows alone, with a threshold that k rows pass: when no other
  * row is long enough to reach L, whatever its direction, the others are not looked at (Teflioudi,
  * Gemulla and Mykytiuk, SIGMOD 2015). Else with twice as many, and so on; past half of all, with
@@ -32,7 +36,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 16, LIMIT = 127, MOST_COLS = 1024, SORTED = 400, FIRST_BLOCKS = 64 };
+enum {
+    ROWS = 16,
+    LIMIT = 127,
+    MOST_COLS = 1024,
+    SORTED = 400,
+    FIRST_BLOCKS = 64,
+    SKIPPED = 64,
+};
 
 /* For sums of up to 1024 floats, each rounded to 24 bits, and a few roundings more. */
 #define SLACK   (2 * (MOST_COLS + 16) * 0x1p-24)
@@ -213,6 +224,7 @@ struct asking {
     int8_t p[MOST_COLS]; /* x in bytes, padded to whole groups, */
     float t;             /* times this */
     size_t blocks;       /* looked at so far */
+    bool dropped;        /* rows to be skipped are out of these: */
     float *about;        /* (16 blocks) approximate products; -INFINITY for rows that don't count */
     float *best;         /* (blocks) the best of each sixteen */
     float by_norm;       /* a row's bound is norm * by_norm… */
@@ -221,31 +233,40 @@ struct asking {
     float *exact;  /* (the same) their products */
 };
 
-static void drop_from_block(struct asking *a, size_t b)
+static void drop_from_block(struct asking *a, size_t b, const uint8_t *skip)
 {
     a->best[b] = -INFINITY;
     for (size_t i = b * ROWS; i < (b + 1) * ROWS; i++) {
-        if (i >= a->q->rows || (a->skip && a->skip[a->q->order[i]]))
+        if (i >= a->q->rows || (skip && skip[a->q->order[i]]))
             a->about[i] = -INFINITY;
         a->best[b] = a->about[i] > a->best[b] ? a->about[i] : a->best[b];
     }
 }
 
-/* Looks at the blocks up to `to`, a multiple of ROWS or the end; rows to be skipped, and what fills
- * the last block, drop out. */
+/* Rows to be skipped drop out of the blocks from..to. */
+static void drop_skipped(struct asking *a, size_t from, size_t to)
+{
+    for (size_t b = from; b < to; b++) {
+        unsigned any = 0;
+        for (size_t i = 0; i < ROWS; i++)
+            any |= a->skip[a->q->order[b * ROWS + i]];
+        if (any)
+            drop_from_block(a, b, a->skip);
+    }
+}
+
+/* Looks at the blocks up to `to`, a multiple of ROWS or the end; what fills the last block drops
+ * out, and rows to be skipped if they do already. */
 static void look_at(struct asking *a, size_t to)
 {
     const struct quantized *q = a->q;
-    size_t from = a->blocks, whole = q->rows / ROWS;
+    size_t from = a->blocks;
     kernels()->packed_scores(q->packed + from * q->groups * 64, to - from, q->groups, a->p,
                              q->scale + from * ROWS, a->t, a->about + from * ROWS, a->best + from);
-    for (size_t b = from; b < to; b++) {
-        unsigned any = b >= whole;
-        for (size_t i = 0; a->skip && i < ROWS; i++)
-            any |= a->skip[q->order[b * ROWS + i]];
-        if (any)
-            drop_from_block(a, b);
-    }
+    if (to == q->blocks && q->rows % ROWS)
+        drop_from_block(a, to - 1, NULL);
+    if (a->dropped)
+        drop_skipped(a, from, to);
     for (size_t b = q->blocks; to == q->blocks && b < padded(to); b++)
         a->best[b] = -INFINITY;
     a->blocks = to;
@@ -303,18 +324,36 @@ static size_t list_reaching(struct asking *a, float by_norm, float by_error, flo
     return n;
 }
 
-/* The lowest that any of the rows that reach the threshold as approximated can be. */
+/* The lowest that any of the rows that reach the threshold as approximated, and are not to be
+ * skipped, can be; -INFINITY if these are fewer than k. */
 static float find_least(struct asking *a, float threshold)
 {
     const struct quantized *q = a->q;
     float least = INFINITY;
-    size_t n = list_reaching(a, 0, 0, threshold);
+    size_t n = threshold > -INFINITY ? list_reaching(a, 0, 0, threshold) : 0, kept = 0;
     for (size_t j = 0; j < n; j++) {
         size_t i = a->row[j];
+        if (a->skip && a->skip[q->order[i]])
+            continue;
+        kept++;
         float low = a->about[i] - (q->norm[i] * a->by_norm + q->error[i] * a->by_error);
         least = low < least ? low : least;
     }
-    return least - 2 * TINY;
+    return kept >= a->k ? least - 2 * TINY : -INFINITY;
+}
+
+/* The same for a threshold that enough of the values (n) reach: the products or the bests of what
+ * was looked at. */
+static float find_limit(struct asking *a, const float *values, size_t n)
+{
+    if (a->skip && !a->dropped) {
+        float least = find_least(a, find_threshold(values, n, a->k + SKIPPED));
+        if (least > -INFINITY)
+            return least;
+        a->dropped = true;
+        drop_skipped(a, 0, a->blocks);
+    }
+    return find_least(a, find_threshold(values, n, a->k));
 }
 
 /* The k best of the n exact products, in order: those that reach a threshold which few more than k
@@ -356,8 +395,13 @@ static int by_row(const void *a, const void *b)
 static size_t find_best(struct asking *a, size_t n, struct arena *tmp, struct scored *best)
 {
     bool equal = false;
-    for (size_t i = 0; i < n; i++)
-        a->row[i] = a->q->order[a->row[i]];
+    size_t listed = n;
+    n = 0;
+    for (size_t i = 0; i < listed; i++) {
+        uint32_t row = a->q->order[a->row[i]];
+        a->row[n] = row;
+        n += !a->skip || !a->skip[row];
+    }
     find_exact(a, n);
     size_t count = sort_exact(a, n, a->k + 1, tmp, best);
     for (size_t i = 1; i < count; i++)
@@ -407,8 +451,7 @@ static float limit_of_longest(struct asking *a)
         return -INFINITY;
     for (size_t to = first; 2 * to <= q->blocks; to *= 2) {
         look_at(a, to);
-        float threshold = find_threshold(a->about, to * ROWS, a->k);
-        float least = threshold > -INFINITY ? find_least(a, threshold) : -INFINITY;
+        float least = find_limit(a, a->about, to * ROWS);
         if (q->beyond[to] * a->by_error * UPWARDS + 2 * TINY < least)
             return least;
     }
@@ -419,8 +462,7 @@ static float limit_of_longest(struct asking *a)
 static float limit_of_all(struct asking *a)
 {
     look_at(a, a->q->blocks);
-    float threshold = find_threshold(a->best, a->q->blocks, a->k);
-    return threshold > -INFINITY ? find_least(a, threshold) : -INFINITY;
+    return find_limit(a, a->best, a->q->blocks);
 }
 
 enum pal_status quantized_top(const struct quantized *q, const float *A, const float *x,

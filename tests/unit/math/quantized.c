@@ -214,6 +214,34 @@ static void next_to_everything_skipped(void **state)
     quantized_done(&q);
 }
 
+/* What a user has seen are the rows with the best products: from none of them to more than are
+ * allowed for, among rows of one length and of many. */
+static void the_best_are_skipped(void **state)
+{
+    static const size_t seen[] = {1, 30, 60, 64, 65, 120, 400};
+    struct scored best[400];
+    rng_init(&rng, 4, 2);
+    for (int turn = 0; turn < 6; turn++) {
+        struct quantized q;
+        if (turn % 2)
+            fill_lengths(A, MOST_ROWS, 32);
+        else
+            fill_normal(A, MOST_ROWS, 32);
+        fill_normal(x, 1, 32);
+        assert_ok(quantized_init(&q, A, MOST_ROWS, 32, &err), &err);
+        kernels()->gemv(A, MOST_ROWS, 32, 32, x, scores);
+        assert_int_equal(topk(scores, MOST_ROWS, 400, best), 400);
+        for (size_t i = 0; i < sizeof seen / sizeof seen[0]; i++) {
+            memset(skip, 0, sizeof skip);
+            for (size_t j = 0; j < seen[i]; j++)
+                skip[best[j].index] = 1;
+            check(&q, 32, skip, 1, turn % 2 == 0);
+            check(&q, 32, skip, 100, turn % 2 == 0);
+        }
+        quantized_done(&q);
+    }
+}
+
 static void a_quarter_of_the_memory(void **state)
 {
     assert_true(quantized_bytes(20000, 64, false) < 20000 * 64 * 4 / 2);
@@ -260,6 +288,7 @@ int main(void)
         cmocka_unit_test(every_variant),
         cmocka_unit_test(rounding_conspires),
         cmocka_unit_test(next_to_everything_skipped),
+        cmocka_unit_test(the_best_are_skipped),
         cmocka_unit_test(a_quarter_of_the_memory),
         cmocka_unit_test(memory_runs_out),
     };
