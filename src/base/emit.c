@@ -17,8 +17,26 @@ static size_t plain(const char *s)
     return n;
 }
 
+/* A text that stands as it is, which nearly all do, and what comes before and behind it. */
+static void put_plain(struct str *out, const char *before, const char *s, size_t n,
+                      const char *behind)
+{
+    size_t first = strlen(before), last = strlen(behind);
+    char *to = str_more(out, first + n + last);
+    if (!to)
+        return;
+    memcpy(to, before, first);
+    memcpy(to + first, s, n);
+    memcpy(to + first + n, behind, last);
+}
+
 void emit_quoted(struct str *out, const char *s)
 {
+    size_t all = plain(s);
+    if (!s[all]) {
+        put_plain(out, "\"", s, all, "\"");
+        return;
+    }
     str_char(out, '"');
     while (*s) {
         size_t n = plain(s);
@@ -56,11 +74,17 @@ static void new_line(struct emit *e, unsigned depth)
 
 static void begin(struct emit *e, const char *key)
 {
-    if (e->depth) {
-        str_put(&e->text, e->first ? "" : ",");
-        new_line(e, e->depth);
-    }
+    bool comma = e->depth && !e->first;
+    size_t n = key ? plain(key) : 0;
     e->first = false;
+    if (key && !key[n] && e->compact) {
+        put_plain(&e->text, comma ? ",\"" : "\"", key, n, "\":");
+        return;
+    }
+    if (comma)
+        str_char(&e->text, ',');
+    if (e->depth)
+        new_line(e, e->depth);
     if (key) {
         emit_quoted(&e->text, key);
         str_put(&e->text, e->compact ? ":" : ": ");

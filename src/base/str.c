@@ -13,6 +13,8 @@
 static bool room(struct str *s, size_t more)
 {
     size_t need;
+    if (more < s->cap - s->len && !s->failed) /* with the NUL */
+        return true;
     if (s->failed || __builtin_add_overflow(s->len, more, &need) ||
         __builtin_add_overflow(need, (size_t)1, &need) || mem_grow(&s->text, &s->cap, need, 1))
         s->failed = true;
@@ -50,7 +52,20 @@ void str_put(struct str *s, const char *text)
 
 void str_char(struct str *s, char c)
 {
-    str_add(s, &c, 1);
+    if (!room(s, 1))
+        return;
+    s->text[s->len++] = c;
+    s->text[s->len] = 0;
+}
+
+char *str_more(struct str *s, size_t len)
+{
+    if (!room(s, len))
+        return NULL;
+    char *at = s->text + s->len;
+    s->len += len;
+    s->text[s->len] = 0;
+    return at;
 }
 
 void str_fmt(struct str *s, const char *fmt, ...)

@@ -19,6 +19,10 @@ void str_clear(struct str *s); /* empty again, its memory kept */
 void str_add(struct str *s, const char *text, size_t len); /* text NULL is fine with len 0 */
 void str_put(struct str *s, const char *text);
 void str_char(struct str *s, char c);
+
+/* Makes it longer by len bytes, which the caller fills; NULL where it has failed. */
+char *str_more(struct str *s, size_t len);
+
 void str_fmt(struct str *s, const char *fmt, ...) PRINTF(2, 3);
 
 /* A decimal with as few digits as text_real needs to read back exactly x; with a point in every

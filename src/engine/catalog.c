@@ -189,6 +189,14 @@ void catalog_prefetch(const struct catalog *c, uint32_t number)
     __builtin_prefetch((const char *)c->row[number] + 64); /* a few attributes lie before */
 }
 
+void catalog_prefetch_texts(const struct catalog *c, uint32_t number)
+{
+    if (number >= c->ids.count)
+        return;
+    __builtin_prefetch(intern_text(&c->ids, number));
+    __builtin_prefetch((const char *)c->row[number] + c->row[number]->title);
+}
+
 const uint32_t *catalog_categories(const struct catalog *c, uint32_t number, uint32_t *n)
 {
     const struct catalog_row *r = number < c->ids.count ? c->row[number] : &catalog_row_bare;

@@ -68,6 +68,9 @@ const char *catalog_name(const struct catalog *c, uint32_t number);
 /* Brings an item on its way into the cache: for who will soon look at many. */
 void catalog_prefetch(const struct catalog *c, uint32_t number);
 
+/* The same for its id and its title. */
+void catalog_prefetch_texts(const struct catalog *c, uint32_t number);
+
 /* Its categories, each once, ascending, as numbers that mean the same for the whole catalog, and
  * their names. */
 const uint32_t *catalog_categories(const struct catalog *c, uint32_t number, uint32_t *n);

@@ -20,21 +20,31 @@ static double faded(const struct live *l, double amount, int64_t age_ms)
     return half_life > 0 && age_ms > 0 ? amount * exp2(-(double)age_ms / half_life) : amount;
 }
 
-void ignored_add(struct live *l, uint32_t number, float amount, int64_t time_ms)
+/* Under the lock. */
+static void add(struct live *l, uint32_t number, float amount, int64_t time_ms)
 {
     struct ignored *g = &l->ignored;
-    pthread_mutex_lock(&g->lock);
-    if (!mem_grow(&g->item, &g->cap, (size_t)number + 1, sizeof *g->item)) {
-        while (g->count <= number)
-            g->item[g->count++] = (struct ignored_sum){0};
-        struct ignored_sum *s = &g->item[number];
-        int64_t then = s->time_ms > time_ms ? s->time_ms : time_ms;
-        s->amount = (float)(faded(l, (double)s->amount, then - s->time_ms) +
-                            faded(l, (double)amount, then - time_ms));
-        s->time_ms = then;
-        g->changed = true;
-    }
-    pthread_mutex_unlock(&g->lock);
+    if (mem_grow(&g->item, &g->cap, (size_t)number + 1, sizeof *g->item))
+        return;
+    while (g->count <= number)
+        g->item[g->count++] = (struct ignored_sum){0};
+    struct ignored_sum *s = &g->item[number];
+    int64_t then = s->time_ms > time_ms ? s->time_ms : time_ms;
+    s->amount = (float)(faded(l, (double)s->amount, then - s->time_ms) +
+                        faded(l, (double)amount, then - time_ms));
+    s->time_ms = then;
+    g->changed = true;
+}
+
+void ignored_add(struct live *l, const uint32_t *items, size_t n, float amount, int64_t time_ms)
+{
+    pthread_mutex_lock(&l->ignored.lock);
+    for (size_t i = 0; i < n; i++)
+        if (items[i] < l->ignored.count)
+            __builtin_prefetch(&l->ignored.item[items[i]], 1);
+    for (size_t i = 0; i < n; i++)
+        add(l, items[i], amount, time_ms);
+    pthread_mutex_unlock(&l->ignored.lock);
 }
 
 void ignored_clear(struct live *l)
@@ -113,7 +123,7 @@ static void restore_one(struct live *l, uint64_t epoch, const char *id, const js
     uint32_t number = l->epoch == epoch ? catalog_find(l->catalog, id) : INTERN_NONE;
     if (number != INTERN_NONE &&
         bandit_count(l->bandit, number, -(float)amount, true, time_ms, &ignored) == PAL_OK)
-        ignored_add(l, number, (float)amount, time_ms);
+        ignored_add(l, &number, 1, (float)amount, time_ms);
     live_unlock(l);
 }
 

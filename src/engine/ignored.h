@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct live;
 
@@ -24,8 +25,8 @@ struct ignored {
     bool changed; /* since it was last written */
 };
 
-/* Adds to an item's sum. Want of memory loses it. */
-void ignored_add(struct live *l, uint32_t number, float amount, int64_t time_ms);
+/* Adds to the sums of items (n). Want of memory loses it. */
+void ignored_add(struct live *l, const uint32_t *items, size_t n, float amount, int64_t time_ms);
 
 /* Forgets all; and the note. */
 void ignored_clear(struct live *l);

@@ -347,6 +347,8 @@ static enum pal_status copy_answer(struct asking *a, const struct pipeline_item 
     if (a->in.filter)
         answer.hint = filter_hint(a->in.filter, l->catalog, a->keep);
     answer.model_version = l->snapshot->base ? l->snapshot->base->version : 0;
+    for (size_t i = 0; i < count; i++)
+        catalog_prefetch_texts(l->catalog, items[i].item);
     for (size_t i = 0; i < count && st == PAL_OK; i++) {
         st = copy_item(a, &items[i], &answer.items[i], err);
         count_source(l, items[i].source);

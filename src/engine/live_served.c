@@ -165,11 +165,22 @@ void served_ignored(struct live *l, const uint32_t *items, size_t count, float a
                     int64_t time_ms)
 {
     float weight = -(float)l->config.bandit.ignored * amount;
+    uint32_t counted[SERVED_MOST];
     struct pal_error err;
-    for (size_t i = 0; i < count && weight < 0; i++)
+    size_t n = 0;
+    if (!(weight < 0))
+        return;
+    for (size_t i = 0; i < count && l->bandit; i++)
+        bandit_prefetch(l->bandit, items[i]);
+    for (size_t i = 0; i < count; i++) {
         if (shared_count(l, intern_text(catalog_ids(l->catalog), items[i]), items[i], weight, true,
                          time_ms, 0, &err) == PAL_OK)
-            ignored_add(l, items[i], -weight, time_ms);
+            counted[n++] = items[i];
+        if (n == SERVED_MOST || i + 1 == count) {
+            ignored_add(l, counted, n, -weight, time_ms);
+            n = 0;
+        }
+    }
 }
 
 void served_compare(struct live *l, struct profiles *p, const char *user_id, const char *id,

@@ -349,6 +349,28 @@ void profiles_other_erase(struct profiles *p, const char *user_id)
 
 /* ---- From requests ---- */
 
+/* What an answer reads and moves of a user lies in seven places, none of which is in a near cache:
+ * they come together. */
+static void fetch(const struct user *u)
+{
+    const struct profile *p = &u->profile;
+    enum { LINE = 16 }; /* numbers of four bytes */
+    for (size_t i = 0; i < p->folded_count && !p->dirty; i += LINE) {
+        __builtin_prefetch(p->folded + i);
+        __builtin_prefetch(p->folded + p->folded_cap + i);
+    }
+    for (size_t i = 0; i < p->seen_count && i < 8 * LINE; i += LINE)
+        __builtin_prefetch(p->seen + i);
+    for (size_t i = 0; i < p->shown_count && i < 4 * LINE; i += 5)
+        __builtin_prefetch(p->shown + i, 1);
+    if (p->count)
+        __builtin_prefetch(p->event + (p->count - 1));
+    if (u->newer)
+        __builtin_prefetch(&u->newer->older, 1);
+    if (u->older)
+        __builtin_prefetch(&u->older->newer, 1);
+}
+
 enum pal_status profiles_read(struct profiles *p, const char *user_id, int64_t now_ms,
                               struct arena *tmp, struct profile_view *out, bool *ready,
                               struct pal_error *err)
@@ -359,6 +381,7 @@ enum pal_status profiles_read(struct profiles *p, const char *user_id, int64_t n
     struct user *u = profiles_find(s, hash, user_id);
     *ready = u && (u->state == LOADED || (u->state == PARTIAL && now_ms < u->retry_ms));
     if (*ready) {
+        fetch(u);
         s->hits++;
         st = profile_read(&u->profile, (size_t)p->limits.events, tmp, &out->history, &out->seen,
                           &out->seen_count, err);
