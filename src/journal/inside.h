@@ -35,6 +35,8 @@ struct journal {
     pthread_cond_t submitted, committed;
     struct batch front;
     size_t queued;                 /* bytes in both batches */
+    size_t joined;                 /* submissions that came during the last commit */
+    size_t wanted;                 /* submissions in front at which the writer is woken; 0 = none */
     struct segment_file *segments; /* (segment_count), oldest first; the newest is written to */
     size_t segment_count, segment_cap;
     uint64_t disk_bytes; /* of all segments */
@@ -52,7 +54,8 @@ struct journal {
 
     /* The writer's own. */
     struct batch back;
-    int fd; /* the newest segment; -1 = the next commit begins one */
+    uint64_t began_ns; /* the last commit */
+    int fd;            /* the newest segment; -1 = the next commit begins one */
     struct segment_head head;
     uint64_t size;     /* of what is committed in it */
     uint64_t ends;     /* the number behind the last record in any file */

@@ -27,7 +27,8 @@ struct journal_options {
     int64_t queue_bytes;   /* submitted and not yet committed, in memory; likewise */
     int64_t group_most;    /* records in one commit, at most */
     int64_t group_wait_us; /* how long the writer waits for more before it commits; 0 = not */
-    bool sync;             /* false: acknowledge without fdatasync. For measuring only */
+    int64_t apart_us; /* while submissions overlap: from one commit's begin to the next one's */
+    bool sync;        /* false: acknowledge without fdatasync. For measuring only */
 };
 extern const struct opt_table journal_option_table;
 

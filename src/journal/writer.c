@@ -1,8 +1,12 @@
 /* The writer thread: takes what was submitted, writes it, syncs once, tells everybody.
  *
  * Submitters fill one batch while the writer commits the other; the longer a sync takes, the more
- * are in the next one. Numbers are given here and not on submission, so that a commit that fails
- * leaves no gap.
+ * are in the next one. Where it takes less than their own turns do, each commit would still have
+ * but one or two of them, and a commit costs a processor as much as answering two requests. So
+ * when others came during a commit, the next one begins apart_us after its begin, or as soon as
+ * everybody who was in it or came during it is there again: who writes alone never waits, and
+ * few who do nothing else don't wait for long. Numbers are given here and not on submission, so
+ * that a commit that fails leaves no gap.
  *
  * A commit that fails is cut off the segment again and its submitters are told. Then the segment is
  * sealed: after a failed write or sync nobody knows which of its pages reached the disk, so the
@@ -135,6 +139,7 @@ static void succeed(struct journal *j, const struct commit *c, uint64_t ns)
     j->sync_ns += c->sync_ns;
     j->last_commit_ns = ns;
     j->failing = false;
+    j->joined = j->front.count;
     pthread_cond_broadcast(&j->committed);
     pthread_mutex_unlock(&j->lock);
 }
@@ -165,6 +170,7 @@ static void fail(struct journal *j, const struct commit *c, const struct pal_err
     pthread_mutex_lock(&j->lock);
     j->queued -= c->size;
     j->failing = true;
+    j->joined = j->front.count;
     j->error = *err;
     pthread_mutex_unlock(&j->lock);
 }
@@ -201,11 +207,13 @@ static void commit(struct journal *j, struct commit *c)
     }
 }
 
-/* Commits the back batch in parts of at most group_most records, each of whole submissions. */
-static void commit_batch(struct journal *j)
+/* Commits the back batch in parts of at most group_most records, each of whole submissions. Returns
+ * how many submissions it had. */
+static size_t commit_batch(struct journal *j)
 {
     struct batch *b = &j->back;
-    size_t at = 0, most = (size_t)j->o.group_most;
+    size_t at = 0, most = (size_t)j->o.group_most, submissions = b->count;
+    j->began_ns = now_ns();
     for (size_t i = 0; i < b->count;) {
         struct commit c = {.tickets = b->tickets + i, .bytes = b->bytes + at};
         do {
@@ -224,6 +232,7 @@ static void commit_batch(struct journal *j)
         b->bytes = NULL;
         b->cap = 0;
     }
+    return submissions;
 }
 
 /* Waits group_wait_us for more, or until a group is full. Called with the lock held. */
@@ -239,6 +248,24 @@ static void linger(struct journal *j)
     while (!j->stop && j->front.records < (size_t)j->o.group_most)
         if (pthread_cond_timedwait(&j->submitted, &j->lock, &until))
             return;
+}
+
+/* After a commit of so many submissions: where others came meanwhile, waits until apart_us have
+ * passed since its begin, or all of these are there. Called with the lock held. */
+static void wait_for_company(struct journal *j, size_t submissions)
+{
+    uint64_t until_ns = j->began_ns + (uint64_t)j->o.apart_us * 1000;
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                                   .tv_nsec = (long)(until_ns % 1000000000)};
+    if (!j->joined || !j->o.sync || j->o.apart_us == 0)
+        return;
+    j->wanted = submissions + j->joined;
+    j->joined = 0;
+    while (!j->stop && !j->rotate && j->front.count < j->wanted &&
+           j->front.records < (size_t)j->o.group_most)
+        if (pthread_cond_timedwait(&j->submitted, &j->lock, &until))
+            break;
+    j->wanted = 0;
 }
 
 /* A rotation without a record to write: the fresh segment holds the numbers' place, so that the old
@@ -260,6 +287,7 @@ static void rotate(struct journal *j)
 void *journal_write_loop(void *journal)
 {
     struct journal *j = journal;
+    size_t submissions = 0;
     pthread_setname_np(pthread_self(), "palate-journal");
     pthread_mutex_lock(&j->lock);
     for (;;) {
@@ -275,10 +303,11 @@ void *journal_write_loop(void *journal)
         }
         pthread_mutex_unlock(&j->lock);
         if (j->back.count)
-            commit_batch(j);
+            submissions = commit_batch(j);
         else
             rotate(j);
         pthread_mutex_lock(&j->lock);
+        wait_for_company(j, submissions);
     }
     pthread_mutex_unlock(&j->lock);
     return NULL;

@@ -125,8 +125,11 @@ static void it_has_a_bound(void **state)
 /* A disk that takes its time, until it is let go. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
+static atomic_uint syncs; /* begun */
+
 static int slow_sync(int fd)
 {
+    atomic_fetch_add(&syncs, 1);
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
     return fdatasync(fd);
@@ -242,6 +245,80 @@ static void a_group_waits_for_more(void **state)
     assert_int_equal(s.committed, 8);
     journal_close(j);
     assert_int_equal(told.calls, 7);
+}
+
+static void count_told(void *ctx, enum pal_status st, uint64_t first, size_t count,
+                       const struct pal_error *err)
+{
+    atomic_fetch_add((atomic_uint *)ctx, 1);
+}
+
+static void wait_for(const atomic_uint *count, unsigned n)
+{
+    while (atomic_load(count) < n)
+        sched_yield();
+}
+
+/* While others come during a commit, the next one waits for as many as are known to be at it, and
+ * no longer than it may; who is alone waits for nobody. That the second commit has both B and C
+ * shows that it waited, that all of this ends within apart_us that it did not wait on. */
+static void overlapping_submissions_share_commits(void **state)
+{
+    (void)state;
+    struct journal_options o = quick();
+    struct journal_sys sys;
+    struct journal_status s;
+    struct pal_error err;
+    atomic_uint told = 0;
+    struct journal_record r = {1, "abc", 3};
+    struct timespec begin, end;
+    o.sync = true;
+    o.apart_us = 1000000;
+    struct journal *j = open_slow(&o, &sys);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (int i = 0; i < 20; i++) /* one after the other: each by itself */
+        assert_ok(journal_append(j, &r, 1, NULL, &err), &err);
+    journal_status(j, &s);
+    assert_int_equal(s.commits, 20);
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned before = atomic_load(&syncs);
+        pthread_mutex_lock(&gate);
+        assert_ok(journal_submit(j, &r, 1, count_told, &told, &err), &err); /* A */
+        wait_for(&syncs, before + 1);
+        assert_ok(journal_submit(j, &r, 1, count_told, &told, &err), &err); /* B, meanwhile */
+        pthread_mutex_unlock(&gate);
+        wait_for(&told, 1 + 2 * i);
+        assert_ok(journal_append(j, &r, 1, NULL, &err), &err); /* C */
+        wait_for(&told, 2 + 2 * i);
+        journal_status(j, &s);
+        assert_int_equal(s.committed, 23 + 3 * i);
+        assert_int_equal(s.commits, 22 + 2 * i);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_true(end.tv_sec - begin.tv_sec < 4);
+    journal_close(j);
+}
+
+/* Nobody joins: the one that came during a commit is not kept waiting. */
+static void company_that_stays_away(void **state)
+{
+    (void)state;
+    struct journal_options o = quick();
+    struct journal_sys sys;
+    struct pal_error err;
+    atomic_uint told = 0;
+    struct journal_record r = {1, "abc", 3};
+    o.sync = true;
+    o.apart_us = 20000;
+    struct journal *j = open_slow(&o, &sys);
+    unsigned before = atomic_load(&syncs);
+    pthread_mutex_lock(&gate);
+    assert_ok(journal_submit(j, &r, 1, count_told, &told, &err), &err);
+    wait_for(&syncs, before + 1);
+    assert_ok(journal_submit(j, &r, 1, count_told, &told, &err), &err);
+    pthread_mutex_unlock(&gate);
+    wait_for(&told, 2);
+    journal_close(j);
 }
 
 /* ---- many at once ---- */
@@ -444,6 +521,8 @@ int main(void)
         TEST(the_queue_has_a_bound),
         TEST(groups_have_a_bound),
         TEST(a_group_waits_for_more),
+        TEST(overlapping_submissions_share_commits),
+        TEST(company_that_stays_away),
         TEST(many_submit_at_once),
         TEST(drained_segments_go),
         TEST(a_rotation_needs_no_record),
