@@ -526,8 +526,8 @@ void live_close(struct live *l, unsigned wait_ms)
     mem_free(l->ignored.item);
     recent_free(l->recent);
     credit_free(l->credit);
-    str_done(&l->served.bytes);
-    mem_free(l->served.size);
+    served_done(&l->served);
+    live_writes_done(l);
     kinds_done(&l->kinds);
     str_done(&l->journal_dir);
     free_locks(l);

@@ -30,9 +30,11 @@
 /* Lists that were served, until housekeeping hands them to the journal. */
 struct served_queue {
     pthread_mutex_t lock;
-    struct str bytes;
-    size_t *size; /* (count) of each record in bytes */
-    size_t count, cap;
+    struct served_lists {
+        struct str bytes;
+        size_t *size; /* (count) of each record in bytes */
+        size_t count, cap;
+    } lists, spare; /* spare: empty ones' memory */
     atomic_ullong lost;
     pthread_mutex_t order; /* taken before lock: who hands lists or erasures to the journal */
     atomic_uint erasing;   /* erasures on their way through the journal: no list may follow them
@@ -124,7 +126,9 @@ struct live {
 
     pthread_mutex_t writes_lock;
     pthread_cond_t writes_done;
-    size_t writes; /* submitted, not called back */
+    size_t writes;              /* submitted, not called back */
+    struct write *spare_writes; /* (spare_count) of few records */
+    size_t spare_count;
 
     struct arenas scratch; /* of answers */
 
@@ -165,6 +169,8 @@ const struct record *live_records(journal_done_fn *done, void *ctx, size_t *coun
 /* Something was handed to the journal that calls back; it has. */
 void live_write_began(struct live *l);
 void live_write_ended(struct live *l);
+
+void live_writes_done(struct live *l); /* frees what is kept for the writes to come */
 
 /* Waits until what was submitted by now was called back, or wait_ms. */
 bool live_settle(struct live *l, unsigned wait_ms);
@@ -212,6 +218,7 @@ MUST_USE enum pal_status served_lists(struct live *l, const char *user_id, profi
 /* Hands the lists to the journal, unless an erasure is on its way (a little later then); wait:
  * until they are durable (or lost). */
 void served_flush(struct live *l, bool wait);
+void served_done(struct served_queue *q);
 
 /* ---- live_answer.c ---- */
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum {
+    SPARE_MOST = 1 << 20,  /* bytes of memory that is kept from one flush to the next */
     QUEUE_MOST = 16 << 20, /* bytes that wait for the journal; what is more is lost, and counted */
     LISTS_LOADED = 16,
 };
@@ -19,34 +20,62 @@ enum {
 static bool enqueue(struct served_queue *q, const struct record *r, const struct served_item *items,
                     size_t count)
 {
+    struct served_lists *to = &q->lists;
     pthread_mutex_lock(&q->lock);
-    size_t before = q->bytes.len;
-    bool room = before < QUEUE_MOST && !mem_grow(&q->size, &q->cap, q->count + 1, sizeof *q->size);
+    size_t before = to->bytes.len;
+    bool room =
+        before < QUEUE_MOST && !mem_grow(&to->size, &to->cap, to->count + 1, sizeof *to->size);
     if (room) {
-        record_encode(r, &q->bytes);
-        served_pack(items, count, &q->bytes);
-        room = str_ok(&q->bytes);
-        q->bytes.failed = false;
+        record_encode(r, &to->bytes);
+        served_pack(items, count, &to->bytes);
+        room = str_ok(&to->bytes);
+        to->bytes.failed = false;
         if (room)
-            q->size[q->count++] = q->bytes.len - before;
+            to->size[to->count++] = to->bytes.len - before;
         else
-            q->bytes.len = before;
+            to->bytes.len = before;
     }
     pthread_mutex_unlock(&q->lock);
     return room;
 }
 
 /* What waits is taken out of the queue. */
-static struct served_queue take(struct served_queue *q)
+static struct served_lists take(struct served_queue *q)
 {
     pthread_mutex_lock(&q->lock);
-    struct served_queue taken = {
-        .bytes = q->bytes, .size = q->size, .count = q->count, .cap = q->cap};
-    q->bytes = (struct str){0};
-    q->size = NULL;
-    q->count = q->cap = 0;
+    struct served_lists taken = q->lists;
+    q->lists = q->spare;
+    q->spare = (struct served_lists){0};
     pthread_mutex_unlock(&q->lock);
     return taken;
+}
+
+static void free_lists(struct served_lists *x)
+{
+    mem_free(x->size);
+    str_done(&x->bytes);
+}
+
+/* Its memory is for those who come after the next flush: grown anew ten times a second it would
+ * cost more than what is written into it. */
+static void give_back(struct served_queue *q, struct served_lists *taken)
+{
+    taken->count = 0;
+    str_clear(&taken->bytes);
+    pthread_mutex_lock(&q->lock);
+    if (!q->spare.bytes.cap && taken->bytes.cap <= SPARE_MOST) {
+        struct served_lists none = q->spare;
+        q->spare = *taken;
+        *taken = none;
+    }
+    pthread_mutex_unlock(&q->lock);
+    free_lists(taken);
+}
+
+void served_done(struct served_queue *q)
+{
+    free_lists(&q->lists);
+    free_lists(&q->spare);
 }
 
 struct flush {
@@ -76,7 +105,7 @@ static void flushed(void *ctx, enum pal_status st, uint64_t first, size_t count,
 /* Takes what waits and submits it. *submitted: there was something. */
 static enum pal_status submit(struct live *l, bool *done, bool *submitted)
 {
-    struct served_queue q = take(&l->served);
+    struct served_lists q = take(&l->served);
     struct pal_error err;
     struct journal_record *records = NULL;
     struct flush *f = NULL;
@@ -103,8 +132,7 @@ static enum pal_status submit(struct live *l, bool *done, bool *submitted)
     }
 done:
     mem_free(records);
-    mem_free(q.size);
-    str_done(&q.bytes);
+    give_back(&l->served, &q);
     return st;
 }
 
@@ -134,10 +162,10 @@ void served_flush(struct live *l, bool wait)
 
 void served_forget(struct live *l, const char *user_id)
 {
-    struct served_queue *q = &l->served;
+    struct served_lists *q = &l->served.lists;
     struct record r;
     size_t from = 0, to = 0, kept = 0;
-    pthread_mutex_lock(&q->lock);
+    pthread_mutex_lock(&l->served.lock);
     for (size_t i = 0; i < q->count; from += q->size[i++]) {
         size_t size = q->size[i];
         if (!user_id ||
@@ -150,7 +178,7 @@ void served_forget(struct live *l, const char *user_id)
     }
     q->count = kept;
     q->bytes.len = to;
-    pthread_mutex_unlock(&q->lock);
+    pthread_mutex_unlock(&l->served.lock);
 }
 
 /* ---- After an answer ---- */

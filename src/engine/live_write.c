@@ -6,12 +6,16 @@
 #include <string.h>
 #include <time.h>
 
+enum { SPARE_ROOM = 4, SPARE_BYTES = 4096, SPARES = 256 };
+
 /* Records on their way through the journal. They are decoded from the very bytes that go there. */
 struct write {
     struct live *l;
+    struct write *next; /* of the spare ones */
     live_done_fn *done; /* may be NULL */
     void *ctx;
     size_t count;
+    size_t room; /* for so many records */
     bool erases; /* a user or everything */
     struct str bytes;
     struct record *records; /* (count) into bytes */
@@ -33,22 +37,70 @@ void live_write_ended(struct live *l)
     pthread_mutex_unlock(&l->writes_lock);
 }
 
-static void free_write(struct write *w)
+static void really_free(struct write *w)
 {
     str_done(&w->bytes);
     mem_free(w);
 }
 
+/* Writes are made by requests' threads and end in the journal's writer: those of few records, which
+ * is one of nearly every request that writes, go back, since memory that one thread takes and
+ * another one frees costs the C library's locks and searches. */
+static void free_write(struct write *w)
+{
+    struct live *l = w->l;
+    bool kept = false;
+    if (w->room == SPARE_ROOM && w->bytes.cap <= SPARE_BYTES) {
+        pthread_mutex_lock(&l->writes_lock);
+        kept = l->spare_count < SPARES;
+        if (kept) {
+            w->next = l->spare_writes;
+            l->spare_writes = w;
+            l->spare_count++;
+        }
+        pthread_mutex_unlock(&l->writes_lock);
+    }
+    if (!kept)
+        really_free(w);
+}
+
+void live_writes_done(struct live *l)
+{
+    while (l->spare_writes) {
+        struct write *w = l->spare_writes;
+        l->spare_writes = w->next;
+        really_free(w);
+    }
+}
+
+static struct write *take_spare(struct live *l)
+{
+    pthread_mutex_lock(&l->writes_lock);
+    struct write *w = l->spare_writes;
+    if (w) {
+        l->spare_writes = w->next;
+        l->spare_count--;
+    }
+    pthread_mutex_unlock(&l->writes_lock);
+    return w;
+}
+
 /* One block for the struct and its arrays. */
 static struct write *new_write(struct live *l, size_t count)
 {
-    struct write *w = mem_zero(1, sizeof *w + count * (sizeof *w->records + 1));
+    size_t room = count <= SPARE_ROOM ? SPARE_ROOM : count;
+    struct write *w = room == SPARE_ROOM ? take_spare(l) : NULL;
+    struct str bytes = {0};
+    if (w)
+        bytes = w->bytes;
+    else
+        w = mem_alloc(1, sizeof *w + room * (sizeof *w->records + 1));
     if (!w)
         return NULL;
-    w->l = l;
-    w->count = count;
+    str_clear(&bytes);
+    *w = (struct write){.l = l, .count = count, .room = room, .bytes = bytes};
     w->records = (struct record *)(w + 1);
-    w->type = (uint8_t *)(w->records + count);
+    w->type = (uint8_t *)(w->records + room);
     return w;
 }
 
