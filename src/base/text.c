@@ -12,6 +12,13 @@ bool text_u64(const char *p, const char *end, uint64_t *out)
     if (p == end || end - p > 20)
         return false;
     uint64_t v = 0;
+    const char *safe = end - p > 19 ? p + 19 : end; /* so many digits can't be too much */
+    for (; p < safe; p++) {
+        unsigned digit = (unsigned char)*p - '0';
+        if (digit > 9)
+            return false;
+        v = v * 10 + digit;
+    }
     for (; p < end; p++) {
         unsigned digit = (unsigned char)*p - '0';
         if (digit > 9 || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, digit, &v))

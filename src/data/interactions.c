@@ -3,6 +3,7 @@
 #include "data/interactions.h"
 
 #include "base/mem.h"
+#include "base/sort.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -212,21 +213,11 @@ static void place_rows(struct rows *r, struct interactions *x)
     r->count = 0;
 }
 
-/* One interaction on its way through the sort. */
-struct moment {
-    uint32_t time_s, order; /* order: place before sorting, which makes the sort stable */
-    uint32_t item;
-    float value;
-    uint8_t type;
+/* Room to sort one history. */
+struct room {
+    uint64_t *keys, *other; /* (longest) moments above, places below */
+    uint32_t *moved;        /* (longest) */
 };
-
-static int by_time(const void *a, const void *b)
-{
-    const struct moment *x = a, *y = b;
-    if (x->time_s != y->time_s)
-        return x->time_s < y->time_s ? -1 : 1;
-    return x->order < y->order ? -1 : x->order > y->order;
-}
 
 static bool in_order(const uint32_t *time_s, uint64_t n)
 {
@@ -236,20 +227,34 @@ static bool in_order(const uint32_t *time_s, uint64_t n)
     return true;
 }
 
-static void sort_history(struct interactions *x, uint64_t begin, uint64_t n, struct moment *m)
+/* Column (n) of numbers of four bytes in the order of the keys. */
+static void move_words(const struct room *r, void *column, size_t n)
 {
-    for (uint64_t i = 0; i < n; i++)
-        m[i] = (struct moment){x->time_s[begin + i], (uint32_t)i, x->item[begin + i],
-                               interactions_value(x, begin + i), interactions_type(x, begin + i)};
-    qsort(m, n, sizeof *m, by_time);
-    for (uint64_t i = 0; i < n; i++) {
-        x->time_s[begin + i] = m[i].time_s;
-        x->item[begin + i] = m[i].item;
-        if (x->value)
-            x->value[begin + i] = m[i].value;
-        if (x->type)
-            x->type[begin + i] = m[i].type;
-    }
+    const char *word = column;
+    for (size_t i = 0; i < n; i++)
+        memcpy(&r->moved[i], word + (uint32_t)r->keys[i] * sizeof *r->moved, sizeof *r->moved);
+    memcpy(column, r->moved, n * sizeof *r->moved);
+}
+
+static void move_bytes(const struct room *r, uint8_t *column, size_t n)
+{
+    uint8_t *byte = (uint8_t *)r->moved;
+    for (size_t i = 0; i < n; i++)
+        byte[i] = column[(uint32_t)r->keys[i]];
+    memcpy(column, byte, n);
+}
+
+static void sort_history(struct interactions *x, uint64_t begin, size_t n, const struct room *r)
+{
+    for (size_t i = 0; i < n; i++)
+        r->keys[i] = (uint64_t)x->time_s[begin + i] << 32 | i;
+    sort_upper(r->keys, r->other, n, 4);
+    move_words(r, x->time_s + begin, n);
+    move_words(r, x->item + begin, n);
+    if (x->value)
+        move_words(r, x->value + begin, n);
+    if (x->type)
+        move_bytes(r, x->type + begin, n);
 }
 
 static enum pal_status sort_by_time(struct interactions *x, struct pal_error *err)
@@ -262,16 +267,18 @@ static enum pal_status sort_by_time(struct interactions *x, struct pal_error *er
     }
     if (longest > UINT32_MAX)
         return pal_fail(err, PAL_EUNSUPPORTED, "one user has more than 4294967295 interactions");
-    struct moment *m = mem_alloc(longest, sizeof *m);
-    if (!m)
-        return pal_no_memory(err);
-    for (uint32_t u = 0; u < x->users; u++) {
+    struct room r = {mem_alloc(longest, sizeof *r.keys), mem_alloc(longest, sizeof *r.other),
+                     mem_alloc(longest, sizeof *r.moved)};
+    bool there = r.keys && r.other && r.moved;
+    for (uint32_t u = 0; there && u < x->users; u++) {
         uint64_t n = x->start[u + 1] - x->start[u];
         if (!in_order(x->time_s + x->start[u], n))
-            sort_history(x, x->start[u], n, m);
+            sort_history(x, x->start[u], (size_t)n, &r);
     }
-    mem_free(m);
-    return PAL_OK;
+    mem_free(r.keys);
+    mem_free(r.other);
+    mem_free(r.moved);
+    return there ? PAL_OK : pal_no_memory(err);
 }
 
 enum pal_status rows_finish(struct rows *r, uint32_t users, uint32_t items, bool has_times,

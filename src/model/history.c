@@ -27,13 +27,16 @@ static size_t sorted_bounds(const struct weights *rules, float bound[WEIGHT_RULE
 
 void worth_init(struct worth *w, const struct weights *rules, const struct event_types *types)
 {
-    for (size_t t = 0; t < EVENT_TYPES; t++) {
+    size_t t = 0, named = types->count < EVENT_TYPES ? types->count : EVENT_TYPES;
+    for (; t < EVENT_TYPES && t <= named; t++) {
         /* interactions without a type column are all of type 0, named or not */
-        const char *name = t < types->count ? types->name[t] : "";
+        const char *name = t < named ? types->name[t] : "";
         w->type[t].count = sorted_bounds(rules, w->type[t].bound);
         for (size_t i = 0; i < w->type[t].count; i++)
             w->type[t].weight[i] = weights_of(rules, name, w->type[t].bound[i]);
     }
+    for (; t < EVENT_TYPES; t++)
+        w->type[t] = w->type[named]; /* no name is like another */
 }
 
 void worth_of_range(const struct worth *w, const struct interactions *x, uint64_t begin, size_t n,

@@ -8,11 +8,12 @@
 #include "model/worth.h"
 
 #include "base/mem.h"
+#include "base/sort.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
-enum { GRAIN = 128, SHORT = 48 };
+enum { GRAIN = 128 };
 
 struct folding {
     const struct interactions *log;
@@ -23,36 +24,6 @@ struct folding {
     int bytes;           /* significant in an item's number */
     atomic_bool failed;  /* memory ran out */
 };
-
-/* n keys by bytes 4 … 4 + bytes - 1; the order ends up in keys. */
-static void sort_by_item(uint64_t *keys, uint64_t *other, size_t n, int bytes)
-{
-    uint64_t *from = keys, *to = other;
-    if (n <= SHORT) {
-        for (size_t i = 1; i < n; i++) {
-            uint64_t x = keys[i];
-            size_t j = i;
-            for (; j > 0 && keys[j - 1] > x; j--)
-                keys[j] = keys[j - 1];
-            keys[j] = x;
-        }
-        return;
-    }
-    for (int shift = 32; shift < 32 + 8 * bytes; shift += 8) {
-        uint32_t place[257] = {0};
-        for (size_t i = 0; i < n; i++)
-            place[(from[i] >> shift & 255) + 1]++;
-        for (int i = 0; i < 256; i++)
-            place[i + 1] += place[i];
-        for (size_t i = 0; i < n; i++)
-            to[place[from[i] >> shift & 255]++] = from[i];
-        uint64_t *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != keys)
-        memcpy(keys, from, n * sizeof *keys);
-}
 
 /* Writes a user's folded items, ascending, to row `user` of f->out. */
 static enum pal_status fill_row(const struct folding *f, uint32_t user, const uint32_t *item,
@@ -66,7 +37,7 @@ static enum pal_status fill_row(const struct folding *f, uint32_t user, const ui
         memcpy(&bits, &weight[i], sizeof bits);
         keys[i] = (uint64_t)item[i] << 32 | bits;
     }
-    sort_by_item(keys, other, n, f->bytes);
+    sort_upper(keys, other, n, f->bytes);
     uint64_t at = f->out->start[user];
     for (size_t i = 0; i < n; i++) {
         uint32_t bits = (uint32_t)keys[i];
