@@ -107,7 +107,9 @@
 
     function bars(told) {
         const across = told.kind === 'bars';
-        const name = {grid: {display: false}, ticks: {autoSkip: !across}};
+        /* Bins are in order, so that some labels stand for those between; of models each is named. */
+        const skip = !across && told.head !== 'Model';
+        const name = {grid: {display: false}, ticks: {autoSkip: skip, maxRotation: skip ? 0 : 60}};
         return {
             type: 'bar',
             data: {

@@ -47,6 +47,16 @@ async function reportIsPrinted() {
     assert.notEqual(ink, before[0]);
     assert.equal(closed, 0);
     assert.ok(width <= 640, `${width} wide`);
+    /* tables stand beside their charts, so that a page has room for several */
+    await page.emulateMedia({media: 'print'});
+    const beside = await page.$$eval('.panel:has(.chart.drawn):not(.wide)', all =>
+        all.map(each => [
+            each.querySelector('.chart').getBoundingClientRect().right,
+            each.querySelector('table').getBoundingClientRect().left
+        ])
+    );
+    assert.ok(beside.length >= 10 && beside.every(([chart, table]) => chart <= table), beside);
+    await page.emulateMedia({media: null});
     await page.evaluate(() => window.dispatchEvent(new Event('afterprint')));
     await page.waitForFunction(
         w => Math.abs(document.querySelector('.chart canvas').clientWidth - w) < 2,
