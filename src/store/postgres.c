@@ -20,6 +20,7 @@
  * one. Erasing deletes rows; the server's vacuum frees what they took. */
 #include "store/postgres.h"
 
+#include "base/lookup.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -35,6 +36,9 @@ static void pg_store_close(struct store *base)
     pg_names_done(&s->types);
     pthread_mutex_destroy(&s->write_mutex);
     pthread_mutex_destroy(&s->read_mutex);
+    pthread_mutex_destroy(&s->look_mutex);
+    lookup_free(s->lookup);
+    mem_free(s->host);
     if (s->url) /* it has the password */
         explicit_bzero(s->url, strlen(s->url));
     mem_free(s->url);
@@ -69,6 +73,7 @@ static enum pal_status pg_store_open(const char *place, bool read_only, struct s
     s->epoch = -1;
     pthread_mutex_init(&s->write_mutex, NULL);
     pthread_mutex_init(&s->read_mutex, NULL);
+    pthread_mutex_init(&s->look_mutex, NULL);
     enum pal_status st = pg_take_url(s, place, err);
     if (st == PAL_OK)
         st = first_connection(s, err);

@@ -125,6 +125,10 @@ struct pg_store {
     char *url; /* without what is ours; for libpq */
     char schema[64];
     char shown[192]; /* the URL without its password */
+    char *host;      /* to be looked up before connecting; NULL = none, or libpq sees to several */
+
+    pthread_mutex_t look_mutex; /* down to the blank line */
+    struct lookup *lookup;
 
     pthread_mutex_t write_mutex; /* the writer's connection and all down to the blank line */
     struct pg_link *writer;      /* NULL: is made when it is needed */

@@ -2,6 +2,7 @@
  * for whoever runs the site. */
 #include "store/postgres.h"
 
+#include "base/lookup.h"
 #include "base/mem.h"
 #include "base/scheme.h"
 
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { IDLE_READERS = 8, AWAY_MS = 3000, OLDEST_SERVER = 120000 };
+enum { IDLE_READERS = 8, AWAY_MS = 3000, LOOKUP_MS = 2000, OLDEST_SERVER = 120000 };
 
 /* What the writer and the readers look up is found by keys, whatever the planner thinks of tables
  * that nobody analyzed yet; walks put this right for themselves. */
@@ -78,6 +79,22 @@ static enum pal_status take_query(struct pg_store *s, const char *p, struct str 
     return st;
 }
 
+/* The one host's name, if that is what the URL has. */
+static enum pal_status note_host(struct pg_store *s, const PQconninfoOption *all,
+                                 struct pal_error *err)
+{
+    const char *host = NULL, *address = NULL;
+    for (const PQconninfoOption *o = all; o->keyword; o++)
+        if (strcmp(o->keyword, "host") == 0)
+            host = o->val;
+        else if (strcmp(o->keyword, "hostaddr") == 0)
+            address = o->val;
+    if (!host || !*host || address || *host == '/' || *host == '@' || strchr(host, ','))
+        return PAL_OK;
+    s->host = mem_text(host, strlen(host));
+    return s->host ? PAL_OK : pal_no_memory(err);
+}
+
 enum pal_status pg_take_url(struct pg_store *s, const char *place, struct pal_error *err)
 {
     struct str whole = {0}, url = {0};
@@ -101,6 +118,8 @@ enum pal_status pg_take_url(struct pg_store *s, const char *place, struct pal_er
                           "store '%s' can't be read: write postgres://USER:PASSWORD@HOST:PORT/"
                           "DATABASE, with %%XX for characters such as @ : / %% in any of them",
                           s->shown);
+        else
+            st = note_host(s, read, err);
         PQconninfoFree(read);
     }
     str_done(&whole);
@@ -203,6 +222,26 @@ enum pal_status pg_failed(struct pg_link *c, const PGresult *result, struct pal_
 
 /* ---- Connecting ---- */
 
+static int64_t clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* libpq looks a host up without an end in time; asked just before, the answer is at hand there. */
+static enum pal_status find_host(struct pg_store *s, struct pal_error *err)
+{
+    struct pal_error why;
+    if (!s->host)
+        return PAL_OK;
+    pthread_mutex_lock(&s->look_mutex);
+    enum pal_status st = lookup_host(&s->lookup, s->host, NULL, clock_ms() + LOOKUP_MS, NULL, &why);
+    pthread_mutex_unlock(&s->look_mutex);
+    return st == PAL_OK ? PAL_OK
+                        : pal_fail(err, st, "cannot reach the store %s: %s", s->shown, why.message);
+}
+
 static PGconn *dial(const struct pg_store *s)
 {
     /* what stands before the URL it may change, what stands behind it not */
@@ -261,8 +300,11 @@ enum pal_status pg_connect(struct pg_store *s, bool writer, struct pg_link **out
     if (!c)
         return pal_no_memory(err);
     c->s = s;
-    c->pg = dial(s);
-    enum pal_status st = PQstatus(c->pg) == CONNECTION_OK ? PAL_OK : not_connected(s, c->pg, err);
+    enum pal_status st = find_host(s, err);
+    if (st == PAL_OK) {
+        c->pg = dial(s);
+        st = PQstatus(c->pg) == CONNECTION_OK ? PAL_OK : not_connected(s, c->pg, err);
+    }
     if (st == PAL_OK) {
         PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
         st = settle_in(c, writer, err);
@@ -283,13 +325,6 @@ void pg_close(struct pg_link *c)
 }
 
 /* ---- Readers ---- */
-
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* A server that doesn't answer costs whoever asks some seconds; while it is away one of them pays
  * for that, now and then. */
