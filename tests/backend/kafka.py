@@ -30,9 +30,9 @@ log4j.appender.out.layout.ConversionPattern=%d %p %m%n
 PROPERTIES = """process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://{host}:{port},SASL://{host}:{sasl},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port},SASL://{host}:{sasl}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT
+listeners={doors},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={doors}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,SSL:SSL
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
@@ -48,6 +48,11 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=10485760
 """
+
+
+def read(path):
+    with open(path, encoding="utf-8") as text:
+        return text.read()
 
 
 def jars():
@@ -83,12 +88,23 @@ def jars():
 class Kafka(Server):
     name = "kafka"
 
+    def __init__(self, start=True, tls=None):
+        """tls: (certificate, key) for localhost, files: then self.tls_port is served with it."""
+        self.tls = tls
+        super().__init__(start)
+
     def prepare(self):
         self.jars = jars()
-        self.sasl_port, self.controller_port = free_port(), free_port()
-        self.write("server.properties", PROPERTIES.format(
-            host=self.host, port=self.port, sasl=self.sasl_port, controller=self.controller_port,
-            user=USER, password=PASSWORD, folder=self.folder))
+        self.sasl_port, self.controller_port, self.tls_port = free_port(), free_port(), free_port()
+        doors = f"PLAINTEXT://{self.host}:{self.port},SASL://{self.host}:{self.sasl_port}"
+        text = PROPERTIES
+        if self.tls:
+            doors += f",SSL://localhost:{self.tls_port}"
+            text += "ssl.keystore.type=PEM\nssl.keystore.location={folder}/keystore.pem\n"
+            self.write("keystore.pem", "".join(map(read, reversed(self.tls))))
+        self.write("server.properties", text.format(
+            doors=doors, controller=self.controller_port, user=USER, password=PASSWORD,
+            folder=self.folder))
         self.write("log4j.properties", LOGGING)
         self.format()
 
@@ -120,6 +136,10 @@ class Kafka(Server):
 
     def url(self, name="NAME", query=""):
         return f"kafka://{self.host}:{self.port}/{name}?{query}"
+
+    def tls_url(self, ca, name="NAME", host="localhost"):
+        return (f"kafka://{host}:{self.tls_port}/{name}?security.protocol=ssl"
+                f"&ssl.ca.location={ca}")
 
     def sasl_url(self, name="NAME", user=USER, password=PASSWORD):
         return (f"kafka://{self.host}:{self.sasl_port}/{name}?security.protocol=sasl_plaintext"

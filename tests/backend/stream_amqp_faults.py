@@ -1,22 +1,8 @@
 """RabbitMQ that is killed, short of memory, spoken to through TLS, and declared otherwise."""
-import subprocess
-
 from rabbitmq import PASSWORD, USER, RabbitMQ
+from certificates import certificate
 from harness import run
 from streams import Load, contract, killed_in_the_middle, says
-
-
-def make_certificates(folder):
-    """An authority, and a certificate by it for localhost: (its file, certificate, key)."""
-    def openssl(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=tests",
-            "-keyout", "ca.key", "-out", "ca.pem")
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
-            "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "csr.pem")
-    openssl("x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2",
-            "-copy_extensions", "copy", "-out", "cert.pem")
-    return [f"{folder}/{name}" for name in ("ca.pem", "cert.pem", "key.pem")]
 
 
 def test_killed(_):
@@ -57,7 +43,7 @@ def declared_otherwise(rabbit):
 
 
 def test_alarm_tls_and_declarations(folder):
-    ca, cert, key = make_certificates(folder)
+    cert, key, ca = certificate(folder, "localhost")
     with RabbitMQ(tls=(cert, key)) as rabbit:
         through_tls(rabbit, ca)
         declared_otherwise(rabbit)

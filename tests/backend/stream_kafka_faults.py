@@ -1,7 +1,9 @@
-"""Kafka that is killed, asks for a password, and has topics that somebody else made."""
+"""Kafka that is killed, asks for a password, is spoken to by TLS, and has topics that somebody else
+made."""
 import subprocess
 
 from kafka import Kafka
+from certificates import certificate
 from harness import run
 from streams import Load, contract, killed_in_the_middle, says
 
@@ -31,6 +33,16 @@ def test_password_and_topics(_):
         says(Load(kafka.url("wide"), "publish", 1, "once", "wait=500").end(1), "300 partitions")
         says(Load(kafka.url("copies", query="replication=3"), "publish", 1, "once",
                   "wait=500").end(1), "replication")
+
+
+def test_through_tls(folder):
+    cert, key, ca = certificate(folder, "localhost")
+    with Kafka(tls=(cert, key)) as kafka:
+        contract(kafka.tls_url(ca), only="o*_*")
+        # of another authority, and under a name that is not the certificate's
+        for url in (kafka.tls_url("/etc/ssl/certs/ca-certificates.crt", "other"),
+                    kafka.tls_url(ca, "name", host="127.0.0.1")):
+            says(Load(url, "publish", 1, "once", "wait=1500").end(1), "SSL|ssl|certificate")
 
 
 run(globals())
