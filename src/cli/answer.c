@@ -40,6 +40,17 @@ static enum pal_status no_such_user(const struct dataset *d, const char *user,
                     intern_text(ids, ids->count - 1));
 }
 
+/* The ids of a data set and those of a catalog. */
+struct meeting {
+    const struct intern *from, *catalog;
+};
+
+static uint32_t number_in_catalog(const void *ctx, uint32_t item)
+{
+    const struct meeting *m = ctx;
+    return intern_find(m->catalog, intern_text(m->from, item), intern_len(m->from, item));
+}
+
 enum pal_status answer_history(const struct recommender *r, const struct dataset *d,
                                const char *user, const char *weights, struct arena *tmp,
                                struct history *out, struct pal_error *err)
@@ -55,24 +66,8 @@ enum pal_status answer_history(const struct recommender *r, const struct dataset
         st = history_of(&d->all, &d->types, &rules, number, tmp, &h, err);
     if (st)
         return st;
-    uint32_t *item = arena_alloc(tmp, h.n, sizeof *item);
-    float *weight = arena_alloc(tmp, h.n, sizeof *weight);
-    float *rating = h.rating ? arena_alloc(tmp, h.n, sizeof *rating) : NULL;
-    if (!item || !weight || (h.rating && !rating))
-        return pal_no_memory(err);
-    *out = (struct history){
-        .item = item, .weight = weight, .now_s = h.now_s, .rating = rating, .last_s = h.last_s};
-    for (size_t i = 0; i < h.n; i++) {
-        uint32_t there =
-            intern_find(catalog, intern_text(ids, h.item[i]), intern_len(ids, h.item[i]));
-        if (there == INTERN_NONE)
-            continue;
-        item[out->n] = there;
-        if (rating)
-            rating[out->n] = h.rating[i];
-        weight[out->n++] = h.weight[i];
-    }
-    return PAL_OK;
+    const struct meeting meet = {ids, catalog};
+    return history_renumber(&h, number_in_catalog, &meet, tmp, out, err);
 }
 
 static void put_categories(struct str *out, const struct items *items, uint32_t item)

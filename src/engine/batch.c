@@ -187,28 +187,14 @@ void batch_free(struct batch *b)
 
 /* ---- People ---- */
 
-/* Copies h with its items renumbered by `map`; those that become INTERN_NONE are left out. */
-static enum pal_status renumber(const struct history *h, const struct batch *b, bool to_model,
-                                struct arena *tmp, struct history *out, struct pal_error *err)
+static uint32_t number_in_catalog(const void *batch, uint32_t item)
 {
-    uint32_t *item = arena_alloc(tmp, h->n ? h->n : 1, sizeof *item);
-    float *weight = arena_alloc(tmp, h->n ? h->n : 1, sizeof *weight);
-    float *rating = h->rating ? arena_alloc(tmp, h->n ? h->n : 1, sizeof *rating) : NULL;
-    if (!item || !weight || (h->rating && !rating))
-        return pal_no_memory(err);
-    *out = (struct history){
-        .item = item, .weight = weight, .now_s = h->now_s, .rating = rating, .last_s = h->last_s};
-    for (size_t i = 0; i < h->n; i++) {
-        uint32_t number =
-            to_model ? joined_to_model(b->joined, h->item[i]) : b->to_catalog[h->item[i]];
-        if (number == INTERN_NONE)
-            continue;
-        item[out->n] = number;
-        if (rating)
-            rating[out->n] = h->rating[i];
-        weight[out->n++] = h->weight[i];
-    }
-    return PAL_OK;
+    return ((const struct batch *)batch)->to_catalog[item];
+}
+
+static uint32_t number_in_model(const void *batch, uint32_t item)
+{
+    return joined_to_model(((const struct batch *)batch)->joined, item);
 }
 
 static enum pal_status read_person(const struct batch *b, uint32_t user, struct lane *l,
@@ -218,9 +204,9 @@ static enum pal_status read_person(const struct batch *b, uint32_t user, struct 
     *p = (struct person){.liked = false};
     enum pal_status st = history_of(&b->d->all, &b->d->types, b->w, user, &l->tmp, &raw, err);
     if (st == PAL_OK)
-        st = renumber(&raw, b, false, &l->tmp, &p->all, err);
+        st = history_renumber(&raw, number_in_catalog, b, &l->tmp, &p->all, err);
     if (st == PAL_OK && b->joined)
-        st = renumber(&p->all, b, true, &l->tmp, &p->know, err);
+        st = history_renumber(&p->all, number_in_model, b, &l->tmp, &p->know, err);
     for (size_t i = 0; i < p->know.n; i++)
         p->liked = p->liked || p->know.weight[i] > 0;
     return st;

@@ -354,14 +354,17 @@ enum pal_status collect_history(const struct palate *p, const char *user_id, str
         return st;
     uint32_t *all = arena_alloc(tmp, n, sizeof *all);
     float *each = arena_alloc(tmp, n, sizeof *each), *rating = arena_alloc(tmp, n, sizeof *rating);
-    if (!all || !each || !rating)
+    uint32_t *time_s = arena_alloc(tmp, n, sizeof *time_s);
+    if (!all || !each || !rating || !time_s)
         return pal_no_memory(err);
     for (size_t i = 0; i < n; i++) {
         all[i] = m[i].item;
+        time_s[i] = m[i].time_s;
         each[i] = m[i].weight;
         rating[i] = m[i].rating;
     }
-    struct history_events events = {all, each, rating, n};
+    struct history_events events = {
+        .item = all, .weight = each, .rating = rating, .n = n, .time_s = time_s};
     st = history_make(&events, tmp, out, err);
     if (st != PAL_OK)
         return st;

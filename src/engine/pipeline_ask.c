@@ -131,29 +131,19 @@ const struct source *ask_source(const struct ask *a, const char *name)
     return NULL;
 }
 
+static uint32_t number_in(const void *source, uint32_t item)
+{
+    return source_number(source, item);
+}
+
 enum pal_status ask_history(const struct ask *a, const struct source *s, struct history *out,
                             bool *liked, struct pal_error *err)
 {
-    const struct history *h = &a->in->history;
-    uint32_t *item = arena_alloc(a->tmp, h->n, sizeof *item);
-    float *weight = arena_alloc(a->tmp, h->n, sizeof *weight);
-    float *rating = h->rating ? arena_alloc(a->tmp, h->n, sizeof *rating) : NULL;
-    size_t n = 0;
-    if (!item || !weight || (h->rating && !rating))
-        return pal_no_memory(err);
+    enum pal_status st = history_renumber(&a->in->history, number_in, s, a->tmp, out, err);
     *liked = false;
-    for (size_t i = 0; i < h->n; i++) {
-        uint32_t number = source_number(s, h->item[i]);
-        if (number == INTERN_NONE)
-            continue;
-        item[n] = number;
-        if (rating)
-            rating[n] = h->rating[i];
-        weight[n++] = h->weight[i];
-        *liked |= h->weight[i] > 0;
-    }
-    *out = (struct history){n, item, weight, h->now_s, rating, h->last_s};
-    return PAL_OK;
+    for (size_t i = 0; st == PAL_OK && i < out->n; i++)
+        *liked |= out->weight[i] > 0;
+    return st;
 }
 
 static void skip_all(const struct ask *a, const struct source *s, const uint32_t *item, size_t n,

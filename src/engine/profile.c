@@ -151,15 +151,39 @@ static enum pal_status fold(struct profile *p, size_t most, struct arena *tmp, u
     return PAL_OK;
 }
 
-enum pal_status profile_read(struct profile *p, size_t most, struct arena *tmp,
-                             struct history *history, const uint32_t **seen, size_t *seen_count,
-                             struct pal_error *err)
+static uint32_t in_seconds(int64_t time_ms)
+{
+    return time_ms < 0 ? 0 : time_ms / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(time_ms / 1000);
+}
+
+/* The fold with how often and when, which is not kept. */
+static enum pal_status fold_had(const struct profile *p, size_t most, struct arena *tmp,
+                                struct history *out, struct pal_error *err)
+{
+    size_t n = p->count < most ? p->count : most;
+    const struct kept *e = n ? p->event + (p->count - n) : NULL;
+    uint32_t *item = arena_alloc(tmp, n, sizeof *item);
+    uint32_t *time_s = arena_alloc(tmp, n, sizeof *time_s);
+    float *weight = arena_alloc(tmp, n, sizeof *weight);
+    if (!item || !time_s || !weight)
+        return pal_no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        item[i] = e[i].item;
+        weight[i] = e[i].weight;
+        time_s[i] = in_seconds(e[i].time_ms);
+    }
+    const struct history_events in = {.item = item, .weight = weight, .n = n, .time_s = time_s};
+    return history_make(&in, tmp, out, err);
+}
+
+/* The fold as it is kept, made if need be. */
+static enum pal_status fold_kept(struct profile *p, size_t most, struct arena *tmp,
+                                 struct history *out, struct pal_error *err)
 {
     size_t n = p->dirty ? p->count : p->folded_count;
     uint32_t *item = arena_alloc(tmp, n, sizeof *item);
     float *weight = arena_alloc(tmp, n, sizeof *weight);
-    uint32_t *copy = arena_alloc(tmp, p->seen_count, sizeof *copy);
-    if (!item || !weight || !copy)
+    if (!item || !weight)
         return pal_no_memory(err);
     if (p->dirty) {
         enum pal_status st = fold(p, most, tmp, item, weight, &n, err);
@@ -169,9 +193,22 @@ enum pal_status profile_read(struct profile *p, size_t most, struct arena *tmp,
         memcpy(item, p->folded, n * sizeof *item);
         memcpy(weight, p->folded + p->folded_cap, n * sizeof *weight);
     }
+    *out = (struct history){.n = n, .item = item, .weight = weight};
+    return PAL_OK;
+}
+
+enum pal_status profile_read(struct profile *p, size_t most, bool had, struct arena *tmp,
+                             struct history *history, const uint32_t **seen, size_t *seen_count,
+                             struct pal_error *err)
+{
+    uint32_t *copy = arena_alloc(tmp, p->seen_count, sizeof *copy);
+    enum pal_status st = !copy ? pal_no_memory(err)
+                         : had ? fold_had(p, most, tmp, history, err)
+                               : fold_kept(p, most, tmp, history, err);
+    if (st != PAL_OK)
+        return st;
     if (p->seen_count)
         memcpy(copy, p->seen, p->seen_count * sizeof *copy);
-    *history = (struct history){.n = n, .item = item, .weight = weight};
     if (p->count && p->event[p->count - 1].time_ms > 0)
         history->last_s = (uint32_t)(p->event[p->count - 1].time_ms / 1000);
     *seen = copy;
@@ -193,11 +230,6 @@ static float faded(const struct shown *x, int64_t now_ms, const struct ignoring 
     if (!(x->times > 0) || how->half_life_ms <= 0)
         return x->times;
     return x->times * exp2f(-(float)(age_ms(x, now_ms) / how->half_life_ms));
-}
-
-static uint32_t in_seconds(int64_t time_ms)
-{
-    return time_ms < 0 ? 0 : time_ms / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(time_ms / 1000);
 }
 
 /* How far the last list was looked at by now, and passed over: see profile_serve. */

@@ -73,8 +73,9 @@ void profile_trim(struct profile *p, size_t most, uint64_t drained);
 /* Keeps nothing but the events after `drained`. */
 void profile_shrink(struct profile *p, uint64_t drained);
 
-/* The latest `most` events folded, copied to the arena, and what was seen. The fold is kept. */
-MUST_USE enum pal_status profile_read(struct profile *p, size_t most, struct arena *tmp,
+/* The latest `most` events folded, copied to the arena, and what was seen. The fold is kept, but
+ * with `had`, which says how often and when each item was had and folds anew each time. */
+MUST_USE enum pal_status profile_read(struct profile *p, size_t most, bool had, struct arena *tmp,
                                       struct history *history, const uint32_t **seen,
                                       size_t *seen_count, struct pal_error *err);
 

@@ -371,6 +371,11 @@ static void fetch(const struct user *u)
         __builtin_prefetch(&u->older->newer, 1);
 }
 
+void profiles_want_had(struct profiles *p, bool want)
+{
+    atomic_store(&p->had, want);
+}
+
 enum pal_status profiles_read(struct profiles *p, const char *user_id, int64_t now_ms,
                               struct arena *tmp, struct profile_view *out, bool *ready,
                               struct pal_error *err)
@@ -383,8 +388,8 @@ enum pal_status profiles_read(struct profiles *p, const char *user_id, int64_t n
     if (*ready) {
         fetch(u);
         s->hits++;
-        st = profile_read(&u->profile, (size_t)p->limits.events, tmp, &out->history, &out->seen,
-                          &out->seen_count, err);
+        st = profile_read(&u->profile, (size_t)p->limits.events, atomic_load(&p->had), tmp,
+                          &out->history, &out->seen, &out->seen_count, err);
         if (st == PAL_OK)
             st = profile_ignored(&u->profile, now_ms, &p->limits.ignoring, tmp, &out->ignored,
                                  &out->ignored_times, &out->ignored_count, err);

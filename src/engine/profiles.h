@@ -41,6 +41,10 @@ MUST_USE enum pal_status profiles_new(const struct profile_limits *limits, uint6
                                       struct profiles **out, struct pal_error *err);
 void profiles_free(struct profiles *p); /* NULL is fine */
 
+/* Whether histories say how often and when each item was had, which costs each reading a fold. At
+ * first they don't. Any thread. */
+void profiles_want_had(struct profiles *p, bool want);
+
 /* ---- From the journal's writer. Want of memory costs the profile, which is then loaded anew ----
  */
 

@@ -61,6 +61,7 @@ struct profiles {
     pthread_cond_t drain_moved;
     unsigned holds; /* loads that want the drain to wait */
     atomic_ullong again, failures, lost;
+    atomic_bool had; /* see profiles_want_had */
 };
 
 /* Locks the shard of an id. The rest is for who has that lock. */

@@ -68,31 +68,21 @@ static enum pal_status open_list(const struct recommender *r, const struct reque
     return PAL_OK;
 }
 
+static uint32_t number_in(const void *joined, uint32_t item)
+{
+    return joined_to_model(joined, item);
+}
+
 /* The history in the model's numbers, without what it doesn't know. *liked: whether any of it has
  * a positive weight. */
 static enum pal_status translate(const struct list *l, const struct joined *j, struct history *out,
                                  bool *liked, struct pal_error *err)
 {
-    const struct history *h = &l->q->history;
-    uint32_t *item = arena_alloc(l->tmp, h->n, sizeof *item);
-    float *weight = arena_alloc(l->tmp, h->n, sizeof *weight);
-    float *rating = h->rating ? arena_alloc(l->tmp, h->n, sizeof *rating) : NULL;
-    size_t n = 0;
-    if (!item || !weight || (h->rating && !rating))
-        return pal_no_memory(err);
+    enum pal_status st = history_renumber(&l->q->history, number_in, j, l->tmp, out, err);
     *liked = false;
-    for (size_t i = 0; i < h->n; i++) {
-        uint32_t number = joined_to_model(j, h->item[i]);
-        if (number == INTERN_NONE)
-            continue;
-        item[n] = number;
-        if (rating)
-            rating[n] = h->rating[i];
-        weight[n++] = h->weight[i];
-        *liked |= h->weight[i] > 0;
-    }
-    *out = (struct history){n, item, weight, h->now_s, rating, h->last_s};
-    return PAL_OK;
+    for (size_t i = 0; st == PAL_OK && i < out->n; i++)
+        *liked |= out->weight[i] > 0;
+    return st;
 }
 
 /* The model's scores, by its own numbers, -INFINITY for what is taken or not in the catalog. */

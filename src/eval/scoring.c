@@ -96,25 +96,17 @@ void scoring_free(struct scoring *s)
     mem_free(s);
 }
 
+static uint32_t number_in_model(const void *to_model, uint32_t item)
+{
+    return ((const uint32_t *)to_model)[item];
+}
+
 /* The history in the model's numbers, without the items that it does not know. */
 static enum pal_status translate(const struct scoring *s, struct history *h, struct arena *tmp,
                                  struct pal_error *err)
 {
-    uint32_t *item = arena_alloc(tmp, h->n, sizeof *item);
-    float *weight = arena_alloc(tmp, h->n, sizeof *weight);
-    float *rating = h->rating ? arena_alloc(tmp, h->n, sizeof *rating) : NULL;
-    if (!item || !weight || (h->rating && !rating))
-        return pal_no_memory(err);
-    size_t n = 0;
-    for (size_t i = 0; i < h->n; i++)
-        if (s->to_model[h->item[i]] != INTERN_NONE) {
-            item[n] = s->to_model[h->item[i]];
-            if (rating)
-                rating[n] = h->rating[i];
-            weight[n++] = h->weight[i];
-        }
-    *h = (struct history){n, item, weight, h->now_s, rating, h->last_s};
-    return PAL_OK;
+    const struct history all = *h;
+    return history_renumber(&all, number_in_model, s->to_model, tmp, h, err);
 }
 
 /* The ratings that are wanted of one history, which is in the model's numbers. */

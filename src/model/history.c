@@ -50,11 +50,13 @@ void worth_of_range(const struct worth *w, const struct interactions *x, uint64_
 struct seen {
     uint32_t item, last; /* number of its last event */
     float weight, rating;
+    struct had had;
 };
 
 struct fold { /* (events' n) room for what remains */
     uint32_t *item;
     float *weight, *rating; /* rating NULL = not wanted */
+    struct had *had;        /* NULL = not wanted */
 };
 
 /* Where an item's entry, or the place for it, is. slot (mask + 1) holds numbers of entries + 1. */
@@ -76,6 +78,13 @@ static uint32_t entry_of(uint32_t item, uint32_t *slot, uint32_t mask, struct se
         slot[i] = ++*count;
     }
     return slot[i] - 1;
+}
+
+static void count_had(struct had *had, uint32_t time_s)
+{
+    if (!had->times++ || time_s < had->first_s)
+        had->first_s = time_s;
+    had->last_s = time_s > had->last_s ? time_s : had->last_s;
 }
 
 static enum pal_status fold(const struct history_events *in, struct arena *tmp,
@@ -102,6 +111,8 @@ static enum pal_status fold(const struct history_events *in, struct arena *tmp,
         bool same_sign = (s->weight > 0) == (in->weight[i] > 0);
         s->weight = same_sign ? s->weight + in->weight[i] : in->weight[i];
         s->last = (uint32_t)i;
+        if (in->time_s)
+            count_had(&s->had, in->time_s[i]);
     }
     for (size_t i = 0; in->rating && i < n; i++) {
         uint32_t at = slot[slot_of(in->item[i], slot, size - 1, seen)];
@@ -114,6 +125,8 @@ static enum pal_status fold(const struct history_events *in, struct arena *tmp,
             out->item[kept] = in->item[i];
             if (out->rating)
                 out->rating[kept] = seen[entry[i]].rating;
+            if (out->had)
+                out->had[kept] = seen[entry[i]].had;
             out->weight[kept++] = seen[entry[i]].weight;
         }
     *count = kept;
@@ -124,8 +137,8 @@ enum pal_status history_fold(const uint32_t *items, const float *weights, size_t
                              struct arena *tmp, uint32_t *item, float *weight, size_t *count,
                              struct pal_error *err)
 {
-    struct history_events in = {items, weights, NULL, n};
-    struct fold out = {item, weight, NULL};
+    struct history_events in = {.item = items, .weight = weights, .n = n};
+    struct fold out = {.item = item, .weight = weight};
     return fold(&in, tmp, &out, count, err);
 }
 
@@ -148,15 +161,42 @@ enum pal_status history_make(const struct history_events *in, struct arena *tmp,
 {
     struct fold to = {.item = arena_alloc(tmp, in->n, sizeof *to.item),
                       .weight = arena_alloc(tmp, in->n, sizeof *to.weight),
-                      .rating = in->rating ? arena_alloc(tmp, in->n, sizeof *to.rating) : NULL};
+                      .rating = in->rating ? arena_alloc(tmp, in->n, sizeof *to.rating) : NULL,
+                      .had = in->time_s ? arena_alloc(tmp, in->n, sizeof *to.had) : NULL};
     size_t count;
-    if (!to.item || !to.weight || (in->rating && !to.rating))
+    if (!to.item || !to.weight || (in->rating && !to.rating) || (in->time_s && !to.had))
         return pal_no_memory(err);
     enum pal_status st = fold(in, tmp, &to, &count, err);
     if (st == PAL_OK)
-        *out =
-            (struct history){.n = count, .item = to.item, .weight = to.weight, .rating = to.rating};
+        *out = (struct history){
+            .n = count, .item = to.item, .weight = to.weight, .rating = to.rating, .had = to.had};
     return st;
+}
+
+enum pal_status history_renumber(const struct history *h, history_number_fn *number,
+                                 const void *ctx, struct arena *tmp, struct history *out,
+                                 struct pal_error *err)
+{
+    uint32_t *item = arena_alloc(tmp, h->n, sizeof *item);
+    float *weight = arena_alloc(tmp, h->n, sizeof *weight);
+    float *rating = h->rating ? arena_alloc(tmp, h->n, sizeof *rating) : NULL;
+    struct had *had = h->had ? arena_alloc(tmp, h->n, sizeof *had) : NULL;
+    size_t n = 0;
+    if (!item || !weight || (h->rating && !rating) || (h->had && !had))
+        return pal_no_memory(err);
+    for (size_t i = 0; i < h->n; i++) {
+        uint32_t x = number(ctx, h->item[i]);
+        if (x == INTERN_NONE)
+            continue;
+        item[n] = x;
+        if (rating)
+            rating[n] = h->rating[i];
+        if (had)
+            had[n] = h->had[i];
+        weight[n++] = h->weight[i];
+    }
+    *out = (struct history){n, item, weight, h->now_s, rating, h->last_s, had};
+    return PAL_OK;
 }
 
 enum pal_status history_of(const struct interactions *x, const struct event_types *types,
@@ -173,7 +213,11 @@ enum pal_status history_of(const struct interactions *x, const struct event_type
         return pal_no_memory(err);
     worth_init(worth, w, types);
     worth_of_range(worth, x, begin, n, each);
-    struct history_events in = {x->item + begin, each, rating, n};
+    struct history_events in = {.item = x->item + begin,
+                                .weight = each,
+                                .rating = rating,
+                                .n = n,
+                                .time_s = x->time_s ? x->time_s + begin : NULL};
     enum pal_status st = history_make(&in, tmp, out, err);
     if (st == PAL_OK)
         out->last_s = n ? interactions_time(x, begin + n - 1) : 0;

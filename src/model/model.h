@@ -15,15 +15,21 @@
 #include "math/csr.h"
 #include "math/topk.h"
 
+/* With how many events a user had an item, and when; times 0 = unknown. */
+struct had {
+    uint32_t times, first_s, last_s;
+};
+
 /* What one user did, oldest first, each item once, weights signed (see data/weights.h). */
 struct history {
     size_t n;
-    const uint32_t *item; /* (n) */
-    const float *weight;  /* (n) never 0 */
-    uint32_t now_s;       /* the time of asking; 0 = unknown */
-    const float *rating;  /* (n) the stars last given, NAN where none were; NULL: weights alone are
-                             known */
-    uint32_t last_s;      /* when the last of it was; 0 = unknown */
+    const uint32_t *item;  /* (n) */
+    const float *weight;   /* (n) never 0 */
+    uint32_t now_s;        /* the time of asking; 0 = unknown */
+    const float *rating;   /* (n) the stars last given, NAN where none were; NULL: weights alone are
+                              known */
+    uint32_t last_s;       /* when the last of it was; 0 = unknown */
+    const struct had *had; /* (n) NULL = unknown */
 };
 
 /* What a model learns from. Borrowed by fit for the time of the call. */
@@ -54,12 +60,21 @@ struct history_events {
     const float *weight;  /* (n) */
     const float *rating;  /* (n) NAN where an event is no rating; NULL = none is */
     size_t n;
+    const uint32_t *time_s; /* (n) NULL = unknown */
 };
 
 /* The history that they fold into; its arrays live in tmp. A rating counts wherever the item
- * remains, the last one of each item. */
+ * remains, the last one of each item; so do all events that weigh something in how often and when
+ * it was had. */
 MUST_USE enum pal_status history_make(const struct history_events *in, struct arena *tmp,
                                       struct history *out, struct pal_error *err);
+
+/* *out: those items of h that `number` has a number for (not INTERN_NONE), under it; its arrays
+ * live in tmp, with room for all. */
+typedef uint32_t history_number_fn(const void *ctx, uint32_t item);
+MUST_USE enum pal_status history_renumber(const struct history *h, history_number_fn *number,
+                                          const void *ctx, struct arena *tmp, struct history *out,
+                                          struct pal_error *err);
 
 /* User u's history out of x by the rules w, with ratings where there are events of that type; its
  * arrays live in tmp. */
@@ -87,6 +102,8 @@ enum { /* struct model_ops can */
        MODEL_COARSE = 8,   /* gives many items one and the same score: its best few are a choice
                               among equals, which is the asker's to make */
        MODEL_RATES = 16,   /* predicts ratings: struct model_ops rate */
+       MODEL_OWN = 32,     /* of the history it looks at each item for that item alone: none is
+                              nearer for another's sake */
 };
 
 struct model {

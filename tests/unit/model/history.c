@@ -205,7 +205,7 @@ static void ratings_come_along(void **state)
 
     const float weights[] = {1, 1, 1}, some[] = {NAN, 4, NAN};
     const uint32_t items[] = {7, 8, 8};
-    struct history_events in = {items, weights, some, 3};
+    struct history_events in = {.item = items, .weight = weights, .rating = some, .n = 3};
     assert_ok(history_make(&in, &tmp, &h, &err), &err);
     assert_true(h.n == 2 && isnan(h.rating[0]) && h.rating[1] == 4 && h.weight[1] == 2);
 
@@ -214,6 +214,38 @@ static void ratings_come_along(void **state)
     assert_null(h.rating);
     arena_done(&tmp);
     dataset_free(d);
+}
+
+static uint32_t two_up(const void *ctx, uint32_t item)
+{
+    return item == 8 ? INTERN_NONE : item + *(const uint32_t *)ctx;
+}
+
+/* How often and when, whatever the events weigh, but for those that weigh nothing. */
+static void how_often_and_when(void **state)
+{
+    (void)state;
+    struct pal_error err;
+    struct arena tmp = {0};
+    struct history h, other;
+    const uint32_t item[] = {7, 8, 7, 9, 7}, time_s[] = {100, 200, 300, 400, 500}, two = 2;
+    const float weight[] = {1, 1, -1, 0, -1};
+    struct history_events in = {.item = item, .weight = weight, .n = 5};
+    assert_ok(history_make(&in, &tmp, &h, &err), &err);
+    assert_null(h.had);
+    in.time_s = time_s;
+    assert_ok(history_make(&in, &tmp, &h, &err), &err);
+    assert_true(h.n == 2 && h.item[0] == 8 && h.item[1] == 7);
+    assert_true(h.had[0].times == 1 && h.had[0].first_s == 200 && h.had[0].last_s == 200);
+    assert_true(h.had[1].times == 3 && h.had[1].first_s == 100 && h.had[1].last_s == 500);
+
+    h.now_s = 600;
+    h.last_s = 500;
+    assert_ok(history_renumber(&h, two_up, &two, &tmp, &other, &err), &err);
+    assert_true(other.n == 1 && other.item[0] == 9 && other.weight[0] == -2);
+    assert_true(other.now_s == 600 && other.last_s == 500 && !other.rating);
+    assert_true(other.had[0].times == 3 && other.had[0].first_s == 100);
+    arena_done(&tmp);
 }
 
 int main(void)
@@ -225,6 +257,7 @@ int main(void)
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(too_long_is_refused),
         cmocka_unit_test(ratings_come_along),
+        cmocka_unit_test(how_often_and_when),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
