@@ -153,9 +153,9 @@ static const struct command commands[] = {
             "paired test says whether a difference from the best model is more than chance.\n"
             "Memory is the largest that the process held while that model was trained and "
             "evaluated, the data included.\n" USUAL,
-        .options =
-            DATA " model set split tune metrics part protocol weights relevant target bootstrap "
-                 "confidence compare save models track memory " WORK " json",
+        .options = DATA
+        " model set split tune metrics part protocol weights relevant target again bootstrap "
+        "confidence compare save models track memory " WORK " json",
         .examples =
             "palate eval --data ml-1m --model als,ease,popular\tthe usual metrics\n"
             "palate eval --data ml-1m --split random:60/20/20 --part valid --model als,als+epochs=8"
@@ -209,7 +209,7 @@ static const struct command commands[] = {
             "trials with any number of threads; they run side by side, one on a thread.",
         .options = DATA
         " store events stream journal model set space search trials time halving split tune "
-        "metrics weights relevant target save output models track memory " WORK " json",
+        "metrics weights relevant target again save output models track memory " WORK " json",
         .examples = "palate tune --data ml-1m --model als --trials 60\t\n"
                     "palate train --config tune-als.ini\ttrain with what was found\n"
                     "palate tune --data ml-1m --model als --space factors=64,alpha0=0.01..1 --time "
@@ -228,7 +228,7 @@ static const struct command commands[] = {
             "from the best one tested; --results takes what palate eval wrote instead, of the same "
             "data, and --model none leaves models out.\n" USUAL,
         .options = DATA " model results output set split tune metrics part protocol weights "
-                        "relevant target bootstrap confidence models track memory " WORK,
+                        "relevant target again bootstrap confidence models track memory " WORK,
         .examples = "palate report --data ml-1m\tthe usual models, to report.html\n"
                     "palate eval --data ml-1m --model als,ease --compare --save results.json\t\n"
                     "palate report --data ml-1m --results results.json -o ml-1m.html\twithout "

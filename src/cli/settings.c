@@ -77,6 +77,9 @@ const struct option options[] = {
     TEXT("target", 0, target, "TYPE",
          "judge by events of this type alone, such as purchase: to be found is what was not bought "
          "before, viewed or not; all events train, by --weights"),
+    FLAG("again", 0, again,
+         "judge by what users come back to, too: what they had before may be recommended, and "
+         "counts when they have it again"),
     REAL("confidence", confidence, "0.95", 0.5, 0.9999, "of the intervals"),
     INT("bootstrap", 0, bootstrap, "1000", 0, 100000, "resamplings for intervals; 0 = none"),
     TEXT("space", 0, space, "A=LOW..HIGH,B=X",

@@ -38,7 +38,7 @@ struct settings {
     /* answers */
     const char *models, *user, *history, *exclude;
     int64_t count, activate;
-    bool explain;
+    bool explain, again;
 
     /* lists for everybody */
     int whose, lists_as;

@@ -167,6 +167,7 @@ static void choose_options(const struct job *job, struct trials *t)
         .confidence = set->confidence,
         .seed = (uint64_t)set->seed,
         .target = set->target,
+        .again = set->again,
     };
 }
 
@@ -493,6 +494,8 @@ void trials_emit(struct emit *e, const struct trials *t)
     emit_string(e, "weights", t->weights_text);
     if (t->options.target)
         emit_string(e, "target", t->options.target);
+    if (t->options.again)
+        emit_boolean(e, "again", true);
     emit_number(e, "relevant_from", t->options.relevant_from);
     emit_number(e, "confidence", t->options.confidence);
     emit_uint(e, "bootstrap", (uint64_t)t->options.bootstrap);

@@ -53,6 +53,8 @@ void tune_emit_header(struct emit *e, const struct tune *t)
     emit_string(e, "weights", j->weights_text);
     if (j->options.target)
         emit_string(e, "target", j->options.target);
+    if (j->options.again)
+        emit_boolean(e, "again", true);
     emit_number(e, "relevant_from", j->options.relevant_from);
     emit_open(e, "metrics", '[');
     for (size_t m = 0; m < j->metric_count; m++)
@@ -140,8 +142,8 @@ static const char *difference(const char *found, size_t len, const char *wanted)
     json_t *a = json_loadb(found, len, 0, NULL), *b = json_loads(wanted, 0, NULL), *value;
     const char *key, *name = NULL;
     static const char *const known[] = {
-        "model",       "start", "space",   "rungs",         "search",  "seed",  "data",
-        "fingerprint", "split", "weights", "relevant_from", "metrics", "target"};
+        "model",       "start", "space",   "rungs",         "search",  "seed",   "data",
+        "fingerprint", "split", "weights", "relevant_from", "metrics", "target", "again"};
     json_object_foreach(b, key, value)
     {
         for (size_t i = 0; !name && i < sizeof known / sizeof known[0]; i++)

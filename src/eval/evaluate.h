@@ -8,7 +8,7 @@
  *   counts once, however often it occurs.
  * - Items that the user had before, whatever their weight, are neither ranked nor relevant: those
  *   of the training part, of the given part (users:…), and, when the test part is judged, of the
- *   validation part.
+ *   validation part. With `again` they are both: for data in which people come back to things.
  * - A held-out user (users:…) is known by the given part alone.
  * - A user asks at the time of their first event in the judged part: models see that time.
  * - Equal scores stand in order of item number, as they would in a recommendation. Items that the
@@ -67,6 +67,7 @@ struct eval_options {
     double confidence;    /* of the intervals: 0.95 */
     uint64_t seed;
     const char *target; /* only events of this type are to be found; NULL = of any */
+    bool again;         /* what users had before is ranked, and relevant, like all else */
 };
 
 struct eval_result {

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void find_had(const struct split *s, enum eval_part part, struct heldout *h)
+static void find_had(const struct split *s, const struct eval_options *o, struct heldout *h)
 {
+    if (o->again)
+        return;
     h->had[h->had_count++] = &s->train;
     if (s->given.start)
         h->had[h->had_count++] = &s->given;
-    if (part == EVAL_TEST && s->valid.start)
+    if (o->part == EVAL_TEST && s->valid.start)
         h->had[h->had_count++] = &s->valid;
 }
 
@@ -119,7 +121,7 @@ enum pal_status heldout_make(const struct dataset *d, const struct split *s,
     enum pal_status st = find_target(d, o->target, &h.target, err);
     if (st != PAL_OK)
         return st;
-    find_had(s, o->part, &h);
+    find_had(s, o, &h);
     uint32_t users = h.part->users;
     struct scan c = {d, w, o->relevant_from, ratings ? event_type_rating(&d->types) : -1, NULL};
     c.stamp = mem_zero(h.part->items, sizeof *c.stamp);
@@ -140,8 +142,9 @@ enum pal_status heldout_make(const struct dataset *d, const struct split *s,
         st =
             pal_fail(err, PAL_EUNSUPPORTED,
                      "split %s: no user has an item in the %s part that counts as relevant (weight "
-                     "%g or more) and that they did not have before",
-                     s->spec, test ? "test" : "validation", o->relevant_from);
+                     "%g or more)%s",
+                     s->spec, test ? "test" : "validation", o->relevant_from,
+                     o->again ? "" : " and that they did not have before");
     if (st == PAL_OK) {
         *out = h;
         memset(&h, 0, sizeof h);

@@ -12,9 +12,9 @@
 
 /* In the order of help and of tables of results. */
 static const struct model_ops *const table[] = {
-    &model_random,   &model_popular, &model_trending, &model_knn,     &model_together,
-    &model_ease,     &model_slim,    &model_graph,    &model_als,     &model_bpr,
-    &model_item2vec, &model_svd,     &model_svdpp,    &model_content,
+    &model_random,   &model_popular,  &model_trending, &model_habit, &model_knn,
+    &model_together, &model_ease,     &model_slim,     &model_graph, &model_als,
+    &model_bpr,      &model_item2vec, &model_svd,      &model_svdpp, &model_content,
 };
 
 const struct model_ops *model_at(size_t i)

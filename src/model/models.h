@@ -7,6 +7,7 @@
 extern const struct model_ops model_random;
 extern const struct model_ops model_popular;
 extern const struct model_ops model_trending;
+extern const struct model_ops model_habit;
 extern const struct model_ops model_knn;
 extern const struct model_ops model_together;
 extern const struct model_ops model_ease;

@@ -92,6 +92,32 @@ def test_a_target(folder):
     refuses(2, "eval", *how[:-1], "--target", "buy", says="purchase")
 
 
+def test_what_they_come_back_to(folder):
+    """With --again what was had before is found like all else, among all there is."""
+    rows, path = shop(folder)
+    rows = [(u, i) for u, i, kind in rows if kind == "purchase"]
+    with open(path, "w", encoding="ascii") as f:
+        f.write("user_id,item_id,type,timestamp\n")
+        f.writelines(f"{u},{i},purchase,{1600000000 + n}\n" for n, (u, i) in enumerate(rows))
+    train, test = rows[:len(rows) * 8 // 10], rows[len(rows) * 8 // 10:]
+    number = {item: n for n, item in enumerate(dict.fromkeys(item for _, item in rows))}
+    popular = collections.Counter(item for _, item in train)
+    best = sorted(number, key=lambda i: (-popular[i], number[i]))[:5]
+    found = {}
+    for user, item in test:
+        found.setdefault(user, set()).add(item)
+    wanted = sum(len(items & set(best)) for items in found.values()) / len(found) / 5
+    how = ["--data", path, "--split", "time:80/20", "--model", "popular", "--metrics",
+           "precision@5", "--json"]
+    told = palate("eval", *how, "--again").json
+    same((told["again"], told["users"]), (True, len(found)))
+    got = told["results"][0]["metrics"]["precision@5"]
+    if abs(got - wanted) > 1e-9:
+        fail((got, wanted))
+    told = palate("eval", *how).json
+    same(("again" in told, told["results"][0]["metrics"]["precision@5"] == got), (False, False))
+
+
 def test_same_seed_same_answer(folder):
     def figures(*args):
         told = palate("eval", "--data", data, "--model", "als,random", *QUICK, "--json", *args).json

@@ -9,7 +9,7 @@ static void solves_blocks(void **state)
     (void)state;
     struct pal_error err;
     for (size_t i = 0; model_at(i); i++) {
-        if (!(model_at(i)->can & MODEL_PERSONAL))
+        if (!(model_at(i)->can & MODEL_PERSONAL) || model_at(i)->can & MODEL_OWN)
             continue;
         struct fitted f = fit_blocks(model_at(i), 2);
         int hits = 0, shown = 0;
@@ -77,7 +77,7 @@ static void a_dislike_lowers(void **state)
 {
     (void)state;
     for (size_t i = 0; model_at(i); i++) {
-        if (!(model_at(i)->can & MODEL_PERSONAL))
+        if (!(model_at(i)->can & MODEL_PERSONAL) || model_at(i)->can & MODEL_OWN)
             continue;
         struct fitted f = fit_blocks(model_at(i), 1);
         uint32_t items[] = {0, 4, 1, 5, 9};

@@ -121,7 +121,7 @@ static inline struct eval_options make_options(struct metric *m, size_t *n, cons
 {
     struct pal_error err;
     assert_ok(metrics_parse(names, m, n, &err), &err);
-    return (struct eval_options){m, *n, EVAL_FULL, EVAL_TEST, .5, 0, .95, 1, NULL};
+    return (struct eval_options){m, *n, EVAL_FULL, EVAL_TEST, .5, 0, .95, 1, NULL, false};
 }
 
 static inline bool has(const struct interactions *x, uint32_t u, uint32_t item)

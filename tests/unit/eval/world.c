@@ -31,7 +31,7 @@ static double judge(struct scene *s, const char *name, const char *option, const
         assert_ok(model_set(ops, options, option, value, &err), &err);
     assert_ok(model_fit(ops, options, &s->training, 0, &s->run, &m, &err), &err);
     assert_ok(metrics_parse("precision@10", &metric, &n, &err), &err);
-    struct eval_options o = {&metric, 1, EVAL_FULL, EVAL_TEST, .5, 0, .95, 1, NULL};
+    struct eval_options o = {&metric, 1, EVAL_FULL, EVAL_TEST, .5, 0, .95, 1, NULL, false};
     assert_ok(evaluate(m, s->d, &s->split, &s->weights, &o, &s->run, &r, &err), &err);
     double value_at_10 = r.value[0];
     eval_result_done(&r);
