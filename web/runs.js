@@ -14,7 +14,9 @@ const FEW = 50,
 const STEPS = {
     change: 'How far each epoch moved the items’ vectors: less and less, as training settles.',
     held_out_ndcg:
-        'NDCG@10 on lists that were held out from training, after each tree. What is kept ends at the highest.'
+        'NDCG@10 on lists that were held out from training, after each tree. What is kept ends at the highest.',
+    held_out_loss:
+        'The logistic loss on lists that were held out from training, after each tree. What is kept ends at the lowest.'
 };
 
 /* The section's content; show() brings it up to date. */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/version.h"
+#include "rank/rank.h"
 #include "registry/registry.h"
 
 #include <inttypes.h>
@@ -57,6 +58,17 @@ static bool find_items(void *ctx, const struct intern *ids, uint32_t from, uint3
 }
 
 /* Joins as of f and swaps in, unless everything was forgotten since. */
+/* Whether histories must say how often and when each item was had. */
+static void want_had(struct live *l, const struct snapshot *s)
+{
+    bool want = s->ranker.model && ranker_wants_had(s->ranker.model);
+    for (size_t i = 0; i < s->count; i++)
+        want |= (s->source[i].model->ops->can & MODEL_OWN) != 0;
+    profiles_want_had(l->profiles, want);
+    if (l->shared && l->shared->views)
+        profiles_want_had(l->shared->views, want);
+}
+
 static enum pal_status swap_in(struct finding *f, struct model_set *base, struct model_set *content,
                                bool *swapped, struct pal_error *err)
 {
@@ -72,6 +84,7 @@ static enum pal_status swap_in(struct finding *f, struct model_set *base, struct
                 snapshot_note_all(fresh, l->catalog);
             old = l->snapshot;
             l->snapshot = fresh;
+            want_had(l, fresh);
         }
         live_unlock(l);
     }

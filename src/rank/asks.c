@@ -38,6 +38,7 @@ struct past {
     uint32_t *item;
     float *worth;
     float *rating; /* NAN where an event is none; NULL = none is */
+    uint32_t *time_s;
     size_t early, all;
 };
 
@@ -52,13 +53,15 @@ static enum pal_status read_past(const struct asking *a, uint32_t user, struct a
     out->item = arena_alloc(tmp, out->all, sizeof *out->item);
     out->worth = arena_alloc(tmp, out->all, sizeof *out->worth);
     out->rating = a->rates < 0 ? NULL : arena_alloc(tmp, out->all, sizeof *out->rating);
-    if (!out->item || !out->worth || (a->rates >= 0 && !out->rating))
+    out->time_s = arena_alloc(tmp, out->all, sizeof *out->time_s);
+    if (!out->item || !out->worth || !out->time_s || (a->rates >= 0 && !out->rating))
         return pal_no_memory(err);
     for (int i = 0; i < 2; at += n[i], i++) {
         if (!n[i])
             continue;
         memcpy(out->item + at, x[i]->item + x[i]->start[user], n[i] * sizeof *out->item);
         worth_of_range(&a->worth, x[i], x[i]->start[user], n[i], out->worth + at);
+        memcpy(out->time_s + at, x[i]->time_s + x[i]->start[user], n[i] * sizeof *out->time_s);
         for (size_t j = 0; out->rating && j < n[i]; j++) {
             uint64_t event = x[i]->start[user] + j;
             bool rates = interactions_type(x[i], event) == a->rates;
@@ -68,33 +71,30 @@ static enum pal_status read_past(const struct asking *a, uint32_t user, struct a
     return PAL_OK;
 }
 
-static uint32_t time_of(const struct asking *a, uint32_t user, const struct past *past, size_t at)
-{
-    const struct interactions *x = at < past->early ? a->p->early->log : a->p->later;
-    return interactions_time(x, x->start[user] + (at < past->early ? at : at - past->early));
-}
-
 /* The history before event `at`, which is when it is asked. */
-static enum pal_status history_before(const struct asking *a, uint32_t user,
-                                      const struct past *past, size_t at, struct arena *tmp,
+static enum pal_status history_before(const struct past *past, size_t at, struct arena *tmp,
                                       struct history *out, struct pal_error *err)
 {
-    const struct history_events in = {past->item, past->worth, past->rating, at};
+    const struct history_events in = {.item = past->item,
+                                      .weight = past->worth,
+                                      .rating = past->rating,
+                                      .n = at,
+                                      .time_s = past->time_s};
     enum pal_status st = history_make(&in, tmp, out, err);
     if (st != PAL_OK)
         return st;
-    out->now_s = time_of(a, user, past, at);
-    out->last_s = at ? time_of(a, user, past, at - 1) : 0;
+    out->now_s = past->time_s[at];
+    out->last_s = at ? past->time_s[at - 1] : 0;
     return PAL_OK;
 }
 
-/* label (known->items): what is liked from event `at` on and was not had before. */
+/* label (known->items): what is liked from event `at` on and was not had before (NULL = or was). */
 static void mark_likes(const struct past *past, size_t at, const uint8_t *had, float *label)
 {
     for (size_t i = at; i < past->all; i++) {
         float is = past->worth[i] >= RELEVANT ? 2.0f : past->worth[i] > 0 ? 1.0f : 0.0f;
         float *to = &label[past->item[i]];
-        if (!had[past->item[i]] && is > *to)
+        if ((!had || !had[past->item[i]]) && is > *to)
             *to = is;
     }
 }
@@ -111,16 +111,17 @@ static enum pal_status keep_list(const struct asking *a, const struct rank_view 
     if (!likes || likes == v->count)
         return PAL_OK;
     out->x = mem_alloc(a->features * v->count, sizeof *out->x);
-    out->base = mem_alloc((v->sources + 1) * v->count, sizeof *out->base);
+    out->base = mem_alloc(rank_bases(v->sources) * v->count, sizeof *out->base);
     out->label = mem_alloc(v->count, sizeof *out->label);
     if (!out->x || !out->base || !out->label)
         return pal_no_memory(err);
     features_fill(v, out->x, v->count);
-    for (size_t s = 0; s <= v->sources && st == PAL_OK; s++)
+    for (size_t s = 0; s < rank_bases(v->sources) && st == PAL_OK; s++)
         st = rank_base(v, s, tmp, out->base + s * v->count, err);
     for (size_t i = 0; i < v->count; i++)
         out->label[i] = label[v->item[i]];
     out->rows = (uint32_t)v->count;
+    out->at_s = v->history->now_s;
     return st;
 }
 
@@ -137,13 +138,16 @@ static enum pal_status ask_at(const struct asking *a, uint32_t user, const struc
         return pal_no_memory(err);
     for (size_t i = 0; i < at; i++)
         lane->had[past->item[i]] = 1;
-    enum pal_status st = history_before(a, user, past, at, &lane->tmp, &h, err);
+    enum pal_status st = history_before(past, at, &lane->tmp, &h, err);
     if (st == PAL_OK && lists_liked(&h))
-        st = lists_ask(p->source, p->sources, &h, lane->had, p->quota, &lane->tmp, list, err);
+        st = lists_ask(p->source, p->sources, &h, p->again ? NULL : lane->had, p->quota, &lane->tmp,
+                       list, err);
     if (st == PAL_OK)
         st = rank_view_make(p->known, &h, list, p->sources, &lane->tmp, &view, err);
+    if (st == PAL_OK && p->whole && lists_liked(&h))
+        st = rank_view_complete(&view, p->source, &lane->tmp, err);
     if (st == PAL_OK) {
-        mark_likes(past, at, lane->had, label);
+        mark_likes(past, at, p->again ? NULL : lane->had, label);
         st = keep_list(a, &view, label, &lane->tmp, out, err);
     }
     for (size_t i = 0; i < at; i++)
@@ -280,6 +284,20 @@ enum pal_status asks_make(const struct asks_plan *p, const struct run *run, stru
     return st;
 }
 
+enum pal_status asks_append(struct asks *to, struct asks *from, struct pal_error *err)
+{
+    size_t all = to->count + from->count;
+    struct asked *both = mem_resize(to->asked, all ? all : 1, sizeof *both);
+    if (!both)
+        return pal_no_memory(err);
+    if (from->count)
+        memcpy(both + to->count, from->asked, from->count * sizeof *both);
+    mem_free(from->asked);
+    *to = (struct asks){all, from->features, from->sources, both};
+    memset(from, 0, sizeof *from);
+    return PAL_OK;
+}
+
 void asks_done(struct asks *a)
 {
     for (size_t i = 0; i < a->count; i++) {
@@ -300,7 +318,7 @@ size_t asks_best_base(const struct asks *a)
 {
     size_t best = 0;
     double most = -1;
-    for (size_t base = 0; base <= a->sources; base++) {
+    for (size_t base = 0; base < a->sources + 2; base++) {
         double sum = 0;
         for (size_t i = 0; i < a->count; i++)
             sum += ndcg_at_10(a->asked[i].label, a->asked[i].base + base * a->asked[i].rows,
@@ -313,38 +331,62 @@ size_t asks_best_base(const struct asks *a)
     return best;
 }
 
-enum pal_status asks_lists(const struct asks *a, bool held_out, size_t base, struct arena *keep,
-                           struct boost_lists *out, struct pal_error *err)
+/* What is being written of lists. */
+struct writing {
+    float *x, *label, *base;
+    uint32_t *count;
+};
+
+static void write_list(const struct asked *from, size_t features, size_t base, struct writing *w)
 {
-    struct boost_lists l = {.features = a->features};
+    for (uint32_t row = 0; row < from->rows; row++)
+        for (size_t f = 0; f < features; f++)
+            *w->x++ = from->x[f * from->rows + row];
+    memcpy(w->label, from->label, from->rows * sizeof *w->label);
+    memcpy(w->base, from->base + base * from->rows, from->rows * sizeof *w->base);
+    w->label += from->rows;
+    w->base += from->rows;
+    *w->count++ = from->rows;
+}
+
+/* The lists behind the first `lists` with `rows`, which are of `head`. */
+static struct boost_lists behind(const struct boost_lists *all, const struct boost_lists *head)
+{
+    return (struct boost_lists){.lists = all->lists - head->lists,
+                                .rows = all->rows - head->rows,
+                                .features = all->features,
+                                .x = all->x + head->rows * all->features,
+                                .label = all->label + head->rows,
+                                .base = all->base + head->rows,
+                                .count = all->count + head->lists};
+}
+
+enum pal_status asks_lists(const struct asks *a, size_t base, struct arena *keep,
+                           struct asks_parts *out, struct pal_error *err)
+{
+    struct boost_lists all = {.lists = a->count, .features = a->features};
     for (size_t i = 0; i < a->count; i++)
-        if (belongs(&a->asked[i], held_out)) {
-            l.lists++;
-            l.rows += a->asked[i].rows;
-        }
-    float *x = arena_alloc(keep, l.rows * l.features, sizeof *x), *at = x;
-    float *label = arena_alloc(keep, l.rows, sizeof *label), *to = label;
-    float *margin = arena_alloc(keep, l.rows, sizeof *margin);
-    uint32_t *count = arena_alloc(keep, l.lists, sizeof *count);
-    if (!x || !label || !margin || !count)
+        all.rows += a->asked[i].rows;
+    struct writing w = {.x = arena_alloc(keep, all.rows * all.features, sizeof *w.x),
+                        .label = arena_alloc(keep, all.rows, sizeof *w.label),
+                        .base = arena_alloc(keep, all.rows, sizeof *w.base),
+                        .count = arena_alloc(keep, all.lists, sizeof *w.count)};
+    if (!w.x || !w.label || !w.base || !w.count)
         return pal_no_memory(err);
-    l.x = x;
-    l.label = label;
-    l.base = margin;
-    l.count = count;
-    for (size_t i = 0; i < a->count; i++) {
-        const struct asked *from = &a->asked[i];
-        if (!belongs(from, held_out))
-            continue;
-        for (uint32_t row = 0; row < from->rows; row++)
-            for (size_t f = 0; f < l.features; f++)
-                *at++ = from->x[f * from->rows + row];
-        memcpy(to, from->label, from->rows * sizeof *to);
-        memcpy(margin, from->base + base * from->rows, from->rows * sizeof *margin);
-        to += from->rows;
-        margin += from->rows;
-        *count++ = from->rows;
-    }
-    *out = l;
+    all.x = w.x;
+    all.label = w.label;
+    all.base = w.base;
+    all.count = w.count;
+    struct boost_lists train = all;
+    train.lists = train.rows = 0;
+    for (int held = 0; held < 2; held++)
+        for (size_t i = 0; i < a->count; i++) {
+            if (!belongs(&a->asked[i], held))
+                continue;
+            write_list(&a->asked[i], all.features, base, &w);
+            train.lists += !held;
+            train.rows += held ? 0 : a->asked[i].rows;
+        }
+    *out = (struct asks_parts){all, train, behind(&all, &train)};
     return PAL_OK;
 }

@@ -13,6 +13,8 @@
 struct asks_plan {
     const struct model *const *source; /* (sources) fitted on `early` */
     size_t sources, quota;
+    bool again;                   /* what a user had before is put forward, too, and relevant */
+    bool whole;                   /* sources score what others put forward, too */
     const struct known *known;    /* as of the end of `early` */
     const struct training *early; /* its log, its types and weights */
     const struct interactions *later;
@@ -24,9 +26,10 @@ struct asks_plan {
 /* One moment with something among its candidates that was then liked. */
 struct asked {
     uint32_t user, rows;
-    float *x;     /* (features, rows) */
-    float *label; /* (rows) 2: relevant (a weight of 1/2 or more), 1: a lesser like, 0: neither */
-    float *base;  /* (sources + 1, rows) see rank_base */
+    uint32_t at_s; /* when */
+    float *x;      /* (features, rows) */
+    float *label;  /* (rows) 2: relevant (a weight of 1/2 or more), 1: a lesser like, 0: neither */
+    float *base;   /* (rank_bases(sources), rows) see rank_base */
 };
 
 struct asks {
@@ -34,19 +37,25 @@ struct asks {
     struct asked *asked; /* (count) by user, then time */
 };
 
+/* Moves what `from` has behind what `to` has: of the same sources and features, or `to` is empty.
+ * On failure both are as they were. */
+MUST_USE enum pal_status asks_append(struct asks *to, struct asks *from, struct pal_error *err);
+
 /* In run's pool; the same at any thread count. Reports "asking the sources". */
 MUST_USE enum pal_status asks_make(const struct asks_plan *p, const struct run *run,
                                    struct asks *out, struct pal_error *err);
 void asks_done(struct asks *a); /* an all-zero struct is fine */
 
-/* The base whose order of the lists is the best by NDCG@10: a source's number, or asks.sources for
- * all of them together. Of equal ones the last. */
+/* The base whose order of the lists is the best by NDCG@10, as rank_base numbers them, but for
+ * those of scores, which have the order of places. Of equal ones the last. */
 size_t asks_best_base(const struct asks *a);
 
-/* One list for each moment of those users that are held out (a fifth, by their number), or of the
- * others, in memory from `keep`. */
-MUST_USE enum pal_status asks_lists(const struct asks *a, bool held_out, size_t base,
-                                    struct arena *keep, struct boost_lists *out,
-                                    struct pal_error *err);
+/* The lists in memory from `keep`: those of users that are held out (a fifth, by their number),
+ * those of the others, and all of them, of which the two are parts. */
+struct asks_parts {
+    struct boost_lists all, train, held;
+};
+MUST_USE enum pal_status asks_lists(const struct asks *a, size_t base, struct arena *keep,
+                                    struct asks_parts *out, struct pal_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ enum pal_status boost_check(struct pal_error *err)
 /* What is at work in one training. */
 struct work {
     struct xgboost call;
+    struct arena tmp;
     DMatrixHandle train, held;
     BoosterHandle booster;
 };
@@ -79,6 +81,41 @@ static enum pal_status make_matrix(const struct work *w, const struct boost_list
         w->call.XGDMatrixSetFloatInfo(*out, "label", l->label, l->rows) ||
         w->call.XGDMatrixSetFloatInfo(*out, "base_margin", l->base, l->rows) ||
         w->call.XGDMatrixSetUIntInfo(*out, "group", l->count, l->lists))
+        return failed(w, err);
+    return PAL_OK;
+}
+
+/* Such that the mean chance 1 / (1 + e^-(base + it)) is that of a like: by bisection, since it
+ * falls together with what it is looked for with. */
+static double offset_of(const struct boost_lists *l)
+{
+    double low = -40, high = 40, likes = 0;
+    for (size_t i = 0; i < l->rows; i++)
+        likes += l->label[i] / 2;
+    for (int step = 0; step < 24; step++) {
+        double middle = (low + high) / 2, sum = 0;
+        for (size_t i = 0; i < l->rows; i++)
+            sum += 1 / (1 + exp(-(l->base[i] + middle)));
+        *(sum < likes ? &low : &high) = middle;
+    }
+    return (low + high) / 2;
+}
+
+/* What the logistic loss wants: chances of a like for labels, and a base that is their log odds. A
+ * lesser like counts half. */
+static enum pal_status make_logistic(struct work *w, DMatrixHandle to, const struct boost_lists *l,
+                                     double offset, struct pal_error *err)
+{
+    float *label = arena_alloc(&w->tmp, l->rows, sizeof *label);
+    float *base = arena_alloc(&w->tmp, l->rows, sizeof *base);
+    if (!label || !base)
+        return pal_no_memory(err);
+    for (size_t i = 0; i < l->rows; i++) {
+        label[i] = fminf(l->label[i] / 2, 1);
+        base[i] = l->base[i] + (float)offset;
+    }
+    if (w->call.XGDMatrixSetFloatInfo(to, "label", label, l->rows) ||
+        w->call.XGDMatrixSetFloatInfo(to, "base_margin", base, l->rows))
         return failed(w, err);
     return PAL_OK;
 }
@@ -103,9 +140,10 @@ static enum pal_status set_all(const struct work *w, const struct boost_options 
     const char *const all[][2] = {
         {"verbosity", "0"},
         {"nthread", "1"},
-        {"objective", "rank:ndcg"},
-        {"eval_metric", "ndcg@10-"}, /* "-": a list without a like counts as 0 */
-        {"base_score", "0"},
+        {"objective", o->loss == BOOST_NDCG ? "rank:ndcg" : "binary:logistic"},
+        /* "-": a list without a like counts as 0 */
+        {"eval_metric", o->loss == BOOST_NDCG ? "ndcg@10-" : "logloss"},
+        {"base_score", o->loss == BOOST_NDCG ? "0" : "0.5"}, /* unused: there is a base margin */
         {"tree_method", "hist"},
         {"grow_policy", "lossguide"},
         {"max_depth", "0"},
@@ -140,11 +178,12 @@ static enum pal_status judge(const struct work *w, int round, double *out, struc
     return PAL_OK;
 }
 
-/* Boosts until it gets no better; *rounds: how many trees were best. */
+/* Boosts until it gets no better; *rounds: how many trees were best, or all there are. */
 static enum pal_status boost(const struct work *w, const struct boost_options *o,
                              const struct run *run, struct boosted *out, uint32_t *rounds,
                              struct pal_error *err)
 {
+    bool falls = o->loss == BOOST_LOGISTIC;
     enum pal_status st = judge(w, 0, &out->first, err);
     out->best = out->first;
     for (int i = 0; i < o->rounds && i < (int)*rounds + o->patience && st == PAL_OK; i++) {
@@ -155,8 +194,8 @@ static enum pal_status boost(const struct work *w, const struct boost_options *o
         if (st == PAL_OK)
             st = judge(w, i, &now, err);
         if (st == PAL_OK)
-            run_metric(run, "held_out_ndcg", (uint64_t)i + 1, now);
-        if (st == PAL_OK && now > out->best) {
+            run_metric(run, falls ? "held_out_loss" : "held_out_ndcg", (uint64_t)i + 1, now);
+        if (st == PAL_OK && (o->all || (falls ? now < out->best : now > out->best))) {
             out->best = now;
             *rounds = (uint32_t)i + 1;
         }
@@ -184,6 +223,10 @@ static enum pal_status begin(struct work *w, const struct boost_lists *train,
     enum pal_status st = make_matrix(w, train, &w->train, err);
     if (st == PAL_OK)
         st = make_matrix(w, held, &w->held, err);
+    if (st == PAL_OK && o->loss == BOOST_LOGISTIC)
+        st = make_logistic(w, w->train, train, offset_of(train), err);
+    if (st == PAL_OK && o->loss == BOOST_LOGISTIC)
+        st = make_logistic(w, w->held, held, offset_of(train), err);
     if (st != PAL_OK)
         return st;
     DMatrixHandle both[] = {w->train, w->held};
@@ -215,5 +258,6 @@ enum pal_status boost_train(const struct boost_lists *train, const struct boost_
         w.call.XGDMatrixFree(w.held);
     if (w.booster)
         w.call.XGBoosterFree(w.booster);
+    arena_done(&w.tmp);
     return st;
 }

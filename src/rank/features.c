@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum times { ONCE, PER_SOURCE, PER_HALF, PER_NUMBER };
+enum times { ONCE, PER_SOURCE, PER_HALF, PER_NUMBER, PER_KIND, IF_AGAIN };
 
 struct feature {
     const char *name; /* behind the source's, half-life's or attribute's where there are several */
@@ -36,7 +36,7 @@ static void source_share(const struct rank_view *v, size_t which, float *out)
     for (size_t i = 0; i < v->count; i++)
         best = score[i] > best ? score[i] : best;
     for (size_t i = 0; i < v->count; i++)
-        out[i] = score[i] / best;
+        out[i] = best > 0 ? score[i] / best : NAN;
 }
 
 static void sources_that_have_it(const struct rank_view *v, size_t which, float *out)
@@ -137,6 +137,61 @@ static void last_overlap(const struct rank_view *v, size_t which, float *out)
     }
 }
 
+/* How much more of the likes than of everybody's: of `liked` out of `all`, where everybody has the
+ * share `common`. As if ten more had been liked as everybody does (log). */
+static float lift(float liked, float all, float common)
+{
+    const float prior = 10;
+    return logf((liked + prior * common) / ((all + prior) * common));
+}
+
+/* The greatest among the item's categories. */
+static void category_lift(const struct rank_view *v, size_t which, float *out)
+{
+    const struct known *k = v->known;
+    for (size_t i = 0; i < v->count; i++) {
+        out[i] = NAN;
+        for (uint64_t j = k->start[v->item[i]]; k->common && j < k->start[v->item[i] + 1]; j++) {
+            uint32_t l = k->label[j];
+            float x = lift(v->label_liked[l], v->all_liked, k->common[l]);
+            out[i] = v->all_liked > 0 && !(x <= out[i]) ? x : out[i];
+        }
+    }
+}
+
+/* An item's value in a kind, INTERN_NONE for none. */
+static uint32_t value_of(const struct rank_view *v, size_t which, size_t i)
+{
+    return v->known->kinds.value[which * v->known->items + v->item[i]];
+}
+
+static void kind_share(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        uint32_t x = value_of(v, which, i);
+        out[i] = x != INTERN_NONE && v->all_liked > 0 ? v->kind_liked[x] / v->all_liked : NAN;
+    }
+}
+
+static void kind_lift(const struct rank_view *v, size_t which, float *out)
+{
+    const struct alike *k = &v->known->kinds;
+    for (size_t i = 0; i < v->count; i++) {
+        uint32_t x = value_of(v, which, i);
+        out[i] = x != INTERN_NONE && v->all_liked > 0
+                     ? lift(v->kind_liked[x], v->all_liked, k->share[x])
+                     : NAN;
+    }
+}
+
+static void kind_common(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        uint32_t x = value_of(v, which, i);
+        out[i] = x != INTERN_NONE ? logf(v->known->kinds.share[x]) : NAN;
+    }
+}
+
 static void beside_taste(const struct rank_view *v, size_t which, float *out)
 {
     const float *ever = v->known->popularity + (size_t)(KNOWN_HALVES - 1) * v->known->items;
@@ -149,6 +204,88 @@ static void beside_mean(const struct rank_view *v, size_t which, float *out)
     const float *x = v->known->number + which * v->known->items;
     for (size_t i = 0; i < v->count; i++)
         out[i] = fabsf(x[v->item[i]] - v->mean[which]);
+}
+
+/* ---- of what the user had before ---- */
+
+/* A candidate's place in the history, or SIZE_MAX. */
+static size_t own_place(const struct rank_view *v, size_t i)
+{
+    return v->own[i] ? v->own[i] - 1 : SIZE_MAX;
+}
+
+/* What is known of how often and when; NULL = nothing. */
+static const struct had *own_had(const struct rank_view *v, size_t i)
+{
+    size_t at = own_place(v, i);
+    const struct had *had = at < SIZE_MAX && v->history->had ? &v->history->had[at] : NULL;
+    return had && had->times ? had : NULL;
+}
+
+/* Days since the last event with it. */
+static float own_age(const struct rank_view *v, size_t i)
+{
+    const struct had *had = own_had(v, i);
+    uint32_t now = v->history->now_s;
+    return had && had->last_s && now >= had->last_s ? (float)(now - had->last_s) / DAY_S : NAN;
+}
+
+static float own_gap_of(const struct rank_view *v, size_t i)
+{
+    const struct had *had = own_had(v, i);
+    return had && had->times > 1 && had->last_s > had->first_s
+               ? (float)(had->last_s - had->first_s) / DAY_S / (float)(had->times - 1)
+               : NAN;
+}
+
+static void own_times(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        const struct had *had = own_had(v, i);
+        out[i] = had ? (float)had->times : own_place(v, i) < SIZE_MAX ? 1.0f : 0.0f;
+    }
+}
+
+static void own_share(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        size_t at = own_place(v, i);
+        float weight = at < SIZE_MAX ? v->history->weight[at] : 0;
+        out[i] = v->all_liked > 0 ? weight / v->all_liked : NAN;
+    }
+}
+
+static void own_days(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++)
+        out[i] = own_age(v, i);
+}
+
+static void own_gap(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++)
+        out[i] = own_gap_of(v, i);
+}
+
+static void own_due(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++) {
+        float gap = own_gap_of(v, i), age = own_age(v, i);
+        gap = isnan(gap) ? v->known->gap_days[v->item[i]] : gap;
+        out[i] = log1pf(age) - log1pf(gap);
+    }
+}
+
+static void item_returned(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++)
+        out[i] = v->known->returned[v->item[i]];
+}
+
+static void item_gap(const struct rank_view *v, size_t which, float *out)
+{
+    for (size_t i = 0; i < v->count; i++)
+        out[i] = v->known->gap_days[v->item[i]];
 }
 
 /* ---- of who asks, and when ---- */
@@ -224,7 +361,18 @@ static const struct feature table[] = {
     {"overlap.liked",    ONCE, liked_overlap,        "share of the likes in the item's categories"},
     {"overlap.disliked", ONCE, disliked_overlap,     "share of the dislikes in its categories"},
     {"overlap.last",     ONCE, last_overlap,         "categories in common with the last like"},
+    {"overlap.lift",     ONCE, category_lift,        "its categories against everybody's likes (log)"},
+    {"alike",            PER_KIND, kind_share,       "share of the likes with the same attribute"},
+    {"lift",             PER_KIND, kind_lift,        "the same against everybody's likes (log)"},
+    {"common",           PER_KIND, kind_common,      "everybody's likes with the attribute (log)"},
     {"mainstream",       ONCE, beside_taste,         "popularity against that of what was liked"},
+    {"own.times",        IF_AGAIN, own_times,        "with how many events the user had the item"},
+    {"own.share",        IF_AGAIN, own_share,        "its share of what the user liked"},
+    {"own.days",         IF_AGAIN, own_days,         "days since the user had it last"},
+    {"own.gap",          IF_AGAIN, own_gap,          "days between the user's events with it"},
+    {"own.due",          IF_AGAIN, own_due,          "the days since, by the usual gap (log)"},
+    {"returned",         IF_AGAIN, item_returned,    "share of its users who came back to it"},
+    {"gap",              IF_AGAIN, item_gap,         "days until they did, on the mean"},
     {"history.items",    ONCE, history_items,        "items in the history (log)"},
     {"history.likes",    ONCE, history_likes,        "share of them that were liked"},
     {"history.taste",    ONCE, history_taste,        "mean popularity of what was liked"},
@@ -247,9 +395,19 @@ static size_t times_of(const struct feature *f, const struct known *k, size_t so
         return KNOWN_HALVES;
     case PER_NUMBER:
         return k->names.count;
+    case PER_KIND:
+        return k->kinds.names.count;
+    case IF_AGAIN:
+        return k->again;
     default:
         return 1;
     }
+}
+
+/* Whether the name stands for itself. */
+static bool once(const struct feature *f)
+{
+    return f->times == ONCE || f->times == IF_AGAIN;
 }
 
 size_t features_count(const struct known *known, size_t sources)
@@ -276,9 +434,11 @@ void features_names(const struct known *known, const char *const *source, size_t
                 str_char(out, ' ');
             if (table[i].times == PER_NUMBER)
                 put_name(intern_text(&known->names, (uint32_t)j), out);
-            else if (table[i].times != ONCE)
+            else if (table[i].times == PER_KIND)
+                put_name(intern_text(&known->kinds.names, (uint32_t)j), out);
+            else if (!once(&table[i]))
                 str_put(out, table[i].times == PER_SOURCE ? source[j] : known_halves[j].name);
-            str_fmt(out, "%s%s", table[i].times == ONCE ? "" : ".", table[i].name);
+            str_fmt(out, "%s%s", once(&table[i]) ? "" : ".", table[i].name);
         }
 }
 
@@ -288,7 +448,7 @@ const char *features_help(const char *name)
     for (size_t i = 0; i < FEATURES; i++) {
         size_t own = strlen(table[i].name);
         if (own <= len && strcmp(name + len - own, table[i].name) == 0 &&
-            (own == len) == (table[i].times == ONCE))
+            (own == len) == once(&table[i]))
             return table[i].what;
     }
     return "";

@@ -26,6 +26,11 @@ struct rank_view {
     float *place;   /* (sources, count) from 1 on; equal scores share the mean of theirs */
 
     float *liked, *disliked;   /* (known->labels) each category's share of what the history says */
+    float all_liked;           /* the weight of all likes */
+    float *label_liked;        /* (known->labels) of those in a category */
+    float *kind_liked;         /* (known->kinds.values) of those with a value */
+    uint32_t *own;             /* (count) the place of a candidate in the history + 1, 0 = nowhere;
+                                  NULL without known->again */
     uint32_t last;             /* the item liked last, or INTERN_NONE */
     float likes;               /* share of the history's items that were liked */
     float taste;               /* mean popularity of those */
@@ -38,12 +43,27 @@ MUST_USE enum pal_status rank_view_make(const struct known *known, const struct 
                                         struct arena *tmp, struct rank_view *out,
                                         struct pal_error *err);
 
-/* What the order begins with before anything is learned: log(1 / place) of each candidate in one
- * source's list, or (source == view->sources) in the order of the sum of 1 / (60 + rank) over all;
- * what the list lacks comes behind it. So the chance of one to stand before another is that of
- * Bradley and Terry (1952) with 1 / place for strength. out (view->count). */
-MUST_USE enum pal_status rank_base(const struct rank_view *view, size_t source, struct arena *tmp,
+/* Fills in what sources (view->sources) make of the candidates that others put forward: scores,
+ * not places. Source i knows the same items by the same numbers. They score all of their items. */
+MUST_USE enum pal_status rank_view_complete(struct rank_view *view,
+                                            const struct model *const *source, struct arena *tmp,
+                                            struct pal_error *err);
+
+/* What the order begins with before anything is learned, one of rank_bases(sources), in which
+ * differences are the log odds of standing before another as in Bradley and Terry (1952). out
+ * (view->count), by `base`:
+ *     below sources      -log(place) in that source's list; what it lacks comes behind
+ *     sources            the same in the order of the sum of 1 / (60 + rank) over all sources
+ *     sources + 1        log of how often the item was liked, as known->popularity has it
+ *     sources + 2 + s    log of source s's score; what it lacks, or has none above 0, has a tenth
+ * of the least */
+MUST_USE enum pal_status rank_base(const struct rank_view *view, size_t base, struct arena *tmp,
                                    float *out, struct pal_error *err);
+
+static inline size_t rank_bases(size_t sources)
+{
+    return 2 * sources + 2;
+}
 
 /* How many features there are for so many sources, and what is known. */
 size_t features_count(const struct known *known, size_t sources);

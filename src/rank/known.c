@@ -45,6 +45,69 @@ static void count_event(const struct known *k, struct sums *s, uint32_t item, fl
             exp2(-(double)(k->at_s - time_s) / (86400 * known_halves[h].days));
 }
 
+/* What is summed up of who came back to an item. */
+struct returns {
+    uint32_t *user, *last; /* (items) who liked it last, + 1, and when */
+    uint8_t *back;         /* (items) that user came back to it */
+    uint32_t *users, *returned, *gaps;
+    double *days;
+};
+
+static void count_return(struct returns *r, uint32_t user, uint32_t item, uint32_t time_s)
+{
+    if (r->user[item] != user + 1) {
+        r->user[item] = user + 1;
+        r->users[item]++;
+        r->back[item] = 0;
+    } else if (time_s > r->last[item]) {
+        r->returned[item] += !r->back[item];
+        r->back[item] = 1;
+        r->gaps[item]++;
+        r->days[item] += (time_s - r->last[item]) / 86400.0;
+    }
+    r->last[item] = time_s;
+}
+
+static bool open_returns(struct arena *own, uint32_t n, struct returns *r)
+{
+    *r = (struct returns){
+        .user = arena_zero(own, n, sizeof *r->user),
+        .last = arena_zero(own, n, sizeof *r->last),
+        .back = arena_zero(own, n, 1),
+        .users = arena_zero(own, n, sizeof *r->users),
+        .returned = arena_zero(own, n, sizeof *r->returned),
+        .gaps = arena_zero(own, n, sizeof *r->gaps),
+        .days = arena_zero(own, n, sizeof *r->days),
+    };
+    return r->user && r->last && r->back && r->users && r->returned && r->gaps && r->days;
+}
+
+/* Likes at one and the same time are one. */
+static enum pal_status count_returns(const struct training *t, struct known *k,
+                                     struct pal_error *err)
+{
+    const struct interactions *x = t->log;
+    struct worth worth;
+    struct returns r;
+    float *returned = arena_alloc(&k->own, k->items, sizeof *returned);
+    float *gap = arena_alloc(&k->own, k->items, sizeof *gap);
+    if (!open_returns(&k->own, k->items, &r) || !returned || !gap)
+        return pal_no_memory(err);
+    worth_init(&worth, t->weights, t->types);
+    for (uint32_t u = 0; u < x->users; u++)
+        for (uint64_t i = x->start[u]; i < x->start[u + 1]; i++)
+            if (worth_of(&worth, interactions_type(x, i), interactions_value(x, i)) > 0)
+                count_return(&r, u, x->item[i], interactions_time(x, i));
+    for (uint32_t i = 0; i < k->items; i++) {
+        returned[i] = ((float)r.returned[i] + 1) / ((float)r.users[i] + 2);
+        gap[i] = r.gaps[i] ? (float)(r.days[i] / r.gaps[i]) : NAN;
+    }
+    k->again = true;
+    k->returned = returned;
+    k->gap_days = gap;
+    return PAL_OK;
+}
+
 /* Logarithms against the greatest: what is the most popular has 0 however long the log is, so that
  * what was learned from a shorter one holds. */
 static void relate(const double *sum, size_t n, float *out)
@@ -56,7 +119,8 @@ static void relate(const double *sum, size_t n, float *out)
         out[i] = (float)(log1p(sum[i]) - log1p(most));
 }
 
-static enum pal_status count_events(const struct training *t, struct known *k,
+/* liked (items): how often each was, in k's arena. */
+static enum pal_status count_events(const struct training *t, struct known *k, const float **liked,
                                     struct pal_error *err)
 {
     const struct interactions *x = t->log;
@@ -83,6 +147,7 @@ static enum pal_status count_events(const struct training *t, struct known *k,
     k->popularity = popularity;
     k->likes = likes;
     k->first_s = s.first;
+    *liked = s.liked;
     return PAL_OK;
 }
 
@@ -109,6 +174,24 @@ static enum pal_status copy_labels(const struct labels *l, struct known *k, stru
     k->labels = l->names.count;
     k->start = start;
     k->label = label;
+    return PAL_OK;
+}
+
+/* What everybody likes, by category. */
+static enum pal_status count_labels(struct known *k, const float *liked, struct pal_error *err)
+{
+    float *common = arena_zero(&k->own, k->labels, sizeof *common);
+    double all = 0;
+    if (!common)
+        return pal_no_memory(err);
+    for (uint32_t i = 0; i < k->items; i++) {
+        for (uint64_t j = k->start[i]; j < k->start[i + 1]; j++)
+            common[k->label[j]] += liked[i];
+        all += k->start[i] < k->start[i + 1] ? liked[i] : 0;
+    }
+    for (uint32_t l = 0; l < k->labels; l++)
+        common[l] = (float)((common[l] + 1.0) / (all + k->labels));
+    k->common = common;
     return PAL_OK;
 }
 
@@ -204,14 +287,22 @@ static enum pal_status read_numbers(const struct items *items, struct known *k,
     return k->names.count ? each_number(items, put_number, &f, err) : PAL_OK;
 }
 
-enum pal_status known_make(const struct training *t, struct known *out, struct pal_error *err)
+enum pal_status known_make(const struct training *t, bool again, struct known *out,
+                           struct pal_error *err)
 {
     struct known k = {.items = t->items->ids.count, .at_s = newest(t->log)};
-    enum pal_status st = count_events(t, &k, err);
+    const float *liked = NULL;
+    enum pal_status st = count_events(t, &k, &liked, err);
     if (st == PAL_OK)
         st = copy_labels(&t->items->categories, &k, err);
     if (st == PAL_OK)
+        st = count_labels(&k, liked, err);
+    if (st == PAL_OK)
+        st = alike_make(t->items, liked, &k.own, &k.kinds, err);
+    if (st == PAL_OK)
         st = read_numbers(t->items, &k, err);
+    if (st == PAL_OK && again)
+        st = count_returns(t, &k, err);
     if (st != PAL_OK) {
         known_done(&k);
         return st;
@@ -223,6 +314,7 @@ enum pal_status known_make(const struct training *t, struct known *out, struct p
 void known_done(struct known *k)
 {
     intern_done(&k->names);
+    alike_done(&k->kinds);
     arena_done(&k->own);
     memset(k, 0, sizeof *k);
 }
@@ -246,8 +338,20 @@ enum pal_status known_save(const struct known *k, struct tensors_out *out, struc
         {"known.start", TENSOR_U64, (uint64_t)n + 1, 0, k->start},
         {"known.label", TENSOR_U32, k->start[n], 0, k->label},
         {"known.number", TENSOR_F32, (uint64_t)k->names.count * n, 0, k->number},
+        {"known.common", TENSOR_F32, k->labels, 0, k->common},
     };
-    enum pal_status st = tensors_add_intern(out, "known.names", &k->names, err);
+    enum pal_status st = tensors_meta(out, "palate.known", "2", err);
+    if (st == PAL_OK && k->again) {
+        st = tensors_meta(out, "palate.again", "yes", err);
+        if (st == PAL_OK)
+            st = tensors_add(out, "known.returned", TENSOR_F32, n, 0, k->returned, err);
+        if (st == PAL_OK)
+            st = tensors_add(out, "known.gap_days", TENSOR_F32, n, 0, k->gap_days, err);
+    }
+    if (st == PAL_OK)
+        st = tensors_add_intern(out, "known.names", &k->names, err);
+    if (st == PAL_OK)
+        st = alike_save(&k->kinds, n, out, err);
     for (size_t i = 0; i < sizeof all / sizeof *all && st == PAL_OK; i++)
         st = tensors_add(out, all[i].name, all[i].type, all[i].rows, all[i].cols, all[i].data, err);
     return st;
@@ -272,6 +376,35 @@ static enum pal_status check_numbers(const struct tensors *file, const struct kn
     for (uint64_t i = 0; i < count; i++)
         if (k->label[i] >= k->labels)
             return damaged(file, "'known.label' names a category that there is not", err);
+    return PAL_OK;
+}
+
+/* What files have since they say which version they are of. */
+static enum pal_status load_common(const struct tensors *file, struct known *k,
+                                   struct pal_error *err)
+{
+    if (!tensors_get_meta(file, "palate.known"))
+        return PAL_OK;
+    enum pal_status st = stored_floats_get(file, "known.common", k->labels, 0, &k->common, err);
+    for (uint32_t i = 0; st == PAL_OK && i < k->labels; i++)
+        if (!(k->common[i] > 0))
+            st = damaged(file, "'known.common' is no share", err);
+    return st == PAL_OK ? alike_load(file, k->items, &k->kinds, err) : st;
+}
+
+static enum pal_status load_returns(const struct tensors *file, struct known *k,
+                                    struct pal_error *err)
+{
+    struct tensor gap;
+    if (!tensors_get_meta(file, "palate.again"))
+        return PAL_OK;
+    enum pal_status st = stored_floats_get(file, "known.returned", k->items, 0, &k->returned, err);
+    if (st == PAL_OK)
+        st = tensors_get(file, "known.gap_days", TENSOR_F32, k->items, 0, &gap, err);
+    if (st != PAL_OK)
+        return st;
+    k->again = true;
+    k->gap_days = gap.data;
     return PAL_OK;
 }
 
@@ -313,6 +446,10 @@ enum pal_status known_load(const struct tensors *file, uint32_t items, struct kn
         st = k.labels > LABELS_MOST ? damaged(file, "it has too many categories", err)
                                     : check_numbers(file, &k, label.shape[0], err);
     }
+    if (st == PAL_OK)
+        st = load_common(file, &k, err);
+    if (st == PAL_OK)
+        st = load_returns(file, &k, err);
     if (st != PAL_OK) {
         known_done(&k);
         return st;

@@ -48,8 +48,8 @@ static enum pal_status score_list(const struct forest *f, const float *x, const 
     return PAL_OK;
 }
 
-enum pal_status prove_trees(const struct boost_lists *held, struct arena *tmp, struct boosted *b,
-                            struct pal_error *err)
+enum pal_status prove_trees(const struct boost_lists *held, double errors, struct arena *tmp,
+                            struct boosted *b, struct pal_error *err)
 {
     double n = (double)held->lists, before = 0, after = 0, square = 0;
     const float *x = held->x, *label = held->label, *base = held->base;
@@ -70,7 +70,7 @@ enum pal_status prove_trees(const struct boost_lists *held, struct arena *tmp, s
     double gain = (after - before) / n, variance = square / n - gain * gain;
     b->first = before / n;
     b->best = after / n;
-    if (!(gain > sqrt(variance / n))) {
+    if (!(gain > errors * sqrt(variance / n))) {
         b->forest.trees = 0;
         b->best = b->first;
     }

@@ -10,8 +10,9 @@
 double ndcg_at_10(const float *label, const float *score, size_t n);
 
 /* Leaves the trees out (b->forest.trees = 0) unless they better the NDCG@10 of these lists by more
- * than the standard error of the difference, list by list; fills b->first and b->best with both. */
-MUST_USE enum pal_status prove_trees(const struct boost_lists *held, struct arena *tmp,
-                                     struct boosted *b, struct pal_error *err);
+ * than so many standard errors of the difference, list by list: 1 where that very measure chose the
+ * round, 0 where another one did. Fills b->first and b->best with both. */
+MUST_USE enum pal_status prove_trees(const struct boost_lists *held, double errors,
+                                     struct arena *tmp, struct boosted *b, struct pal_error *err);
 
 #endif

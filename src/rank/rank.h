@@ -37,6 +37,9 @@ MUST_USE enum pal_status ranker_attach(struct model *m, const struct model *cons
 /* Whether it has them. */
 bool ranker_ready(const struct model *m);
 
+/* Whether it looks at how often and when users had an item (struct had). */
+bool ranker_wants_had(const struct model *m);
+
 /* Its sources, in the order in which ranker_order wants their lists. NULL past the last. */
 const char *ranker_source(const struct model *m, size_t i);
 size_t ranker_quota(const struct model *m); /* how many items each puts forward */

@@ -95,6 +95,12 @@ bool ranker_ready(const struct model *m)
     return ranker_self(m)->source[0];
 }
 
+bool ranker_wants_had(const struct model *m)
+{
+    const struct ranker_ops *ops = ops_of(m);
+    return ops->again && ops->again(m);
+}
+
 const char *ranker_source(const struct model *m, size_t i)
 {
     return i < ranker_self(m)->sources ? ranker_self(m)->name[i] : NULL;
@@ -155,7 +161,7 @@ enum pal_status ranker_score(const struct model *m, const struct history *h, siz
         for (size_t i = 0; i < h[row].n; i++)
             had[h[row].item[i]] = 1;
         ops_of(m)->rest(m, scores + row * items);
-        st = order_all(m, &h[row], had, tmp, &ranked, &count, err);
+        st = order_all(m, &h[row], ranker_wants_had(m) ? NULL : had, tmp, &ranked, &count, err);
         for (size_t i = 0; i < count; i++)
             scores[row * items + ranked[i].item] = ranked[i].score;
         for (size_t i = 0; i < h[row].n; i++)

@@ -28,6 +28,7 @@ struct ranker_ops {
     void (*describe)(const struct model *m, struct str *out);
     /* scores (items), below 0: of items that no source puts forward */
     void (*rest)(const struct model *m, float *scores);
+    bool (*again)(const struct model *m); /* what users had is ranked, too; NULL = it is not */
 };
 
 extern const struct ranker_ops ranker_trees, ranker_stars;

@@ -13,10 +13,21 @@ static const struct opt rows[] = {
      "candidates that each source puts forward"},
     {"holdout", OPT_INT, FIELD(holdout), "20", 1, 50, OPT_LINEAR, NULL,
      "per cent of the events, the newest, that it learns from; its sources learn from the rest"},
+    {"folds", OPT_INT, FIELD(folds), "1", 1, 8, OPT_LINEAR, NULL,
+     "such parts, one before the other, as far as a quarter of the events is left to begin with; "
+     "for each the sources learn anew from what lies before it"},
     {"moments", OPT_INT, FIELD(moments), "1", 1, 20, OPT_LOG, NULL,
      "at how many points of a user's newest events it is asked what comes next"},
     {"lists", OPT_INT, FIELD(lists), "6000", 10, 1000000, OPT_LOG, NULL,
      "such points in all; 25 kB of memory each"},
+    {"base", OPT_CHOICE, FIELD(base), "best", 0, 0, OPT_LINEAR, "best|score|popularity",
+     "what the trees are added to: places in the best list, its scores, or how popular an item is"},
+    {"again", OPT_BOOL, FIELD(again), "no", 0, 0, OPT_LINEAR, NULL,
+     "rank what users had before, too: for data in which they come back to things"},
+    {"whole", OPT_BOOL, FIELD(whole), "no", 0, 0, OPT_LINEAR, NULL,
+     "each source scores what the others put forward, too, which costs it all of its items"},
+    {"loss", OPT_CHOICE, FIELD(boost.loss), "ndcg", 0, 0, OPT_LINEAR, "ndcg|logistic",
+     "what is learned: pairs within a list (LambdaMART), or each candidate by itself"},
     {"rounds", OPT_INT, FIELD(boost.rounds), "300", 1, 5000, OPT_LOG, NULL, "trees at most"},
     {"patience", OPT_INT, FIELD(boost.patience), "30", 1, 1000, OPT_LOG, NULL,
      "rounds without getting better on held-out users, then it ends"},
@@ -83,9 +94,12 @@ static enum pal_status trees_order(const struct model *model, const struct histo
                                    struct ranked_item **out, size_t *count, struct pal_error *err)
 {
     const struct trees_model *m = trees_self(model);
+    bool whole = ((const struct trees_options *)model->options)->whole && ranker_ready(model);
     struct rank_view v;
     float *sum = NULL;
     enum pal_status st = rank_view_make(&m->known, h, list, m->ranker.sources, tmp, &v, err);
+    if (st == PAL_OK && whole && lists_liked(h))
+        st = rank_view_complete(&v, m->ranker.source, tmp, err);
     if (st == PAL_OK)
         st = sum_up(m, &v, tmp, &sum, err);
     if (st != PAL_OK)
@@ -101,6 +115,11 @@ static void trees_rest(const struct model *m, float *scores)
     const float *ever = k->popularity + (size_t)(KNOWN_HALVES - 1) * k->items;
     for (uint32_t i = 0; i < k->items; i++)
         scores[i] = -1 + 0.5f / (1 - ever[i]);
+}
+
+static bool trees_again(const struct model *m)
+{
+    return trees_self(m)->known.again;
 }
 
 static void trees_done(struct model *m)
@@ -131,4 +150,5 @@ const struct ranker_ops ranker_trees = {
     .order = trees_order,
     .describe = trees_describe,
     .rest = trees_rest,
+    .again = trees_again,
 };

@@ -5,8 +5,13 @@
 #include "rank/boost.h"
 #include "rank/ranker.h"
 
+enum trees_base { BASE_BEST, BASE_SCORE, BASE_POPULARITY };
+
 struct trees_options {
-    int64_t quota, holdout, moments, lists;
+    int64_t quota, holdout, folds, moments, lists;
+    int base;                   /* enum trees_base */
+    bool again;                 /* what users had before is ranked, too */
+    bool whole;                 /* sources score what others put forward, too */
     struct boost_options boost; /* its seed comes from the run */
 };
 

@@ -1,9 +1,7 @@
 /* Training: see rank.h for how it stays honest. */
-#include "rank/asks.h"
+#include "rank/folds.h"
 #include "rank/prove.h"
 #include "rank/trees.h"
-
-#include "data/split.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,100 +12,79 @@ struct fitting {
     const struct trees_options *o;
     const struct run *run;
     struct trees_model *m;
-    struct dataset data; /* borrows all of t */
-    struct split split;  /* its train: early, its test: later */
-    struct training early;
-    struct model *source[RANK_SOURCES]; /* fitted on early */
-    struct known known;                 /* as of the end of it */
     struct asks asks;
     struct arena tmp;
 };
 
-static enum pal_status take_sources(struct fitting *f, struct pal_error *err)
+static enum pal_status ask(struct fitting *f, struct pal_error *err)
 {
-    struct ranker *r = &f->m->ranker;
-    enum pal_status st = ranker_take(r, f->t, err);
-    if (st == PAL_OK && features_count(&f->known, r->sources) > FEATURES_MOST)
-        st = pal_fail(err, PAL_EUSAGE, "%s can't rank with so many sources", r->model.ops->name);
-    return st;
+    const struct folds_plan plan = {
+        .t = f->t,
+        .source = f->m->ranker.source,
+        .sources = f->m->ranker.sources,
+        .quota = (size_t)f->o->quota,
+        .part = (int)f->o->holdout,
+        .folds = (int)f->o->folds,
+        .per_user = (size_t)f->o->moments,
+        .most = (size_t)f->o->lists,
+        .again = f->o->again,
+        .whole = f->o->whole,
+    };
+    return folds_ask(&plan, f->run, &f->asks, err);
 }
 
-/* By one point in time for all. */
-static enum pal_status cut_log(struct fitting *f, struct pal_error *err)
+/* One of rank_base's numbers. */
+static size_t choose_base(const struct fitting *f)
 {
-    char spec[32];
-    f->data.all = *f->t->log;
-    f->data.items = *f->t->items;
-    f->data.types = *f->t->types;
-    snprintf(f->data.name, sizeof f->data.name, "the training data");
-    snprintf(spec, sizeof spec, "time:%d/%d", (int)(100 - f->o->holdout), (int)f->o->holdout);
-    if (!f->t->log->time_s)
-        return pal_fail(err, PAL_EUNSUPPORTED,
-                        "%s learns from what came last, so it needs times, which these data lack",
-                        f->m->ranker.model.ops->name);
-    enum pal_status st = split_make(&f->data, spec, f->run ? f->run->seed : 0, &f->split, err);
-    if (st == PAL_OK)
-        st = training_make(&f->data, &f->split.train, f->t->weights, f->run, &f->early, err);
-    return st;
+    size_t best = asks_best_base(&f->asks), sources = f->m->ranker.sources;
+    if (f->o->base == BASE_POPULARITY)
+        return sources + 1;
+    return f->o->base == BASE_SCORE && best < sources ? sources + 2 + best : best;
 }
 
-/* The sources once more, on the early part alone. How that goes is not how the ranker learns. */
-static enum pal_status refit(struct fitting *f, struct pal_error *err)
+/* The trees by most of the users, kept if the others say that they are worth it; then as many anew
+ * by all of them. */
+static enum pal_status boost(struct fitting *f, const struct asks_parts *lists,
+                             struct boosted *made, struct pal_error *err)
 {
-    enum pal_status st = PAL_OK;
+    struct boost_options o = f->o->boost;
     struct run untold = f->run ? *f->run : (struct run){0};
+    struct boosted again;
     untold.metric = NULL;
-    for (size_t i = 0; i < f->m->ranker.sources && st == PAL_OK; i++) {
-        const struct model *s = f->m->ranker.source[i];
-        st = model_fit(s->ops, s->options, &f->early, 0, f->run ? &untold : NULL, &f->source[i],
-                       err);
-        if (st != PAL_OK && st != PAL_EINTERRUPTED)
-            st = pal_within(err, st, "fitting %s for %s", s->ops->name,
-                            f->m->ranker.model.ops->name);
+    o.seed = untold.seed;
+    enum pal_status st =
+        boost_train(&lists->train, &lists->held, &o, f->run, &f->m->own, made, err);
+    if (st == PAL_OK)
+        st = prove_trees(&lists->held, o.loss == BOOST_NDCG ? 1 : 0, &f->tmp, made, err);
+    if (st != PAL_OK || !made->forest.trees)
+        return st;
+    o.rounds = made->forest.trees;
+    o.all = true;
+    st = boost_train(&lists->all, &lists->held, &o, &untold, &f->m->own, &again, err);
+    if (st == PAL_OK) {
+        made->forest = again.forest;
+        made->gain = again.gain;
     }
     return st;
 }
 
-static enum pal_status ask(struct fitting *f, struct pal_error *err)
+static enum pal_status learn(struct fitting *f, struct pal_error *err)
 {
-    const struct asks_plan plan = {
-        .source = (const struct model *const *)f->source,
-        .sources = f->m->ranker.sources,
-        .quota = (size_t)f->o->quota,
-        .known = &f->known,
-        .early = &f->early,
-        .later = &f->split.test,
-        .per_user = (size_t)f->o->moments,
-        .most = (size_t)f->o->lists,
-        .seed = f->run ? f->run->seed : 0,
-    };
-    return asks_make(&plan, f->run, &f->asks, err);
-}
-
-static enum pal_status boost(struct fitting *f, struct pal_error *err)
-{
-    struct boost_options o = f->o->boost;
-    struct boost_lists train, held;
+    struct asks_parts lists;
     struct boosted made;
     struct trees_model *m = f->m;
-    m->base = asks_best_base(&f->asks);
-    enum pal_status st = asks_lists(&f->asks, false, m->base, &f->tmp, &train, err);
-    if (st == PAL_OK)
-        st = asks_lists(&f->asks, true, m->base, &f->tmp, &held, err);
+    m->base = choose_base(f);
+    enum pal_status st = asks_lists(&f->asks, m->base, &f->tmp, &lists, err);
     if (st != PAL_OK)
         return st;
-    if (!train.lists || !held.lists)
+    if (!lists.train.lists || !lists.held.lists)
         return pal_fail(err, PAL_EUNSUPPORTED,
                         "%s: in the newest %d %% of the events hardly anybody likes what its "
                         "sources put forward: it has nothing to learn from",
                         m->ranker.model.ops->name, (int)f->o->holdout);
-    m->trained[0] = (double)(train.lists + held.lists);
+    m->trained[0] = (double)lists.all.lists;
     asks_done(&f->asks);
-    o.seed = f->run ? f->run->seed : 0;
-    st = boost_train(&train, &held, &o, f->run, &m->own, &made, err);
-    if (st != PAL_OK)
-        return st;
-    st = prove_trees(&held, &f->tmp, &made, err);
+    st = boost(f, &lists, &made, err);
     if (st != PAL_OK)
         return st;
     m->forest = made.forest;
@@ -117,36 +94,20 @@ static enum pal_status boost(struct fitting *f, struct pal_error *err)
     return PAL_OK;
 }
 
-static void fitting_done(struct fitting *f)
-{
-    for (size_t i = 0; i < RANK_SOURCES; i++)
-        model_free(f->source[i]);
-    asks_done(&f->asks);
-    known_done(&f->known);
-    training_done(&f->early);
-    split_done(&f->split);
-    arena_done(&f->tmp);
-}
-
 enum pal_status trees_fit(struct model *model, const struct training *t, const struct run *run,
                           struct pal_error *err)
 {
     struct fitting f = {.t = t, .o = model->options, .run = run, .m = trees_self(model)};
     enum pal_status st = boost_check(err); /* better said before the work than after it */
     if (st == PAL_OK)
-        st = take_sources(&f, err);
-    if (st == PAL_OK)
-        st = cut_log(&f, err);
-    if (st == PAL_OK)
-        st = refit(&f, err);
-    if (st == PAL_OK)
-        st = known_make(&f.early, &f.known, err);
+        st = ranker_take(&f.m->ranker, t, err);
     if (st == PAL_OK)
         st = ask(&f, err);
     if (st == PAL_OK)
-        st = boost(&f, err);
+        st = learn(&f, err);
     if (st == PAL_OK)
-        st = known_make(t, &f.m->known, err);
-    fitting_done(&f);
+        st = known_make(t, f.o->again, &f.m->known, err);
+    asks_done(&f.asks);
+    arena_done(&f.tmp);
     return st;
 }

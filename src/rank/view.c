@@ -59,6 +59,21 @@ static void close_up(float *rows, size_t n, size_t most, size_t count)
         memmove(rows + i * count, rows + i * most, count * sizeof *rows);
 }
 
+/* Where the candidates stand in the history. */
+static enum pal_status find_own(struct rank_view *v, const struct slots *s, struct arena *tmp,
+                                struct pal_error *err)
+{
+    v->own = arena_zero(tmp, v->count, sizeof *v->own);
+    if (!v->own)
+        return pal_no_memory(err);
+    for (size_t i = 0; i < v->history->n; i++) {
+        uint32_t *slot = probe(s, v->history->item[i]);
+        if (*slot)
+            v->own[*slot - 1] = (uint32_t)i + 1;
+    }
+    return PAL_OK;
+}
+
 static enum pal_status join_lists(struct rank_view *v, const struct rank_list *list,
                                   struct arena *tmp, struct pal_error *err)
 {
@@ -81,7 +96,21 @@ static enum pal_status join_lists(struct rank_view *v, const struct rank_list *l
         join_list(v, &s, &list[i], i, most);
     close_up(v->score, v->sources, most, v->count);
     close_up(v->place, v->sources, most, v->count);
-    return PAL_OK;
+    return v->known->again ? find_own(v, &s, tmp, err) : PAL_OK;
+}
+
+/* Adds a liked item to its categories and kinds, as much as its weight to each. */
+static void add_like(struct rank_view *v, uint32_t item, float weight)
+{
+    const struct known *k = v->known;
+    v->all_liked += weight;
+    for (uint64_t i = k->start[item]; i < k->start[item + 1]; i++)
+        v->label_liked[k->label[i]] += weight;
+    for (size_t i = 0; i < k->kinds.names.count; i++) {
+        uint32_t value = k->kinds.value[i * k->items + item];
+        if (value != INTERN_NONE)
+            v->kind_liked[value] += weight;
+    }
 }
 
 /* Adds an item's categories, together as much as its weight. Returns that. */
@@ -116,6 +145,7 @@ static void sum_up(struct rank_view *v)
             continue;
         }
         liked += add_labels(k, item, weight, v->liked);
+        add_like(v, item, weight);
         likes++;
         taste += ever[item];
         v->last = item;
@@ -141,7 +171,9 @@ enum pal_status rank_view_make(const struct known *known, const struct history *
         .known = known, .history = history, .sources = sources, .last = INTERN_NONE};
     v.liked = arena_zero(tmp, known->labels, sizeof *v.liked);
     v.disliked = arena_zero(tmp, known->labels, sizeof *v.disliked);
-    if (!v.liked || !v.disliked)
+    v.label_liked = arena_zero(tmp, known->labels, sizeof *v.label_liked);
+    v.kind_liked = arena_zero(tmp, known->kinds.values, sizeof *v.kind_liked);
+    if (!v.liked || !v.disliked || !v.label_liked || !v.kind_liked)
         return pal_no_memory(err);
     enum pal_status st = join_lists(&v, list, tmp, err);
     if (st != PAL_OK)
@@ -149,6 +181,22 @@ enum pal_status rank_view_make(const struct known *known, const struct history *
     sum_up(&v);
     *out = v;
     return PAL_OK;
+}
+
+enum pal_status rank_view_complete(struct rank_view *view, const struct model *const *source,
+                                   struct arena *tmp, struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    float *all = arena_alloc(tmp, view->known->items, sizeof *all);
+    if (!all)
+        return pal_no_memory(err);
+    for (size_t s = 0; s < view->sources && st == PAL_OK; s++) {
+        float *score = view->score + s * view->count;
+        st = model_score(source[s], view->history, 1, all, tmp, err);
+        for (size_t i = 0; i < view->count && st == PAL_OK; i++)
+            score[i] = isnan(score[i]) ? all[view->item[i]] : score[i];
+    }
+    return st;
 }
 
 static float fused_sum(const struct rank_view *v, size_t i)
@@ -161,16 +209,38 @@ static float fused_sum(const struct rank_view *v, size_t i)
     return sum;
 }
 
-enum pal_status rank_base(const struct rank_view *view, size_t source, struct arena *tmp,
-                          float *out, struct pal_error *err)
+static void base_of_popularity(const struct rank_view *v, float *out)
 {
-    size_t n = view->count;
+    const struct known *k = v->known;
+    for (size_t i = 0; i < v->count; i++)
+        out[i] = k->popularity[(size_t)(KNOWN_HALVES - 1) * k->items + v->item[i]];
+}
+
+static void base_of_score(const struct rank_view *v, const float *score, float *out)
+{
+    float least = FLT_MAX;
+    for (size_t i = 0; i < v->count; i++)
+        least = score[i] > 0 && score[i] < least ? score[i] : least;
+    for (size_t i = 0; i < v->count; i++)
+        out[i] = logf(score[i] > 0 ? score[i] : least) - (score[i] > 0 ? 0 : logf(10));
+}
+
+enum pal_status rank_base(const struct rank_view *view, size_t base, struct arena *tmp, float *out,
+                          struct pal_error *err)
+{
+    size_t n = view->count, sources = view->sources;
     struct scored *best = arena_alloc(tmp, n, sizeof *best);
     if (!best)
         return pal_no_memory(err);
+    if (base == sources + 1)
+        base_of_popularity(view, out);
+    else if (base > sources + 1)
+        base_of_score(view, view->score + (base - sources - 2) * n, out);
+    if (base > sources)
+        return PAL_OK;
     for (size_t i = 0; i < n; i++) {
-        float place = source < view->sources ? view->place[source * n + i] : NAN;
-        out[i] = source == view->sources ? fused_sum(view, i) : isnan(place) ? -FLT_MAX : -place;
+        float place = base < sources ? view->place[base * n + i] : NAN;
+        out[i] = base == sources ? fused_sum(view, i) : isnan(place) ? -FLT_MAX : -place;
     }
     topk(out, n, n, best);
     for (size_t i = 0; i < n; i++)

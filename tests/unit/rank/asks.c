@@ -79,7 +79,7 @@ static struct asks ask(const struct late *late, size_t moments, unsigned threads
     part(d, true, &later);
     assert_ok(pool_new(threads, &run.pool, &err), &err);
     assert_ok(training_make(d, &early, &weights, &run, &t, &err), &err);
-    assert_ok(known_make(&t, &known, &err), &err);
+    assert_ok(known_make(&t, false, &known, &err), &err);
     assert_ok(model_fit(model_find("knn"), NULL, &t, 0, &run, &source[0], &err), &err);
     assert_ok(model_fit(model_find("popular"), NULL, &t, 0, &run, &source[1], &err), &err);
     const struct asks_plan plan = {.source = (const struct model *const *)source,
@@ -182,34 +182,40 @@ static void threads_change_nothing(void **state)
     asks_done(&b);
 }
 
-/* Every list has likes and others; held-out users' lists and the rest are all of them. */
+/* Every list has likes and others; held-out users' lists and the rest are all of them, and no user
+ * has lists in both. */
 static void lists_are_parted_by_user(void **state)
 {
     (void)state;
     static struct late late[USERS * 12];
     struct arena keep = {0};
-    struct boost_lists part[2];
+    struct asks_parts parts;
     struct pal_error err;
     invent_late(late, 4);
     struct asks a = ask(late, 1, 2);
     size_t base = asks_best_base(&a), rows = 0;
-    assert_true(base <= 2);
-    for (int i = 0; i < 2; i++) {
-        assert_ok(asks_lists(&a, i, base, &keep, &part[i], &err), &err);
-        assert_true(part[i].lists > 0);
-        const float *label = part[i].label;
-        for (size_t l = 0; l < part[i].lists; label += part[i].count[l++]) {
-            size_t likes = 0;
-            for (uint32_t r = 0; r < part[i].count[l]; r++)
-                likes += label[r] > 0;
-            assert_true(likes > 0 && likes < part[i].count[l]);
-        }
-        rows += part[i].rows;
+    assert_true(base <= 3);
+    assert_ok(asks_lists(&a, base, &keep, &parts, &err), &err);
+    const float *label = parts.all.label;
+    for (size_t l = 0; l < parts.all.lists; label += parts.all.count[l++]) {
+        size_t likes = 0;
+        for (uint32_t r = 0; r < parts.all.count[l]; r++)
+            likes += label[r] > 0;
+        assert_true(likes > 0 && likes < parts.all.count[l]);
     }
-    assert_int_equal(part[0].lists + part[1].lists, a.count);
-    for (size_t i = 0; i < a.count; i++)
-        rows -= a.asked[i].rows;
-    assert_int_equal(rows, 0);
+    assert_int_equal(parts.all.lists, a.count);
+    assert_int_equal(parts.train.lists + parts.held.lists, a.count);
+    assert_int_equal(parts.train.rows + parts.held.rows, parts.all.rows);
+    assert_true(parts.held.lists > 0 && parts.train.x == parts.all.x);
+    assert_ptr_equal(parts.held.label, parts.all.label + parts.train.rows);
+    assert_ptr_equal(parts.held.x, parts.all.x + parts.train.rows * a.features);
+    for (size_t i = 0, held = 0, train = 0; i < a.count; i++) {
+        bool out = a.asked[i].user % 5 == 4;
+        const struct boost_lists *l = out ? &parts.held : &parts.train;
+        assert_int_equal(l->count[out ? held++ : train++], a.asked[i].rows);
+        rows += a.asked[i].rows;
+    }
+    assert_int_equal(rows, parts.all.rows);
     arena_done(&keep);
     asks_done(&a);
 }

@@ -75,6 +75,46 @@ static void it_learns_an_order(void **state)
     arena_done(&keep[1]);
 }
 
+/* The mean logistic loss of a lesser like's chance, a half, with so many rows liked. */
+static double loss_of(double liked, double p)
+{
+    return -liked / 2 * log(p) - (1 - liked / 2) * log(1 - p);
+}
+
+/* By the logistic loss: before the first tree everything has the chance of all, whatever number the
+ * base is off by. */
+static void each_row_by_itself(void **state)
+{
+    (void)state;
+    static struct lists a, b;
+    struct boost_lists train = invent(&a, 1), held = invent(&b, 2);
+    struct boost_options o = usual;
+    struct arena keep = {0};
+    struct boosted made[2];
+    struct pal_error err;
+    double likes[2] = {0, 0};
+    if (boost_check(&err) != PAL_OK)
+        return;
+    for (size_t row = 0; row < ROWS; row++) {
+        likes[0] += a.label[row] / ROWS;
+        likes[1] += b.label[row] / ROWS;
+    }
+    o.loss = BOOST_LOGISTIC;
+    for (int i = 0; i < 2; i++) {
+        assert_ok(boost_train(&train, &held, &o, NULL, &keep, &made[i], &err), &err);
+        assert_true(fabs(made[i].first - loss_of(likes[1], likes[0] / 2)) < 1e-4);
+        assert_true(made[i].best < made[i].first - 0.02);
+        assert_true(made[i].gain[0] > made[i].gain[2] && made[i].gain[1] > made[i].gain[2]);
+        for (size_t row = 0; row < ROWS; row++)
+            a.base[row] = b.base[row] = 8;
+    }
+    o.all = true;
+    o.rounds = 12;
+    assert_ok(boost_train(&train, &held, &o, NULL, &keep, &made[0], &err), &err);
+    assert_int_equal(made[0].forest.trees, 12);
+    arena_done(&keep);
+}
+
 /* Labels that nothing foretells: the base is left as it is. */
 static void noise_leaves_the_base_alone(void **state)
 {
@@ -155,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns_an_order),
+        cmocka_unit_test(each_row_by_itself),
         cmocka_unit_test(noise_leaves_the_base_alone),
 #ifdef HAVE_XGBOOST
         cmocka_unit_test(scores_are_those_of_xgboost),

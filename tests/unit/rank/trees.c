@@ -86,7 +86,7 @@ static struct eval_result judge(const struct scene *s, const struct model *m)
     struct eval_result r;
     size_t n = 1;
     assert_ok(metrics_parse("ndcg@5", &metric, &n, &err), &err);
-    struct eval_options o = {&metric, 1, EVAL_FULL, EVAL_TEST, .5, 0, .95, 1, NULL};
+    struct eval_options o = {&metric, 1, EVAL_FULL, EVAL_TEST, .5, 0, .95, 1, NULL, false};
     assert_ok(evaluate(m, s->d, &s->split, &s->weights, &o, &s->run, &r, &err), &err);
     return r;
 }
@@ -175,7 +175,7 @@ static void comes_back_the_same(void **state)
     (void)state;
     static const uint32_t item[] = {4, 8, 12, 1};
     static const float weight[] = {1, 1, 1, -1};
-    const struct history h = {4, item, weight, 300 * DAY, NULL, 299 * DAY}, nobody = {0};
+    const struct history h = {4, item, weight, 300 * DAY, NULL, 299 * DAY, NULL}, nobody = {0};
     struct pal_error err;
     struct arena tmp = {0};
     struct model *m = NULL;
