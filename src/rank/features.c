@@ -361,7 +361,7 @@ static const struct feature table[] = {
     {"overlap.liked",    ONCE, liked_overlap,        "share of the likes in the item's categories"},
     {"overlap.disliked", ONCE, disliked_overlap,     "share of the dislikes in its categories"},
     {"overlap.last",     ONCE, last_overlap,         "categories in common with the last like"},
-    {"overlap.lift",     ONCE, category_lift,        "likes of its categories by everybody's (log)"},
+    {"overlap.lift",     ONCE, category_lift,        "its categories against others' likes (log)"},
     {"alike",            PER_KIND, kind_share,       "share of the likes with the same attribute"},
     {"lift",             PER_KIND, kind_lift,        "the same against everybody's likes (log)"},
     {"common",           PER_KIND, kind_common,      "everybody's likes with the attribute (log)"},
