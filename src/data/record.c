@@ -191,9 +191,27 @@ static enum pal_status decode_numbers(const struct layout *layout, const unsigne
     return PAL_OK;
 }
 
+void record_date(int64_t at_ms, struct str *out)
+{
+    for (unsigned i = 0; i < RECORD_DATE; i++)
+        str_char(out, (char)((uint64_t)at_ms >> 8 * i));
+}
+
+int64_t record_accepted(uint8_t kind, const void *data, size_t size)
+{
+    const unsigned char *p = data;
+    uint64_t at = 0;
+    for (unsigned i = 0; (kind & RECORD_DATED) && size >= RECORD_DATE && i < RECORD_DATE; i++)
+        at |= (uint64_t)p[i] << 8 * i;
+    return at <= INT64_MAX ? (int64_t)at : 0;
+}
+
 enum pal_status record_decode(uint8_t kind, const void *data, size_t size, struct record *out,
                               struct pal_error *err)
 {
+    if ((kind & RECORD_DATED) && size >= RECORD_DATE)
+        return record_decode(kind ^ RECORD_DATED, (const char *)data + RECORD_DATE,
+                             size - RECORD_DATE, out, err);
     if (kind == 0 || kind >= KINDS)
         return pal_fail(err, PAL_ECORRUPT, "a record is damaged or from a later version: kind %u",
                         kind);

@@ -80,6 +80,13 @@ struct record {
     };
 };
 
+/* Set in the kind of a record whose bytes follow the moment at which it was accepted: 8 bytes,
+ * least first, milliseconds. A journal has it where others may erase what lies in it. */
+enum { RECORD_DATED = 0x80, RECORD_DATE = 8 };
+void record_date(int64_t at_ms, struct str *out); /* appends the moment */
+/* 0 for a record without one, or that is damaged. */
+int64_t record_accepted(uint8_t kind, const void *data, size_t size);
+
 /* Appends the record's bytes (little endian, texts with their NUL, so that decoding copies
  * nothing); str_ok tells whether memory sufficed. The record is one that record_check accepts; what
  * this writes of it record_decode reads back. */

@@ -108,6 +108,19 @@ static void give_id(struct live *l, struct store_change *c, size_t i)
     c->record.event.event_id = id;
 }
 
+/* When an entry was accepted, ascending in the journal's order: by it and the low bits of the
+ * number the store tells what came before an erasure. 0 where the journal does not say. */
+static int64_t accepted(struct drain *d, const struct journal_entry *e)
+{
+    int64_t at = record_accepted(e->kind, e->data, e->size);
+    bool anew = e->seq >> DRAIN_LOW_BITS != d->last_seq >> DRAIN_LOW_BITS;
+    if (!at)
+        return 0;
+    d->at_ms = at > d->at_ms ? at : d->at_ms + anew;
+    d->last_seq = e->seq;
+    return d->at_ms;
+}
+
 /* Entries as changes; *cleared: one of them forgets everything. Returns how many. */
 static size_t decode(struct live *l, const struct journal_entry *entries, size_t count,
                      bool *cleared, size_t *events)
@@ -117,7 +130,7 @@ static size_t decode(struct live *l, const struct journal_entry *entries, size_t
     for (size_t i = 0; i < count; i++) {
         const struct journal_entry *e = &entries[i];
         struct pal_error err;
-        d->changes[n] = (struct store_change){.seq = e->seq};
+        d->changes[n] = (struct store_change){.seq = e->seq, .at_ms = accepted(d, e)};
         if (record_decode(e->kind, e->data, e->size, &d->changes[n].record, &err) != PAL_OK) {
             /* whole by its checksum, so another version of palate wrote it */
             live_say(l, LIVE_ERROR, "record %llu of the journal is passed over: %s",
@@ -195,6 +208,10 @@ static bool carry(struct live *l, const struct journal_entry *entries, size_t co
     atomic_fetch_add(&d->events, events);
     atomic_fetch_add(&d->ns, clock_ns() - began);
     moved(l, last);
+    if (d->replayed && last >= d->replayed) {
+        d->replayed = 0;
+        profiles_read_anew(l->profiles);
+    }
     return true;
 }
 

@@ -14,6 +14,7 @@
 
 struct live;
 
+enum { DRAIN_LOW_BITS = 20 }; /* of the number, by which a store tells changes of one moment */
 enum { DRAIN_ID = JOURNAL_IDENTITY + 17 }; /* "JOURNAL-000000000000002a" and a NUL */
 
 struct drain {
@@ -26,6 +27,10 @@ struct drain {
     uint64_t *seq; /* (most) */
     char *ids;     /* (most * DRAIN_ID) of events that came without; NULL = they stay without */
     struct publish publish;
+    int64_t at_ms;     /* when the last one was accepted, as the store is told, */
+    uint64_t last_seq; /* and its number */
+    uint64_t replayed; /* up to there the journal was shown to memory at the start, though others
+                          may have made some of it void; 0 = nothing was */
     bool streams;      /* publish is in use */
     struct stat file;  /* the store's, as it was opened */
     int64_t forget_ms; /* when old served lists are looked for next */

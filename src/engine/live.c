@@ -214,6 +214,7 @@ static enum pal_status find_journal(struct live *l, struct pal_error *err)
         l->config.live.stream || l->config.live.state || (l->store && store_shared(l->store));
     if (!live_does(l, ROLE_RECS | ROLE_COLLECTOR))
         return PAL_OK;
+    l->dated = l->store && store_shared(l->store) && !l->config.live.stream;
     if (l->config.live.journal)
         str_put(&l->journal_dir, l->config.live.journal);
     else
@@ -388,6 +389,8 @@ static enum pal_status recover(struct live *l, uint64_t position, struct pal_err
         return st;
     journal_status(l->journal, &journal);
     atomic_store(&l->drain.committed, journal.committed);
+    if (l->dated && journal.committed > position)
+        l->drain.replayed = journal.committed;
     return PAL_OK;
 }
 

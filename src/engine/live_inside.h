@@ -91,6 +91,8 @@ struct live {
     struct journal *journal; /* NULL: a pipeline takes nothing in */
     struct str journal_dir;
     char name[JOURNAL_IDENTITY]; /* the journal's, where others write to the store, too; else "" */
+    bool dated;                  /* others erase what may still lie in it: its records say when they
+                                    were accepted */
     struct bus *bus;             /* NULL = there is no stream */
     struct shared *shared;       /* NULL = no state is shared */
     struct profiles *profiles;

@@ -16,16 +16,24 @@ enum {
 
 /* ---- The queue ---- */
 
+static uint8_t packed_kind(const struct live *l)
+{
+    return RECORD_SERVED_PACKED | (l->dated ? RECORD_DATED : 0);
+}
+
 /* The record, which has no list yet, and behind it the list, packed where it is to lie. */
-static bool enqueue(struct served_queue *q, const struct record *r, const struct served_item *items,
+static bool enqueue(struct live *l, const struct record *r, const struct served_item *items,
                     size_t count)
 {
+    struct served_queue *q = &l->served;
     struct served_lists *to = &q->lists;
     pthread_mutex_lock(&q->lock);
     size_t before = to->bytes.len;
     bool room =
         before < QUEUE_MOST && !mem_grow(&to->size, &to->cap, to->count + 1, sizeof *to->size);
     if (room) {
+        if (l->dated)
+            record_date(r->served.time_ms, &to->bytes);
         record_encode(r, &to->bytes);
         served_pack(items, count, &to->bytes);
         room = str_ok(&to->bytes);
@@ -118,7 +126,7 @@ static enum pal_status submit(struct live *l, bool *done, bool *submitted)
     st = records && f ? PAL_OK : pal_no_memory(&err);
     const char *at = str_text(&q.bytes);
     for (size_t i = 0; st == PAL_OK && i < q.count; at += q.size[i++])
-        records[i] = (struct journal_record){RECORD_SERVED_PACKED, at, q.size[i]};
+        records[i] = (struct journal_record){packed_kind(l), at, q.size[i]};
     if (st == PAL_OK) {
         *f = (struct flush){l, done};
         live_write_began(l);
@@ -169,7 +177,7 @@ void served_forget(struct live *l, const char *user_id)
     for (size_t i = 0; i < q->count; from += q->size[i++]) {
         size_t size = q->size[i];
         if (!user_id ||
-            (record_decode(RECORD_SERVED_PACKED, q->bytes.text + from, size, &r, NULL) == PAL_OK &&
+            (record_decode(packed_kind(l), q->bytes.text + from, size, &r, NULL) == PAL_OK &&
              strcmp(r.served.user_id, user_id) == 0))
             continue;
         memmove(q->bytes.text + to, q->bytes.text + from, size);
@@ -240,7 +248,7 @@ void served_note(struct live *l, const char *user_id, const struct live_answer *
                              .served = {.recommendation_id = a->recommendation_id,
                                         .user_id = user_id,
                                         .time_ms = now_ms}};
-    if (!item || !enqueue(&l->served, &r, item, a->count))
+    if (!item || !enqueue(l, &r, item, a->count))
         atomic_fetch_add(&l->served.lost, 1);
 }
 

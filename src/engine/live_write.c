@@ -142,12 +142,16 @@ const struct record *live_records(journal_done_fn *done, void *ctx, size_t *coun
 static enum pal_status encode(struct write *w, const struct record *records,
                               struct journal_record *out, struct pal_error *err)
 {
+    uint8_t dated = w->l->dated ? RECORD_DATED : 0;
+    int64_t now = live_now_ms(w->l);
     for (size_t i = 0; i < w->count; i++) {
         size_t before = w->bytes.len;
+        if (dated)
+            record_date(now, &w->bytes);
         record_encode(&records[i], &w->bytes);
         if (!str_ok(&w->bytes))
             return pal_no_memory(err);
-        out[i] = (struct journal_record){.kind = (uint8_t)records[i].kind,
+        out[i] = (struct journal_record){.kind = (uint8_t)records[i].kind | dated,
                                          .size = w->bytes.len - before};
         if (out[i].size > JOURNAL_RECORD_MOST)
             return pal_fail(err, PAL_EUSAGE, "record %zu: %zu bytes are too many: %d are allowed",

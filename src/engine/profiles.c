@@ -306,6 +306,17 @@ void profiles_drained(struct profiles *p, uint64_t seq, bool ok)
     }
 }
 
+void profiles_read_anew(struct profiles *p)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        struct shard *s = &p->shard[i];
+        pthread_mutex_lock(&s->lock);
+        while (s->cached.oldest)
+            evict(p, s, s->cached.oldest);
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
 /* ---- From who follows the store ---- */
 
 static bool has(const struct profile *p, const struct profile_event *e)

@@ -61,6 +61,9 @@ void profiles_draining(struct profiles *p, uint64_t seq);
 /* After it: the store has them, or (ok false) none of them. */
 void profiles_drained(struct profiles *p, uint64_t seq, bool ok);
 
+/* What is in memory is read from the store anew: it may have passed over some of it. */
+void profiles_read_anew(struct profiles *p);
+
 /* ---- From who follows the store ---- */
 
 /* Something that another process took in and that the store has. */

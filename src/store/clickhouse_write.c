@@ -107,11 +107,13 @@ static uint64_t erased_at(const struct ch_store *s, const char *user)
     return i == INTERN_NONE ? 0 : s->erasures.of[i].at;
 }
 
-/* Is it from before an erasure, or one that was done? Only what a stream brings can be. The catalog
- * goes by the same rules. */
-static bool is_void(const struct ch_store *s, const struct store_change *c)
+/* Is it from before an erasure, or one that was done? What says when it happened can be. The
+ * catalog goes by the same rules. */
+static bool is_void(const struct ch_store *s, const struct store_change *c, bool stream)
 {
     uint64_t at = (uint64_t)change_at(c), all = erased_at(s, "");
+    if (!stream && (c->at_ms <= 0 || !s->ops.shared))
+        return false;
     switch (c->record.kind) {
     case RECORD_EVENT:
         return all > at || erased_at(s, c->record.event.user_id) > at;
@@ -246,7 +248,7 @@ static void part(struct batch *b, bool stream)
             b->rest_count++;
             continue;
         }
-        if (stream && is_void(b->s, c))
+        if (is_void(b->s, c, stream))
             continue;
         if (has_id(c)) {
             const char *id = c->record.event.event_id;
@@ -318,7 +320,7 @@ static enum pal_status write_batch(struct batch *b, const struct commit *c, stru
     if (st != PAL_OK)
         return st;
     part(b, c->stream);
-    bool erases = last && is_erasure(last) && !(c->stream && is_void(s, last));
+    bool erases = last && is_erasure(last) && !is_void(s, last, c->stream);
     s->unsure = true; /* until it is committed */
     if (b->events)
         st = ch_insert(&s->writer, "INSERT INTO $DB.events FORMAT RowBinary", &b->rows, err);

@@ -21,6 +21,7 @@ enum pg_sql {
     PG_STATE_LOCK,
     PG_STATE_PUT,
     PG_POSITION,
+    PG_ERASED_SINCE,
     PG_POSITION_PUT,
     PG_TYPES,
     PG_TYPE,
@@ -130,11 +131,12 @@ struct pg_store {
     pthread_mutex_t look_mutex; /* down to the blank line */
     struct lookup *lookup;
 
-    pthread_mutex_t write_mutex; /* the writer's connection and all down to the blank line */
-    struct pg_link *writer;      /* NULL: is made when it is needed */
-    bool held;                   /* by this connection: no other process writes */
-    char journal[64];            /* whose numbers apply counts */
-    int64_t epoch;               /* of the names; -1 = they mean nothing */
+    pthread_mutex_t write_mutex;     /* the writer's connection and all down to the blank line */
+    struct pg_link *writer;          /* NULL: is made when it is needed */
+    bool held;                       /* by this connection: no other process writes */
+    char journal[64];                /* whose numbers apply counts */
+    int64_t epoch;                   /* of the names; -1 = they mean nothing */
+    int64_t erased_place, erased_at; /* up to where erasures are known, and the latest's moment */
     struct pg_names users, items, types;
 
     pthread_mutex_t read_mutex; /* all down to the blank line */

@@ -42,18 +42,31 @@ static enum pal_status position_found(void *position, const struct pg_row *row,
     return PAL_OK;
 }
 
-/* Begins, takes the state's row and finds the position. */
+static enum pal_status erased_found(void *ctx, const struct pg_row *row, struct pal_error *err)
+{
+    struct pg_store *s = ctx;
+    int64_t place = pg_int(row, 0), at = pg_int(row, 1);
+    (void)err;
+    s->erased_place = place > s->erased_place ? place : s->erased_place;
+    s->erased_at = at > s->erased_at ? at : s->erased_at;
+    return PAL_OK;
+}
+
+/* Begins, takes the state's row, finds the position and what was erased since the last time. */
 static enum pal_status begin_on(struct pg_tx *t, struct pal_error *err)
 {
     struct pg_ask asks[] = {
         {.sql = PG_BEGIN},
         {PG_STATE_LOCK, NULL, PG_STATE_SHAPE, pg_state_row, &t->state, 0},
         {PG_POSITION, &t->params[0], "i", position_found, &t->position, 0},
+        {PG_ERASED_SINCE, &t->params[1], "ii", erased_found, t->s, 0},
     };
     pg_params_clear(&t->params[0]);
     pg_put_whole(&t->params[0], t->s->journal);
+    pg_params_clear(&t->params[1]);
+    pg_put_int(&t->params[1], t->s->erased_place);
     t->position = 0;
-    enum pal_status st = pg_ask(t->c, asks, 3, PG_LONG_MS, err);
+    enum pal_status st = pg_ask(t->c, asks, 4, PG_LONG_MS, err);
     if (st == PAL_OK && asks[1].rows == 0)
         st = pal_fail(err, PAL_ECORRUPT, "store %s: its state is missing: restore a dump",
                       t->s->shown);

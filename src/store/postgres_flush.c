@@ -100,8 +100,6 @@ enum pal_status pg_erase_user(struct pg_tx *t, const char *id, int64_t at, struc
         {.sql = PG_ERASED_FORGET, .params = before}, {.sql = PG_ERASE_EVENTS, .params = by_no},
         {.sql = PG_ERASE_USER, .params = by_no},
     };
-    if (t->stream && w->erased_at >= at)
-        return PAL_OK;
     for (int i = 0; i < 4; i++)
         pg_params_clear(&t->params[i]);
     pg_put_text(by_id, id);
@@ -130,8 +128,6 @@ enum pal_status pg_clear_all(struct pg_tx *t, int64_t at, struct pal_error *err)
                             {.sql = PG_CLEAR_USERS},  {.sql = PG_CLEAR_ITEMS},
                             {.sql = PG_CLEAR_TYPES},  {.sql = PG_CLEAR_ERASED},
                             {.sql = PG_CLEAR_NOTES}};
-    if (t->stream && t->state.cleared_at >= at)
-        return PAL_OK;
     enum pal_status st = pg_script(t->c, "SET LOCAL statement_timeout = 0", PG_LONG_MS, err);
     if (st == PAL_OK)
         st = pg_ask(t->c, asks, sizeof asks / sizeof asks[0], PG_CLEAR_MS, err);

@@ -46,25 +46,35 @@ bool pg_tx_counts(const struct pg_tx *t, const struct store_change *c)
     return t->stream || c->seq == 0 || (int64_t)c->seq > t->position;
 }
 
-static enum pal_status want_event(struct pg_tx *t, const struct event *e, bool elsewhere,
+/* Whether somebody was erased after this happened: mostly that can't be of what just came in. */
+static bool erased_later(const struct pg_tx *t, const struct store_change *c)
+{
+    return t->stream || (c->at_ms > 0 && t->s->erased_at > change_at(c));
+}
+
+static enum pal_status want_event(struct pg_tx *t, const struct store_change *c,
                                   struct pal_error *err)
 {
+    const struct event *e = &c->record.event;
     bool fresh;
-    enum pal_status st = pg_names_want(&t->s->users, e->user_id, t->stream, err);
+    enum pal_status st = pg_names_want(&t->s->users, e->user_id, erased_later(t, c), err);
     if (st == PAL_OK)
         st = pg_names_want(&t->s->items, e->item_id, false, err);
-    return st == PAL_OK && has(e->event_id) && !elsewhere
+    return st == PAL_OK && has(e->event_id) && !c->elsewhere
                ? once_add(&t->ids, e->event_id, &fresh, err)
                : st;
 }
 
-static enum pal_status want_served(struct pg_tx *t, const struct served_row *x,
+static enum pal_status want_served(struct pg_tx *t, const struct store_change *c,
                                    struct pal_error *err)
 {
+    const struct served_row *x = &c->record.served;
+    enum pal_status st = PAL_OK;
     bool fresh;
-    if (!t->stream)
+    if (!erased_later(t, c))
         return PAL_OK;
-    enum pal_status st = once_add(&t->lists, x->recommendation_id, &fresh, err);
+    if (t->stream)
+        st = once_add(&t->lists, x->recommendation_id, &fresh, err);
     return st == PAL_OK && has(x->user_id) ? pg_names_want(&t->s->users, x->user_id, true, err)
                                            : st;
 }
@@ -74,18 +84,18 @@ static enum pal_status want(struct pg_tx *t, const struct store_change *c, struc
     const struct record *r = &c->record;
     switch (r->kind) {
     case RECORD_EVENT:
-        return want_event(t, &r->event, c->elsewhere, err);
+        return want_event(t, c, err);
     case RECORD_ITEM:
         return pg_names_want(&t->s->items, r->item.item_id, true, err);
     case RECORD_ITEM_DELETE:
         return pg_names_want(&t->s->items, r->id, true, err);
     case RECORD_USER:
-        return pg_names_want(&t->s->users, r->user.user_id, t->stream, err);
+        return pg_names_want(&t->s->users, r->user.user_id, pg_tx_judges(t, c), err);
     case RECORD_USER_DELETE:
-        return pg_names_want(&t->s->users, r->id, t->stream, err);
+        return pg_names_want(&t->s->users, r->id, pg_tx_judges(t, c), err);
     case RECORD_SERVED:
     case RECORD_SERVED_PACKED:
-        return want_served(t, &r->served, err);
+        return want_served(t, c, err);
     case RECORD_CLEAR:
         return PAL_OK;
     }
@@ -259,7 +269,7 @@ static enum pal_status do_event(struct pg_tx *t, const struct store_change *c, i
     const struct event *e = &c->record.event;
     struct pg_work *user = pg_names_work(&t->s->users, e->user_id);
     int64_t type;
-    if (t->stream && user->erased_at > at)
+    if (pg_tx_judges(t, c) && user->erased_at > at)
         return PAL_OK;
     if (!c->elsewhere && has(e->event_id) && once_met(&t->ids, e->event_id)) {
         t->repeated++;
@@ -288,12 +298,13 @@ static enum pal_status do_event(struct pg_tx *t, const struct store_change *c, i
     return PAL_OK;
 }
 
-static void do_item(struct pg_tx *t, const struct record *r, int64_t at)
+static void do_item(struct pg_tx *t, const struct store_change *c, int64_t at)
 {
+    const struct record *r = &c->record;
     bool put = r->kind == RECORD_ITEM;
     struct pg_work *w = pg_names_work(&t->s->items, put ? r->item.item_id : r->id);
     bool there = pg_names_slot(&t->s->items, w)->number != 0;
-    if ((t->stream && w->at > at) || (!put && (!there || w->standing == PG_DELETED)))
+    if ((pg_tx_judges(t, c) && w->at > at) || (!put && (!there || w->standing == PG_DELETED)))
         return;
     item_number(t, w);
     t->state.items += there && put && w->standing == PG_DELETED;
@@ -305,10 +316,11 @@ static void do_item(struct pg_tx *t, const struct record *r, int64_t at)
     w->at = at;
 }
 
-static void do_user(struct pg_tx *t, const struct user_row *u, int64_t at)
+static void do_user(struct pg_tx *t, const struct store_change *c, int64_t at)
 {
+    const struct user_row *u = &c->record.user;
     struct pg_work *w = pg_names_work(&t->s->users, u->user_id);
-    if (t->stream && (w->erased_at > at || w->at > at))
+    if (pg_tx_judges(t, c) && (w->erased_at > at || w->at > at))
         return;
     user_number(t, w);
     w->row = u;
@@ -316,9 +328,11 @@ static void do_user(struct pg_tx *t, const struct user_row *u, int64_t at)
     w->at = at;
 }
 
-static void do_served(struct pg_tx *t, const struct served_row *x, int64_t at)
+static void do_served(struct pg_tx *t, const struct store_change *c, int64_t at)
 {
-    if (t->stream && has(x->user_id) && pg_names_work(&t->s->users, x->user_id)->erased_at > at)
+    const struct served_row *x = &c->record.served;
+    if (erased_later(t, c) && has(x->user_id) &&
+        pg_names_work(&t->s->users, x->user_id)->erased_at > at)
         return;
     if (t->stream && once_met(&t->lists, x->recommendation_id))
         return;
@@ -340,21 +354,21 @@ static void do_served(struct pg_tx *t, const struct served_row *x, int64_t at)
 static enum pal_status do_one(struct pg_tx *t, const struct store_change *c, struct pal_error *err)
 {
     int64_t at = change_at(c);
-    if (t->stream && t->state.cleared_at > at)
+    if (pg_tx_judges(t, c) && t->state.cleared_at > at)
         return PAL_OK;
     switch (c->record.kind) {
     case RECORD_EVENT:
         return do_event(t, c, at, err);
     case RECORD_ITEM:
     case RECORD_ITEM_DELETE:
-        do_item(t, &c->record, at);
+        do_item(t, c, at);
         break;
     case RECORD_USER:
-        do_user(t, &c->record.user, at);
+        do_user(t, c, at);
         break;
     case RECORD_SERVED:
     case RECORD_SERVED_PACKED:
-        do_served(t, &c->record.served, at);
+        do_served(t, c, at);
         break;
     case RECORD_USER_DELETE:
     case RECORD_CLEAR:
@@ -369,11 +383,15 @@ static enum pal_status do_one(struct pg_tx *t, const struct store_change *c, str
 static enum pal_status erase(struct pg_tx *t, const struct store_change *c, struct pal_error *err)
 {
     int64_t at = change_at(c);
-    if (t->stream && t->state.cleared_at > at)
+    bool judged = pg_tx_judges(t, c);
+    if (judged && t->state.cleared_at > at)
         return PAL_OK;
     if (c->record.kind == RECORD_CLEAR)
-        return pg_clear_all(t, at, err);
-    return c->record.kind == RECORD_USER_DELETE ? pg_erase_user(t, c->record.id, at, err) : PAL_OK;
+        return judged && t->state.cleared_at >= at ? PAL_OK : pg_clear_all(t, at, err);
+    if (c->record.kind != RECORD_USER_DELETE ||
+        (judged && pg_names_work(&t->s->users, c->record.id)->erased_at >= at))
+        return PAL_OK;
+    return pg_erase_user(t, c->record.id, at, err);
 }
 
 enum pal_status pg_part(struct pg_tx *t, const struct store_change *changes, size_t count,

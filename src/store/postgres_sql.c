@@ -28,6 +28,8 @@ const char *const pg_sql[PG_SQL_COUNT] = {
                      " items = $5, users = $6, events = $7, served = $8, cleared = $9,"
                      " cleared_at = $10",
     [PG_POSITION] = "SELECT seq FROM positions WHERE journal = $1",
+    [PG_ERASED_SINCE] = "SELECT coalesce(max(place), 0), coalesce(max(at), 0) FROM erased"
+                        " WHERE place > $1",
     [PG_POSITION_PUT] = "INSERT INTO positions(journal, seq) VALUES($1, $2)"
                         " ON CONFLICT (journal) DO UPDATE SET seq = excluded.seq",
     [PG_TYPES] = "SELECT no, name FROM types ORDER BY no",

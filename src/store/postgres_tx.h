@@ -28,6 +28,13 @@ struct pg_tx {
 /* Whether the change is not one that was applied before. */
 bool pg_tx_counts(const struct pg_tx *t, const struct store_change *c);
 
+/* Whether others may have made it void, by what they erased or changed: it says when it happened.
+ * In a store of its own, or after what it came behind, it counts whatever there is. */
+static inline bool pg_tx_judges(const struct pg_tx *t, const struct store_change *c)
+{
+    return t->stream || c->at_ms > 0;
+}
+
 /* A part: only its last change may erase something. Looks up what it names, goes through it in
  * order and writes it (postgres_part.c). */
 MUST_USE enum pal_status pg_part(struct pg_tx *t, const struct store_change *changes, size_t count,

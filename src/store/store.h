@@ -37,13 +37,15 @@ const char *store_path(const struct store *s);
 struct store_change {
     uint64_t seq;
     struct record record;
-    int64_t at_ms;  /* from a stream: when it was published; 0 = not from one */
+    int64_t at_ms;  /* from a stream: when it was published; else when it was accepted, where others
+                       write to the store, too; 0 = not known */
     bool elsewhere; /* an event that is kept elsewhere, and new there: see backend.h */
 };
 
 /* Applies count changes and moves the position to `seq`, in one transaction. Changes with a number
- * at or below the position are passed over. An event whose event_id is that of a stored one is
- * not stored again (the last 8 million events with an id are looked at, at least); *repeated, if
+ * at or below the position are passed over. Where others write, too, so are those with a moment
+ * that others have made void since: see store_take. An event whose event_id is that of a stored one
+ * is not stored again (the last 8 million events with an id are looked at, at least); *repeated, if
  * not NULL, receives how many those were. */
 MUST_USE enum pal_status store_apply(struct store *s, const struct store_change *changes,
                                      size_t count, uint64_t seq, size_t *repeated,

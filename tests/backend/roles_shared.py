@@ -69,6 +69,28 @@ def test_what_one_takes_in_the_other_sees(folder):
             site.wait(lambda: site.get("/v1/status")["model"]["version"] == 1, 60)
 
 
+def test_an_erasure_reaches_other_journals(folder):
+    """What one's journal has of somebody whom the other erases meanwhile does not come back; what
+    they do after that does."""
+    with Postgres() as postgres, Pair(folder, postgres.url()) as pair:
+        a, b = pair.two
+        b.post("/v1/events", [{"user_id": u, "item_id": "1", "type": "like"} for u in "uv"])
+        a.wait(lambda: "1" not in a.recommend("u", n=ITEMS))
+        postgres.pause()
+        b.post("/v1/events", [{"user_id": u, "item_id": "2", "type": "like"} for u in "uv"])
+        b.kill()
+        postgres.go_on()
+        a.delete("/v1/users/u")
+        a.wait(lambda: not a.get("/v1/users/u/events")["events"])
+        b.start()
+        b.post("/v1/events", [{"user_id": u, "item_id": "3", "type": "like"} for u in "uv"])
+        a.wait(lambda: "3" not in a.recommend("v", n=ITEMS))
+        did = {(e["user_id"], e["item_id"]) for e in pair.export("event")}
+        same(did, {("u", "3"), ("v", "1"), ("v", "2"), ("v", "3")})
+        b.wait(lambda: {"1", "2"} <= set(b.recommend("u", n=ITEMS)))
+        same("3" in b.recommend("u", n=ITEMS), False)
+
+
 def test_killed_under_load(folder):
     with Postgres() as postgres, Pair(folder, postgres.url()) as pair:
         loads = [Load(site, f"load{i}") for i, site in enumerate(pair.two)]

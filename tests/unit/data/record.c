@@ -306,6 +306,31 @@ static void bad_json_is_named(void **state)
     refused((struct record){.kind = (enum record_kind)99}, "kind 99");
 }
 
+/* With the moment at which it was accepted before it a record is the same; what is cut is not. */
+static void a_dated_record_says_when(void **state)
+{
+    const int64_t at = 1760000000123;
+    const struct record r = {.kind = RECORD_USER_DELETE, .id = "u"};
+    struct record back;
+    struct str s = {0};
+    struct pal_error err;
+    (void)state;
+    record_date(at, &s);
+    record_encode(&r, &s);
+    assert_int_equal(record_accepted(RECORD_USER_DELETE | RECORD_DATED, s.text, s.len), at);
+    assert_int_equal(record_accepted(RECORD_USER_DELETE, s.text, s.len), 0);
+    assert_ok(record_decode(RECORD_USER_DELETE | RECORD_DATED, s.text, s.len, &back, &err), &err);
+    assert_int_equal(back.kind, RECORD_USER_DELETE);
+    assert_string_equal(back.id, "u");
+    for (size_t cut = 0; cut < s.len; cut++) {
+        assert_int_equal(record_decode(RECORD_USER_DELETE | RECORD_DATED, s.text, cut, &back, &err),
+                         PAL_ECORRUPT);
+        assert_int_equal(record_accepted(RECORD_USER_DELETE | RECORD_DATED, s.text, cut),
+                         cut < RECORD_DATE ? 0 : at);
+    }
+    str_done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +340,7 @@ int main(void)
         cmocka_unit_test(bytes_behind_the_end_are_refused),
         cmocka_unit_test(every_flipped_bit_is_safe),
         cmocka_unit_test(unknown_kinds_are_refused),
+        cmocka_unit_test(a_dated_record_says_when),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(samples_are_acceptable),
         cmocka_unit_test(bad_events_are_named),

@@ -190,6 +190,75 @@ static void another_erases(void **state)
     store_close(other);
 }
 
+static struct store_change at(struct store_change c, int64_t ms)
+{
+    c.at_ms = ms;
+    return c;
+}
+
+static struct store_change put_change(uint64_t seq, const char *item, const char *title)
+{
+    return (struct store_change){
+        .seq = seq, .record = {.kind = RECORD_ITEM, .item = {.item_id = item, .title = title}}};
+}
+
+/* What lay in one process's journal, from before another erased a user, changed an item or forgot
+ * everything, is void when it comes late; what was accepted after that counts, also of a user whom
+ * the late one knows by heart. What does not say when it was counts. */
+static void what_comes_late_may_be_void(void **state)
+{
+    struct scene *w = *state;
+    struct pal_error err;
+    struct store *late;
+    struct str told = {0};
+    if (!store_shared(w->s)) {
+        assert_one_writes(w);
+        return;
+    }
+    assert_ok(store_open(w->url, false, &late, &err), &err);
+    assert_ok(store_source(w->s, "one", &err), &err);
+    assert_ok(store_source(late, "late", &err), &err);
+    const struct store_change first[] = {at(event_change(1, "u", "i", "like", 1, NULL), 1000),
+                                         at(event_change(2, "v", "i", "like", 2, NULL), 1000)};
+    apply(late, first, 2, 2);
+    const struct store_change gone[] = {at(id_change(1, RECORD_USER_DELETE, "u"), 2000),
+                                        at(put_change(2, "j", "new"), 2000),
+                                        at(id_change(3, RECORD_USER_DELETE, "x"), 2000)};
+    apply(w->s, gone, 3, 3);
+    const struct store_change old[] = {
+        at(event_change(3, "u", "k", "like", 3, "e3"), 1500),
+        at(event_change(4, "x", "k", "like", 4, NULL), 1999), /* of whom nothing was stored */
+        at(put_change(5, "j", "old"), 1999),
+        at(id_change(6, RECORD_USER_DELETE, "x"), 1999),
+        at((struct store_change){.seq = 7,
+                                 .record = {.kind = RECORD_SERVED, .served = {"r", "u", 5, "[]"}}},
+           1999),
+        at(event_change(8, "v", "k", "like", 8, NULL), 1999),
+        at(event_change(9, "u", "j", "like", 9, "e3"), 2001),
+        at(event_change(10, "x", "j", "like", 10, NULL), 2001),
+        event_change(11, "u", "l", "view", 11, NULL)};
+    apply(late, old, sizeof old / sizeof old[0], 11);
+    store_text(w->s, &told);
+    assert_string_equal(str_text(&told),
+                        "item i|||||1|0\nitem j|new||||0|0\nitem k|||||1|0\nitem l|||||1|0\n"
+                        "user v||0\nuser u||0\nuser x||0\n"
+                        "event v|i|like|1|2||\nevent v|k|like|1|8||\nevent u|j|like|1|9|e3|\n"
+                        "event x|j|like|1|10||\nevent u|l|view|1|11||\n"
+                        "4 items, 3 users, 5 events, 0 served, position 3\n");
+    const struct store_change clear = at(id_change(4, RECORD_CLEAR, NULL), 3000);
+    apply(w->s, &clear, 1, 4);
+    const struct store_change rest[] = {at(event_change(12, "u", "i", "like", 12, NULL), 2999),
+                                        at(id_change(13, RECORD_CLEAR, NULL), 2999),
+                                        at(event_change(14, "u", "m", "like", 14, NULL), 3001)};
+    apply(late, rest, 3, 14);
+    str_clear(&told);
+    store_text(w->s, &told);
+    assert_string_equal(str_text(&told), "item m|||||1|0\nuser u||0\nevent u|m|like|1|14||\n"
+                                         "1 items, 1 users, 1 events, 0 served, position 4\n");
+    str_done(&told);
+    store_close(late);
+}
+
 static void *open_it(void *url)
 {
     struct store *s;
@@ -228,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_STORE(many_write_one_follows),
         IN_A_STORE(another_erases),
+        IN_A_STORE(what_comes_late_may_be_void),
         IN_A_STORE(many_make_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
