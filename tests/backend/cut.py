@@ -18,66 +18,94 @@ from redis import Redis  # noqa: E402
 from s3 import S3  # noqa: E402
 from harness import fail, run, same  # noqa: E402
 
-NOTICED_S, BACK_S = 30, 40
+NOTICED_S, BACK_S = 40, 40
 TAKES = "the stream takes nothing now", "the stream takes events again"
 KEEPS = "the store takes nothing now", "the store takes events again"
 
 
-def through_a_cut(net, site, lacks, lost, found, slowest_s):
-    """lacks, lost, found: what health and log say of it; slowest_s: no call may take longer."""
-    busy = Busy(site)
+class Case:
+    """lacks, lost, found: what health and log say when it is cut off and when it is back;
+    slowest_s: no call may take longer."""
+
+    def __init__(self, site, lacks, lost, found, slowest_s):
+        self.site, self.lacks, self.lost, self.found = site, lacks, lost, found
+        self.slowest_s, self.busy, self.noticed_s, self.back_s = slowest_s, None, None, None
+
+    def check(self):
+        """Once all is over."""
+        comes(self.site, "ready")
+        events = self.busy.end()
+        log = [json.loads(line) for line in self.site.log().splitlines()]
+        said = [line["message"].split(":")[0] for line in log if line["level"] == "warning"]
+        same((len(said), self.site.said(self.lost)), (len(set(said)), 1))
+        same([line for line in log if line["level"] == "error"], [])
+        slowest = self.busy.load.slowest, self.busy.asker.slowest
+        print(f"{self.where()}: noticed after {self.noticed_s:.1f} s, back after {self.back_s:.1f} "
+              f"s, {events} events, slowest event {slowest[0]:.2f} s, slowest answer "
+              f"{slowest[1]:.2f} s")
+        if max(slowest) > self.slowest_s:
+            fail(f"{self.where()}: a call took {slowest} s, more than {self.slowest_s} s")
+
+    def where(self):
+        return " ".join(word.split("://")[0] for word in self.site.options if "://" in word)
+
+
+def until_said(cases, text, seconds):
+    """The seconds after which the log of each said it."""
+    began, after = time.monotonic(), {}
+    while len(after) < len(cases):
+        now = time.monotonic() - began
+        for case in cases:
+            if case not in after and case.site.said(text(case)):
+                after[case] = now
+        if now > seconds:
+            fail(f"not said by all after {seconds} s: " + "".join(
+                case.site.log()[-1500:] for case in cases))
+        time.sleep(0.05)
+    return after
+
+
+def through_a_cut(net, *cases):
+    for case in cases:
+        case.busy = Busy(case.site)
     net.cut()
-    began = time.monotonic()
-    site.wait(lambda: site.said(lost), NOTICED_S)
-    noticed = time.monotonic() - began
-    busy.goes_on(200)
+    for case, after in until_said(cases, lambda case: case.lost, NOTICED_S).items():
+        case.noticed_s = after
     time.sleep(2)  # connecting anew fails as well
-    busy.goes_on(200)
-    same(health(site), ["degraded", lacks])
+    for case in cases:
+        case.busy.goes_on(200)
+        same(health(case.site), ["degraded", case.lacks])
     net.heal()
-    healed = time.monotonic()
-    site.wait(lambda: site.said(found), BACK_S)
-    back = time.monotonic() - healed
-    comes(site, "ready")
-    events = busy.end()
-    warnings = [line for line in site.log().splitlines() if '"level":"warning"' in line]
-    said = [json.loads(line)["message"].split(":")[0] for line in warnings]
-    same((len(said), site.said(lost), site.said('"level":"error"')), (len(set(said)), 1, 0))
-    slowest = busy.load.slowest, busy.asker.slowest
-    print(f"{lacks}: noticed after {noticed:.1f} s, back after {back:.1f} s, {events} events, "
-          f"slowest event {slowest[0]:.2f} s, slowest answer {slowest[1]:.2f} s")
-    if max(slowest) > slowest_s:
-        fail(f"a call took {slowest} s, which should be {slowest_s} at most")
+    for case, after in until_said(cases, lambda case: case.found, BACK_S).items():
+        case.back_s = after
+    for case in cases:
+        case.check()
 
 
-def test_amqp(folder):
-    with Net() as net, RabbitMQ() as rabbit, Alone(folder, "--stream", rabbit.url("q")) as site:
-        through_a_cut(net, site, "stream", *TAKES, 3)
+def folders(folder, *names):
+    for name in names:
+        os.mkdir(os.path.join(folder, name))
+    return [os.path.join(folder, name) for name in names]
 
 
-def test_kafka(folder):
-    with Net() as net, Kafka() as kafka, Alone(folder, "--stream", kafka.url("q")) as site:
-        through_a_cut(net, site, "stream", *TAKES, 3)
+def test_streams_and_state(folder):
+    first, second, third = folders(folder, "amqp", "kafka", "redis")
+    with Net() as net, RabbitMQ() as rabbit, Kafka() as kafka, Redis(password="s3cret") as redis, \
+            Alone(first, "--stream", rabbit.url("q")) as amqp, \
+            Alone(second, "--stream", kafka.url("q")) as on_kafka, \
+            Alone(third, "--state", redis.url) as shared:
+        through_a_cut(net, Case(amqp, "stream", *TAKES, 3), Case(on_kafka, "stream", *TAKES, 3),
+                      Case(shared, "state", "answers come from the store",
+                           "the shared state works again", 3))
 
 
-def test_postgres(folder):
-    with Net() as net, Postgres() as postgres, \
-            Alone(folder, where=["--store", postgres.url()]) as site:
-        through_a_cut(net, site, "store", *KEEPS, 10)
-
-
-def test_clickhouse(folder):
-    with Net() as net, ClickHouse() as clickhouse:
+def test_stores(folder):
+    first, second = folders(folder, "postgres", "clickhouse")
+    with Net() as net, Postgres() as postgres, ClickHouse() as clickhouse:
         clickhouse.ask("CREATE DATABASE palate")
-        with Alone(folder, where=["--events", clickhouse.url("palate")]) as site:
-            through_a_cut(net, site, "store", *KEEPS, 10)
-
-
-def test_redis(folder):
-    with Net() as net, Redis(password="s3cret") as redis, \
-            Alone(folder, "--state", redis.url) as site:
-        through_a_cut(net, site, "state", "answers come from the store",
-                      "the shared state works again", 2)
+        with Alone(first, where=["--store", postgres.url()]) as one, \
+                Alone(second, where=["--events", clickhouse.url("palate")]) as two:
+            through_a_cut(net, Case(one, "store", *KEEPS, 10), Case(two, "store", *KEEPS, 10))
 
 
 def version(site):
