@@ -131,8 +131,9 @@ MUST_USE enum pal_status pipeline_run(const struct pipeline_input *in, struct ar
                                       struct pal_error *err);
 
 /* Orders these items (count), all below catalog_count, for the history: the same blend over them
- * alone; what no source knows comes last, by what the bandit knows of it. Nothing is left out: not
- * what was seen, nor by a filter. out (count). */
+ * alone; what no source knows comes last, by what the bandit knows of it. Those that the ranker's
+ * sources put forward, of all items, stand in its order in the places that the blend has for them.
+ * Nothing is left out: not what was seen, nor by a filter. out (count). */
 MUST_USE enum pal_status pipeline_rank(const struct pipeline_input *in, const uint32_t *items,
                                        size_t count, struct arena *tmp, struct pipeline_item *out,
                                        struct pal_error *err);

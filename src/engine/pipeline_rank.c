@@ -1,6 +1,9 @@
 /* Given items in the order that the blend has for them: each source scores them all instead of
- * putting its best forward, so that the order is whole; nothing in it is drawn. */
+ * putting its best forward, so that the order is whole; nothing in it is drawn. A ranker orders
+ * those of them that its sources put forward among all items, as it does for a list. */
 #include "engine/pipeline_inside.h"
+
+#include "rank/rank.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +139,25 @@ static enum pal_status leave_only(struct ask *a, const uint32_t *items, size_t c
     return PAL_OK;
 }
 
+/* Places among the given items alone would tell the ranker nothing that it has learned: its sources
+ * are asked for their best of all. */
+static enum pal_status by_ranker(struct ask *a, const struct pipeline_input *in,
+                                 struct pal_error *err)
+{
+    struct quota quota[SOURCES_MOST];
+    struct forward forward[SOURCES_MOST];
+    struct ask whole;
+    size_t count = 0;
+    if (!rerank_wanted(a))
+        return PAL_OK;
+    enum pal_status st = ask_open(&whole, in, true, a->tmp, err);
+    if (st == PAL_OK)
+        st = rerank_sources(&whole, quota, &count, err);
+    for (size_t i = 0; st == PAL_OK && i < count && ranker_source(in->ranker->model, i); i++)
+        st = candidates_of(&whole, &quota[i], &forward[i], err);
+    return st == PAL_OK ? rerank_by_trees(a, forward, err) : st;
+}
+
 enum pal_status pipeline_rank(const struct pipeline_input *in, const uint32_t *items, size_t count,
                               struct arena *tmp, struct pipeline_item *out, struct pal_error *err)
 {
@@ -155,6 +177,8 @@ enum pal_status pipeline_rank(const struct pipeline_input *in, const uint32_t *i
         st = order_of(&a, &quota[i], items, count, &forward[i], err);
     if (st == PAL_OK)
         st = blend_all(&a, forward, sources, err);
+    if (st == PAL_OK)
+        st = by_ranker(&a, &all, err);
     if (st == PAL_OK)
         st = put_all(&a, items, count, err);
     if (st == PAL_OK && in->explain && in->history.n)

@@ -117,15 +117,14 @@ static const uint32_t liked[] = {1, 5, 9, 13, 2};
 static const float weight[] = {3, 3, 3, 3, -1};
 enum { HISTORY = 5 };
 
-static void ask(struct scene *s, enum ranker_choice choice, size_t history, const char *model,
-                size_t n)
+/* item (HISTORY): room for the history by the catalog's numbers. */
+static struct pipeline_input input_of(struct scene *s, enum ranker_choice choice, size_t history,
+                                      const char *model, size_t n, uint32_t *item)
 {
-    struct pal_error err;
-    uint32_t item[HISTORY];
     for (size_t i = 0; i < HISTORY; i++)
         item[i] = ALL - 1 - liked[i];
     s->options.ranker = (int)choice;
-    const struct pipeline_input in = {
+    return (struct pipeline_input){
         .options = &s->options,
         .catalog = s->catalog,
         .sources = s->source,
@@ -141,6 +140,14 @@ static void ask(struct scene *s, enum ranker_choice choice, size_t history, cons
         .diversity = -1,
         .rng = &s->rng,
     };
+}
+
+static void ask(struct scene *s, enum ranker_choice choice, size_t history, const char *model,
+                size_t n)
+{
+    struct pal_error err;
+    uint32_t item[HISTORY];
+    const struct pipeline_input in = input_of(s, choice, history, model, n, item);
     arena_reset(&s->tmp);
     assert_ok(pipeline_run(&in, &s->tmp, s->out, &s->count, &err), &err);
     assert_int_equal(s->count, n);
@@ -178,6 +185,42 @@ static void in_the_rankers_own_order(void **state)
     for (size_t i = 0; i < 20; i++)
         moved += number_of(&s, i) != top[i].index;
     assert_true(moved > 5);
+    arena_done(&tmp);
+    close_scene(&s);
+}
+
+/* What the ranker has first, given from last to first: it stands in the ranker's order, as it does
+ * among all items, and not in the blend's. */
+static void given_items_too(void **state)
+{
+    (void)state;
+    enum { N = 12 };
+    struct pal_error err;
+    struct arena tmp = {0};
+    struct scene s;
+    struct scored top[2 * N];
+    struct pipeline_item out[2][N];
+    uint8_t had[ITEMS] = {0};
+    uint32_t past[HISTORY], given[N];
+    size_t n, moved = 0;
+    const struct history h = {
+        .n = HISTORY, .item = liked, .weight = weight, .now_s = 230 * DAY, .last_s = 229 * DAY};
+    open_scene(&s, true);
+    for (size_t i = 0; i < HISTORY; i++)
+        had[liked[i]] = 1;
+    assert_ok(model_top(s.ranker, &h, had, 2 * N, &tmp, top, &n, &err), &err);
+    for (size_t i = 0; i < N; i++) /* every other one */
+        given[N - 1 - i] = ALL - 1 - top[2 * i].index;
+    for (int i = 0; i < 2; i++) {
+        const struct pipeline_input in =
+            input_of(&s, i ? RANKER_BLEND : RANKER_AUTO, HISTORY, NULL, N, past);
+        assert_ok(pipeline_rank(&in, given, N, &s.tmp, out[i], &err), &err);
+    }
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(out[0][i].item, given[N - 1 - i]);
+        moved += out[1][i].item != out[0][i].item;
+    }
+    assert_true(moved > 2);
     arena_done(&tmp);
     close_scene(&s);
 }
@@ -274,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stars_take_part),
         cmocka_unit_test(in_the_rankers_own_order),
+        cmocka_unit_test(given_items_too),
         cmocka_unit_test(the_unknown_keeps_its_place),
         cmocka_unit_test(newcomers_and_single_models_are_left_alone),
     };

@@ -288,6 +288,99 @@ static void forgeries_do_no_harm(void **state)
     close_scene(&s);
 }
 
+/* The names of a list with blanks between, the last one first; returns how many. */
+static uint32_t turn_names(const char *names, struct str *out)
+{
+    uint32_t n = 0;
+    for (const char *end = names + strlen(names), *at; end > names; end = at - (at > names)) {
+        for (at = end; at > names && at[-1] != ' ';)
+            at--;
+        str_fmt(out, "%s%.*s", n++ ? " " : "", (int)(end - at), at);
+    }
+    return n;
+}
+
+/* Gives features (n) the numbers of that order. */
+static void turn(struct tensor *t, uint32_t n)
+{
+    static uint32_t feature[100000];
+    static float gain[FEATURES_MOST];
+    if (strcmp(t->name, "forest.feature") == 0) {
+        assert_true(t->shape[0] > 0 && t->shape[0] <= sizeof feature / sizeof *feature);
+        for (size_t k = 0; k < t->shape[0]; k++) {
+            uint32_t was = ((const uint32_t *)t->data)[k];
+            feature[k] = (n - 1 - (was & ~FOREST_MISSING)) | (was & FOREST_MISSING);
+        }
+        t->data = feature;
+    } else if (strcmp(t->name, "gain") == 0) {
+        for (uint32_t k = 0; k < n; k++)
+            gain[k] = ((const float *)t->data)[n - 1 - k];
+        t->data = gain;
+    }
+}
+
+/* A file whose features have other numbers, as one has that an earlier palate wrote: they are found
+ * by name. One that names another is refused. */
+static void features_go_by_name(void **state)
+{
+    (void)state;
+    static const uint32_t item[] = {4, 8};
+    static const float weight[] = {1, 1};
+    const struct history h = {.n = 2, .item = item, .weight = weight};
+    struct pal_error err;
+    struct tensors *file;
+    struct tensors_out out[2] = {{0}, {0}};
+    struct arena tmp = {0};
+    struct str turned = {0};
+    struct scene s;
+    struct model *m = NULL;
+    char path[64];
+    const char *key, *value;
+    open_scene(&s, 2);
+    fit(&s);
+    save(s.ranker, path, sizeof path, "turned");
+    assert_ok(tensors_open(path, &file, &err), &err);
+    uint32_t n = turn_names(tensors_get_meta(file, "palate.features"), &turned);
+    for (size_t i = 0; i < tensors_meta_count(file); i++) {
+        tensors_meta_at(file, i, &key, &value);
+        bool names = strcmp(key, "palate.features") == 0;
+        if (strcmp(key, "palate.xxh3") == 0)
+            continue;
+        assert_ok(tensors_meta(&out[0], key, names ? str_text(&turned) : value, &err), &err);
+        assert_ok(tensors_meta(&out[1], key, names ? "als.score luck" : value, &err), &err);
+    }
+    for (size_t i = 0; i < tensors_count(file); i++) {
+        struct tensor t = *tensors_at(file, i);
+        turn(&t, n);
+        for (int k = 0; k < 2; k++)
+            assert_ok(tensors_add(&out[k], t.name, t.type, t.shape[0], t.rank == 2 ? t.shape[1] : 0,
+                                  t.data, &err),
+                      &err);
+    }
+    assert_ok(tensors_write(&out[1], path, &err), &err);
+    assert_int_equal(ranker_load(path, &m, &err), PAL_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "train it again"));
+    assert_ok(tensors_write(&out[0], path, &err), &err);
+    assert_ok(ranker_load(path, &m, &err), &err);
+    assert_ok(ranker_attach(m, (const struct model *const *)s.source, 2, &err), &err);
+    assert_memory_equal(scores_of(s.ranker, &h, &tmp), scores_of(m, &h, &tmp),
+                        ITEMS * sizeof(float));
+    struct str said[2] = {{0}, {0}};
+    ranker_describe(s.ranker, &said[0]);
+    ranker_describe(m, &said[1]);
+    assert_string_equal(str_text(&said[0]), str_text(&said[1]));
+    for (int k = 0; k < 2; k++) {
+        str_done(&said[k]);
+        tensors_out_done(&out[k]);
+    }
+    str_done(&turned);
+    tensors_close(file);
+    unlink(path);
+    model_free(m);
+    close_scene(&s);
+    arena_done(&tmp);
+}
+
 static void says_what_it_lacks(void **state)
 {
     (void)state;
@@ -356,7 +449,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(better_than_any_source), cmocka_unit_test(threads_change_no_byte),
         cmocka_unit_test(comes_back_the_same),    cmocka_unit_test(forgeries_do_no_harm),
-        cmocka_unit_test(says_what_it_lacks),     cmocka_unit_test(want_of_memory),
+        cmocka_unit_test(features_go_by_name),    cmocka_unit_test(says_what_it_lacks),
+        cmocka_unit_test(want_of_memory),
     };
     const struct CMUnitTest lacking[] = {cmocka_unit_test(without_xgboost)};
     struct pal_error err;
