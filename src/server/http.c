@@ -76,12 +76,13 @@ static size_t thread_count(const struct http_options *o)
     return n < WORKERS_MOST ? n : WORKERS_MOST;
 }
 
-/* A connection's memory: the head, its parsed form, and the answer's head. Up to 32 KiB it comes
- * from the heap, beyond that each connection maps and unmaps pages. */
+/* A connection's memory: the head, its parsed form, and the answer's head. No more than that:
+ * libmicrohttpd clears all of it after each request, so that it passes through the near caches.
+ * Up to 32 KiB it comes from the heap, beyond that each connection maps and unmaps pages. */
 static size_t connection_bytes(const struct http_options *o)
 {
-    size_t need = 2 * (size_t)o->header_bytes_most + (1 << 14);
-    return need > 1 << 15 ? need : 1 << 15;
+    size_t need = 2 * (size_t)o->header_bytes_most + (1 << 12);
+    return need > 1 << 14 ? need : 1 << 14;
 }
 
 static enum pal_status start_daemon(struct http_server *s, char *cert, char *key,
