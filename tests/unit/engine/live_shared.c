@@ -140,15 +140,21 @@ static void assert_owed(struct world *w, uint64_t owed)
     str_done(&note);
 }
 
+/* ann likes something while the state is away, which has her whole. */
+static void miss_one(struct world *w)
+{
+    like(w, "ann", 0);
+    assert_int_equal(offered(w, "ann"), ITEMS - 1);
+    fake.away = true;
+    like(w, "ann", 1);
+    world_drain(w);
+}
+
 /* A try to put it right that fails leaves it owed. */
 static void what_it_missed_is_kept_over_a_failed_try(void **state)
 {
     struct pair *p = *state;
-    like(p->a, "ann", 0);
-    assert_int_equal(offered(p->a, "ann"), ITEMS - 1);
-    fake.away = true;
-    like(p->a, "ann", 1);
-    world_drain(p->a);
+    miss_one(p->a);
     fake.away = false;
     fake.stuck = true;
     for (int i = 0; i < 3; i++) {
@@ -165,11 +171,7 @@ static void what_it_missed_is_kept_over_a_failed_try(void **state)
 static void what_it_missed_is_kept_over_a_restart(void **state)
 {
     struct pair *p = *state;
-    like(p->a, "ann", 0);
-    assert_int_equal(offered(p->a, "ann"), ITEMS - 1);
-    fake.away = true;
-    like(p->a, "ann", 1);
-    world_drain(p->a);
+    miss_one(p->a);
     world_close(p->a, 10000);
     world_open(p->a);
     assert_owed(p->a, 1);

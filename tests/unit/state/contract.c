@@ -2,8 +2,6 @@
  * PALATE_TEST_STATE names; tests/backend/state_contract.py starts it and runs this. */
 #include "site.h"
 
-#include "state/redis_inside.h"
-
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -29,30 +27,6 @@ static struct state_view look(struct site *w, struct state *s, const char *user,
 }
 
 static const struct state_version nothing = {0};
-
-/* A reply_fn: how many keys there are. */
-static enum pal_status take_count(void *ctx, size_t i, const redisReply *reply,
-                                  struct pal_error *err)
-{
-    *(unsigned *)ctx = (unsigned)reply->elements;
-    return PAL_OK;
-}
-
-static unsigned count_keys(struct site *w)
-{
-    struct redis *r = (struct redis *)w->a;
-    struct commands c = {0};
-    struct pal_error err;
-    struct str match = {0};
-    unsigned n = 0;
-    command_begin(&c, 2);
-    command_text(&c, "KEYS");
-    str_fmt(&match, "%s:u:*", r->url.prefix);
-    command_text(&c, str_text(&match));
-    str_done(&match);
-    assert_ok(redis_call(r, &c, 0, take_count, &n, &err), &err);
-    return n;
-}
 
 /* Fills a user with what "the store" has: items `from` … `to`, the last one the newest. */
 static void fill(struct site *w, struct state *s, const char *user, unsigned from, unsigned to)

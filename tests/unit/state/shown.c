@@ -1,8 +1,6 @@
 /* What every kind of live state promises of lists that were shown in state.h; like contract.c. */
 #include "site.h"
 
-#include "state/redis_inside.h"
-
 static const struct state_version nothing = {0};
 
 static struct state_view look(struct site *w, struct state *s, struct state_version known)
@@ -119,30 +117,6 @@ static void everybody_sees_them(void **state)
     assert_string_equal(v.lists[0].id, "n3");
     assert_string_equal(v.lists[STATE_LISTS - 1].id, "n10");
     assert_int_equal(look(w, w->b, v.version).found, STATE_SAME);
-}
-
-/* A reply_fn: how many keys there are. */
-static enum pal_status take_count(void *ctx, size_t i, const redisReply *reply,
-                                  struct pal_error *err)
-{
-    *(size_t *)ctx = reply->elements;
-    return PAL_OK;
-}
-
-static size_t count_keys(struct site *w)
-{
-    struct redis *r = (struct redis *)w->a;
-    struct commands c = {0};
-    struct pal_error err;
-    struct str match = {0};
-    size_t n = 0;
-    command_begin(&c, 2);
-    command_text(&c, "KEYS");
-    str_fmt(&match, "%s:[us]:*", r->url.prefix);
-    command_text(&c, str_text(&match));
-    str_done(&match);
-    assert_ok(redis_call(r, &c, 0, take_count, &n, &err), &err);
-    return n;
 }
 
 /* Who is erased, or forgotten with everybody, has no lists, nor gets those from before. */

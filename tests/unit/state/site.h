@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include "state/redis.h"
+#include "state/redis_inside.h"
 
 #include <time.h>
 #include <unistd.h>
@@ -56,6 +57,30 @@ static inline int drop(void **state)
     assert_int_equal(mem_live(), w->blocks);
     free(w);
     return 0;
+}
+
+/* A reply_fn: how many keys of users there are. */
+static inline enum pal_status take_count(void *ctx, size_t i, const redisReply *reply,
+                                         struct pal_error *err)
+{
+    *(unsigned *)ctx = (unsigned)reply->elements;
+    return PAL_OK;
+}
+
+static inline unsigned count_keys(struct site *w)
+{
+    struct redis *r = (struct redis *)w->a;
+    struct commands c = {0};
+    struct pal_error err;
+    struct str match = {0};
+    unsigned n = 0;
+    command_begin(&c, 2);
+    command_text(&c, "KEYS");
+    str_fmt(&match, "%s:[us]:*", r->url.prefix);
+    command_text(&c, str_text(&match));
+    str_done(&match);
+    assert_ok(redis_call(r, &c, 0, take_count, &n, &err), &err);
+    return n;
 }
 
 /* The programs begin with it; false: there is no server to ask. */
