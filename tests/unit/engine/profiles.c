@@ -307,6 +307,35 @@ static void the_latest_events_count(void **state)
     fake_done(&f);
 }
 
+/* How often and when, once somebody wants to know; the fold is the same. */
+static void how_often_and_when(void **state)
+{
+    static const struct profile_event happened[] = {
+        {7, 1, 5000, true}, {8, 1, 6000, true}, {7, 1, 9000, true}, {9, 0, 9500, true}};
+    struct fake f;
+    struct arena tmp;
+    fake_init(&f);
+    arena_init(&tmp);
+    struct profiles *p = new_profiles(1 << 20, 10);
+    see(p, &f, "user-0", 0, &tmp); /* loaded: nothing so far */
+    for (size_t i = 0; i < 4; i++)
+        profiles_event(p, "user-0", 1 + i, &happened[i]);
+    struct profile_view without = see(p, &f, "user-0", 0, &tmp);
+    assert_null(without.history.had);
+    profiles_want_had(p, true);
+    struct profile_view v = see(p, &f, "user-0", 0, &tmp);
+    assert_int_equal(v.history.n, 2);
+    assert_memory_equal(v.history.item, without.history.item, 2 * sizeof *v.history.item);
+    assert_memory_equal(v.history.weight, without.history.weight, 2 * sizeof *v.history.weight);
+    assert_true(v.history.item[1] == 7 && v.history.last_s == without.history.last_s);
+    const struct had *had = v.history.had;
+    assert_true(had[0].times == 1 && had[0].first_s == 6 && had[0].last_s == 6);
+    assert_true(had[1].times == 2 && had[1].first_s == 5 && had[1].last_s == 9);
+    profiles_free(p);
+    arena_done(&tmp);
+    fake_done(&f);
+}
+
 /* ---- What was shown ---- */
 
 static const int64_t DAY_MS = 86400000;
@@ -408,6 +437,7 @@ int main(void)
         cmocka_unit_test(the_ceiling_holds),
         cmocka_unit_test(an_erased_user_stays_erased),
         cmocka_unit_test(the_latest_events_count),
+        cmocka_unit_test(how_often_and_when),
         cmocka_unit_test(what_is_ignored_counts_once),
         cmocka_unit_test(ignoring_adds_up_and_fades),
     };
