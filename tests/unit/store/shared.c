@@ -225,13 +225,14 @@ static void what_comes_late_may_be_void(void **state)
                                         at(put_change(2, "j", "new"), 2000),
                                         at(id_change(3, RECORD_USER_DELETE, "x"), 2000)};
     apply(w->s, gone, 3, 3);
+    const struct served_row list = {
+        .recommendation_id = "r", .user_id = "u", .time_ms = 5, .list = "[]"};
     const struct store_change old[] = {
         at(event_change(3, "u", "k", "like", 3, "e3"), 1500),
         at(event_change(4, "x", "k", "like", 4, NULL), 1999), /* of whom nothing was stored */
         at(put_change(5, "j", "old"), 1999),
         at(id_change(6, RECORD_USER_DELETE, "x"), 1999),
-        at((struct store_change){.seq = 7,
-                                 .record = {.kind = RECORD_SERVED, .served = {"r", "u", 5, "[]"}}},
+        at((struct store_change){.seq = 7, .record = {.kind = RECORD_SERVED, .served = list}},
            1999),
         at(event_change(8, "v", "k", "like", 8, NULL), 1999),
         at(event_change(9, "u", "j", "like", 9, "e3"), 2001),
