@@ -131,7 +131,7 @@ static void scale(float *x, size_t n, float by)
 static void sum_up(struct rank_view *v)
 {
     const struct known *k = v->known;
-    const float *ever = k->popularity + (size_t)(KNOWN_HALVES - 1) * k->items;
+    const size_t ever = (size_t)(KNOWN_HALVES - 1) * k->items; /* popularity without fading */
     float liked = 0, disliked = 0, taste = 0, sum[KNOWN_NUMBERS] = {0};
     size_t all = 0, likes = 0, has[KNOWN_NUMBERS] = {0};
     for (size_t i = 0; i < v->history->n; i++) {
@@ -147,7 +147,7 @@ static void sum_up(struct rank_view *v)
         liked += add_labels(k, item, weight, v->liked);
         add_like(v, item, weight);
         likes++;
-        taste += ever[item];
+        taste += k->popularity[ever + item];
         v->last = item;
         for (size_t a = 0; a < k->names.count; a++) {
             float x = k->number[a * k->items + item];
