@@ -48,11 +48,12 @@ static void name_servers_are_not_waited_for(void **state)
 {
     (void)state;
     open_fails("//ann:s3cret@slow.example/shop", "look at the name servers");
-    assert_int_equal(asked, 1);
     pthread_mutex_lock(&lock);
+    int so_far = asked;
     may_answer = true;
     pthread_cond_broadcast(&let);
     pthread_mutex_unlock(&lock);
+    assert_int_equal(so_far, 1);
     open_fails("//ann:s3cret@slow.example/shop?sslmode=disable", "host 'slow.example': ");
 }
 
