@@ -1,13 +1,11 @@
 /* The writer thread: takes what was submitted, writes it, syncs once, tells everybody.
  *
  * Submitters fill one batch while the writer commits the other; the longer a sync takes, the more
- * are in the next one. On a disk that takes less time than their own turns, but a processor's time
- * for each commit, it can be worth while to have fewer (apart_us): when others came during a
- * commit, the next one then begins so long after its begin, or as soon as everybody who was in it
- * or came during it is there again. Who writes alone never waits. It is off as long as nobody asks
- * for it: 700 us made bench/serve's mixed load 7 % cheaper on an idle machine, 500 us made it 4 %
- * dearer on a busy one, where commits had eleven events anyway. Numbers are given here and not on
- * submission, so that a commit that fails leaves no gap.
+ * are in the next one. On a disk that is quick a commit has one or two, and takes more of a
+ * processor's time than all else about them. So when others came during a commit, the next one
+ * begins apart_us after its begin, unless enough are there before: COMPANY, or everybody who was in
+ * it or came during it. Who writes alone never waits. Numbers are given here and not on submission,
+ * so that a commit that fails leaves no gap.
  *
  * A commit that fails is cut off the segment again and its submitters are told. Then the segment is
  * sealed: after a failed write or sync nobody knows which of its pages reached the disk, so the
@@ -24,6 +22,7 @@
 enum {
     AHEAD = 4 << 20, /* allocated at once */
     KEEP = 4 << 20,  /* a batch's memory beyond this is given back when it is idle */
+    COMPANY = 8,     /* submissions that share a commit's cost well enough */
 };
 
 /* A part of the back batch that is committed together. */
@@ -252,7 +251,7 @@ static void linger(struct journal *j)
 }
 
 /* After a commit of so many submissions: where others came meanwhile, waits until apart_us have
- * passed since its begin, or all of these are there. Called with the lock held. */
+ * passed since its begin, or enough are there. Called with the lock held. */
 static void wait_for_company(struct journal *j, size_t submissions)
 {
     uint64_t until_ns = j->began_ns + (uint64_t)j->o.apart_us * 1000;
@@ -260,7 +259,7 @@ static void wait_for_company(struct journal *j, size_t submissions)
                                    .tv_nsec = (long)(until_ns % 1000000000)};
     if (!j->joined || !j->o.sync || j->o.apart_us == 0)
         return;
-    j->wanted = submissions + j->joined;
+    j->wanted = submissions + j->joined < COMPANY ? submissions + j->joined : COMPANY;
     j->joined = 0;
     while (!j->stop && !j->rotate && j->front.count < j->wanted &&
            j->front.records < (size_t)j->o.group_most)

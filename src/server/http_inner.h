@@ -6,7 +6,8 @@
  *   watch_connected  made with the connection, in the server's list, with a deadline
  *   serve_line       the request line is there: `call` is cleared, the deadline set anew
  *   serve_request    first the head (guards, route, rights), then pieces of the body, then, whole,
- *                    it goes to its handler; answered at once or suspended
+ *                    it goes to its handler; answered at once, held for a moment so that several
+ *                    are sent together (http_hold.c), or suspended
  *   serve_completed  the answer is out or the client gone: counted, logged, reset
  *   watch_connected  the connection ends: out of the list, before its socket is closed
  *
@@ -47,6 +48,17 @@ struct header {
     struct header *next;
 };
 
+/* Where an answer that was given at once is on its way; see http_hold.c. */
+enum turn { TURN_NONE, TURN_HELD, TURN_SENDING };
+
+/* One of libmicrohttpd's threads; but for `daemon`, its own. */
+struct worker {
+    const struct MHD_Daemon *daemon;
+    unsigned held, sending; /* how many of its requests are there */
+    unsigned batch;         /* the last one that was handed over; 0 = none was */
+    int64_t began_ns;       /* with the first of those that are held */
+};
+
 /* Of one request; cleared at its line. */
 struct call {
     const char *target; /* the raw target, copied: path and query, as sent */
@@ -66,6 +78,8 @@ struct call {
     unsigned status;
     const char *content_type, *answer;
     size_t answer_len;
+    enum turn turn;
+    unsigned stood_back_for;
     bool line_ok, head_done, dispatched, discard, close, failed, sent;
 };
 
@@ -113,7 +127,7 @@ struct http_server {
     pthread_mutex_t lock;   /* of what follows */
     pthread_cond_t changed; /* the list has become empty, or the port closed */
     struct http_request *requests;
-    const struct MHD_Daemon *workers[WORKERS_MOST];
+    struct worker workers[WORKERS_MOST];
     size_t worker_count;
     int listen_fd; /* -1 once closed */
 
@@ -144,6 +158,13 @@ enum MHD_Result serve_request(void *server, struct MHD_Connection *mhd, const ch
 void serve_completed(void *server, struct MHD_Connection *mhd, void **request,
                      enum MHD_RequestTerminationCode code);
 
+/* http_hold.c: whether a request has to wait for the next pass before it goes to its handler; an
+ * answer that is there at once is held; it is handed over; its request is done. */
+bool hold_back(struct http_request *r);
+void hold(struct http_request *r);
+void hold_send(struct http_request *r);
+void hold_end(struct http_request *r);
+
 /* http_guard.c: what is wrong with a request's head, as a sentence, or NULL. *status and *code get
  * what to answer. */
 const char *guard_head(struct http_request *r, const char *method, const char *version,
@@ -166,6 +187,7 @@ bool watch_wait_empty(struct http_server *s, int64_t seconds); /* no connection 
 void watch_abandon_all(struct http_server *s); /* resumes what is still suspended, with 503 */
 void watch_abandon(struct http_request *r);    /* the same for one */
 int64_t clock_ms(void);                        /* a coarse one that never goes back */
+int64_t clock_ns(void);                        /* a fine one */
 void request_release(struct http_request *r);  /* one owner less; the last frees it */
 
 /* http_accept.c: the keeper, a thread that accepts and calls watch_drop_late a few times a second.

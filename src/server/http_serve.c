@@ -6,14 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void make_id(struct http_request *r)
 {
@@ -37,7 +29,7 @@ void *serve_line(void *server, const char *target, struct MHD_Connection *mhd)
     make_id(r);
     if (!target)
         target = "";
-    r->call.began_ns = now_ns();
+    r->call.began_ns = clock_ns();
     r->call.match.index = r->server->route_count;
     r->call.raw = target;
     r->call.target_len = strlen(target);
@@ -302,6 +294,20 @@ static void suspend(struct http_request *r)
         watch_abandon(r);
 }
 
+static enum MHD_Result dispatch(struct http_request *r)
+{
+    if (hold_back(r))
+        return MHD_YES;
+    r->call.dispatched = true;
+    watch_phase(r, PHASE_HANDLER);
+    r->call.match.route->handler(r->server->ctx, r);
+    if (atomic_load(&r->state) == ANSWERED)
+        hold(r);
+    else
+        suspend(r);
+    return MHD_YES;
+}
+
 enum MHD_Result serve_request(void *server, struct MHD_Connection *mhd, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *size, void **request)
@@ -315,11 +321,12 @@ enum MHD_Result serve_request(void *server, struct MHD_Connection *mhd, const ch
         return take_head(r, method, version);
     if (*size)
         return take_body(r, upload, size);
-    if (!r->call.dispatched && atomic_load(&r->state) == PENDING) {
-        r->call.dispatched = true;
-        watch_phase(r, PHASE_HANDLER);
-        r->call.match.route->handler(r->server->ctx, r);
+    if (r->call.turn == TURN_HELD) {
+        hold_send(r);
+        return answer_send(r);
     }
+    if (!r->call.dispatched && atomic_load(&r->state) == PENDING)
+        return dispatch(r);
     int state = atomic_load(&r->state);
     if (state == ANSWERED)
         return answer_send(r);
@@ -346,7 +353,8 @@ void serve_completed(void *server, struct MHD_Connection *mhd, void **request,
         return;
     struct http_server *s = r->server;
     const struct call *c = &r->call;
-    int64_t duration_ns = now_ns() - c->began_ns;
+    hold_end(r);
+    int64_t duration_ns = clock_ns() - c->began_ns;
     if (c->sent)
         counters_add(s->counters, r->worker, c->match.index, c->status, duration_ns, c->body_bytes,
                      c->answer_len);

@@ -30,6 +30,13 @@ int64_t clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 void watch_phase(struct http_request *r, enum phase phase)
 {
     const struct http_options *o = &r->server->o;
@@ -56,10 +63,10 @@ static size_t worker_of(struct http_server *s, struct MHD_Connection *mhd)
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
     const struct MHD_Daemon *daemon = info ? info->daemon : NULL;
     size_t i = 0;
-    while (i < s->worker_count && s->workers[i] != daemon)
+    while (i < s->worker_count && s->workers[i].daemon != daemon)
         i++;
     if (i == s->worker_count && i < WORKERS_MOST)
-        s->workers[s->worker_count++] = daemon;
+        s->workers[s->worker_count++].daemon = daemon;
     return i;
 }
 

@@ -299,6 +299,36 @@ static void overlapping_submissions_share_commits(void **state)
     journal_close(j);
 }
 
+/* Where enough came during a commit, the next one waits for nobody: four times, in less than four
+ * times apart_us. */
+static void enough_company_waits_for_no_more(void **state)
+{
+    (void)state;
+    struct journal_options o = quick();
+    struct journal_sys sys;
+    struct pal_error err;
+    atomic_uint told = 0;
+    struct journal_record r = {1, "abc", 3};
+    struct timespec begin, end;
+    o.sync = true;
+    o.apart_us = 1000000;
+    struct journal *j = open_slow(&o, &sys);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned before = atomic_load(&syncs);
+        pthread_mutex_lock(&gate);
+        assert_ok(journal_submit(j, &r, 1, count_told, &told, &err), &err);
+        wait_for(&syncs, before + 1);
+        for (int k = 0; k < 20; k++)
+            assert_ok(journal_submit(j, &r, 1, count_told, &told, &err), &err);
+        pthread_mutex_unlock(&gate);
+        wait_for(&told, 21 * (i + 1));
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    assert_true(end.tv_sec - begin.tv_sec < 3);
+    journal_close(j);
+}
+
 /* Nobody joins: the one that came during a commit is not kept waiting. */
 static void company_that_stays_away(void **state)
 {
@@ -522,6 +552,7 @@ int main(void)
         TEST(groups_have_a_bound),
         TEST(a_group_waits_for_more),
         TEST(overlapping_submissions_share_commits),
+        TEST(enough_company_waits_for_no_more),
         TEST(company_that_stays_away),
         TEST(many_submit_at_once),
         TEST(drained_segments_go),

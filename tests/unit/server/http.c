@@ -1,6 +1,7 @@
 /* A whole server when memory runs out: at every single allocation of its start, and at every one of
  * a request. What a client gets is a whole answer, a problem or the end of the connection; nothing
- * leaks, and the next request is served. (How it behaves otherwise: tests/api.) */
+ * leaks, and the next request is served. And in which order answers are made and sent. (How it
+ * behaves otherwise: tests/api.) */
 #include "test.h"
 
 #include "base/emit.h"
@@ -8,6 +9,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -26,8 +30,50 @@ static void describe(void *ctx, struct http_request *r)
     http_json(r, 200, &e.text);
 }
 
+/* What the handlers below know of. */
+struct order {
+    struct http_server *s;
+    sem_t entered, go; /* GET /gate tells that it has the thread, and waits */
+    atomic_uint calls; /* of GET /turn, and for each the answers that were out by then */
+    unsigned sent[32];
+    unsigned work_us;
+};
+
+static void stand_at_gate(void *ctx, struct http_request *r)
+{
+    struct order *o = ctx;
+    sem_post(&o->entered);
+    sem_wait(&o->go);
+    http_answer(r, 200, "text/plain", "gate\n", 5);
+}
+
+/* The answers so far, as the server counts them. */
+static unsigned answers_out(struct http_server *s)
+{
+    static const char name[] = "palate_http_requests_total{route=\"/turn\"";
+    struct str text = {0};
+    http_metrics(s, &text);
+    const char *p = strstr(str_text(&text), name), *value = p ? strstr(p, "} ") : NULL;
+    unsigned n = value ? (unsigned)atoi(value + 2) : 0;
+    str_done(&text);
+    return n;
+}
+
+static void take_turn(void *ctx, struct http_request *r)
+{
+    struct order *o = ctx;
+    unsigned i = atomic_fetch_add(&o->calls, 1);
+    if (i < 32)
+        o->sent[i] = answers_out(o->s);
+    if (o->work_us)
+        usleep(o->work_us);
+    http_answer(r, 200, "text/plain", "turn\n", 5);
+}
+
 static const struct http_route routes[] = {
     {"PUT", "/items/{id}", HTTP_READ, describe, 1000, NULL},
+    {"GET", "/gate", HTTP_OPEN, stand_at_gate, 0, NULL},
+    {"GET", "/turn", HTTP_OPEN, take_turn, 0, NULL},
 };
 
 static char keys_path[] = "/tmp/palate-test-keys-XXXXXX";
@@ -51,7 +97,7 @@ static struct http_options options(void)
 static enum pal_status start(struct http_server **s, struct pal_error *err)
 {
     struct http_options o = options();
-    return http_start(&o, routes, 1, NULL, NULL, NULL, s, err);
+    return http_start(&o, routes, 3, NULL, NULL, NULL, s, err);
 }
 
 static int connect_to(unsigned port)
@@ -161,6 +207,101 @@ static void requests_without_memory(void **state)
     assert_int_equal(mem_live(), live);
 }
 
+static void send_get(int fd, const char *path)
+{
+    char text[100];
+    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    assert_int_equal(send(fd, text, (size_t)n, MSG_NOSIGNAL), n);
+}
+
+static void expect(int fd, const char *what)
+{
+    char answer[2000] = "";
+    size_t got = 0;
+    ssize_t n = 1;
+    while (!strstr(answer, what) && (n = recv(fd, answer + got, sizeof answer - 1 - got, 0)) > 0)
+        answer[got += (size_t)n] = 0;
+    assert_true(n > 0);
+}
+
+/* Several requests that are all there before the first is looked at: while the only thread stands
+ * at the gate. */
+static void burst(struct order *o, int *fd, size_t n)
+{
+    struct http_options opt = options();
+    struct pal_error err;
+    assert_ok(http_start(&opt, routes, 3, o, NULL, NULL, &o->s, &err), &err);
+    for (size_t i = 0; i <= n; i++)
+        fd[i] = connect_to(http_port(o->s));
+    for (size_t i = 0; i < n; i++) { /* all of them are known to the thread */
+        send_get(fd[i], "/nothing");
+        expect(fd[i], "no_such_path");
+    }
+    send_get(fd[n], "/gate");
+    while (sem_wait(&o->entered))
+        ;
+    for (size_t i = 0; i < n; i++)
+        send_get(fd[i], "/turn");
+    sem_post(&o->go);
+}
+
+static void end_burst(struct order *o, int *fd, size_t n)
+{
+    for (size_t i = 0; i <= n; i++)
+        close(fd[i]);
+    http_stop(o->s);
+    sem_destroy(&o->entered);
+    sem_destroy(&o->go);
+}
+
+static void begin_order(struct order *o)
+{
+    memset(o, 0, sizeof *o);
+    sem_init(&o->entered, 0, 0);
+    sem_init(&o->go, 0, 0);
+}
+
+/* Answers that follow each other at once go out together, eight at most: while an answer is made,
+ * those of its batch are still here, and those of the batch before, which have just been sent, are
+ * not counted yet. */
+static void answers_are_sent_together(void **state)
+{
+    (void)state;
+    enum { BURST = 20, HELD = 8 };
+    struct order o;
+    int fd[BURST + 1], together = 0;
+    begin_order(&o);
+    burst(&o, fd, BURST);
+    for (size_t i = 0; i < BURST; i++)
+        expect(fd[i], "turn\n");
+    expect(fd[BURST], "gate\n");
+    assert_int_equal(atomic_load(&o.calls), BURST);
+    for (unsigned i = 0; i < BURST; i++) {
+        assert_true(o.sent[i] <= i && i - o.sent[i] < 2 * HELD);
+        together += i > o.sent[i] + 2;
+    }
+    assert_true(together > 0);
+    end_burst(&o, fd, BURST);
+}
+
+/* But none waits for others that take long: only the last one is still here, and the one before not
+ * counted yet. */
+static void no_answer_waits_long(void **state)
+{
+    (void)state;
+    enum { BURST = 6 };
+    struct order o;
+    int fd[BURST + 1];
+    begin_order(&o);
+    o.work_us = 20000;
+    burst(&o, fd, BURST);
+    for (unsigned i = 0; i < BURST; i++)
+        expect(fd[i], "turn\n");
+    for (unsigned i = 0; i < BURST; i++)
+        assert_true(i - o.sent[i] <= 2);
+    end_burst(&o, fd, BURST);
+}
+
 static int make_keys(void **state)
 {
     static const char text[] = "shop:read:0123456789abcdef\n";
@@ -184,6 +325,8 @@ int main(void)
         cmocka_unit_test(start_without_memory),
         cmocka_unit_test(requests_without_memory),
         cmocka_unit_test(a_kept_connection_soon_allocates_nothing),
+        cmocka_unit_test(answers_are_sent_together),
+        cmocka_unit_test(no_answer_waits_long),
     };
     return cmocka_run_group_tests(tests, make_keys, remove_keys);
 }
