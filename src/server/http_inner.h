@@ -51,9 +51,9 @@ struct header {
 /* Where an answer that was given at once is on its way; see http_hold.c. */
 enum turn { TURN_NONE, TURN_HELD, TURN_SENDING };
 
-/* One of libmicrohttpd's threads; but for `daemon`, its own. */
+/* One of libmicrohttpd's threads; but for `thread`, its own. */
 struct worker {
-    const struct MHD_Daemon *daemon;
+    pthread_t thread;
     unsigned held, sending; /* how many of its requests are there */
     unsigned batch;         /* the last one that was handed over; 0 = none was */
     int64_t began_ns;       /* with the first of those that are held */

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/turns.h"
 
+#include <assert.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -57,16 +58,18 @@ void watch_phase(struct http_request *r, enum phase phase)
 
 /* ---- The list ---- */
 
-/* Each of libmicrohttpd's threads has a daemon of its own, which numbers them. Under the lock. */
-static size_t worker_of(struct http_server *s, struct MHD_Connection *mhd)
+/* Which of libmicrohttpd's threads this is. It has a daemon for each of them, but since 1.0 tells
+ * of the one above them. Under the lock. */
+static size_t worker_of_this_thread(struct http_server *s)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
-    const struct MHD_Daemon *daemon = info ? info->daemon : NULL;
+    pthread_t self = pthread_self();
     size_t i = 0;
-    while (i < s->worker_count && s->workers[i].daemon != daemon)
+    while (i < s->worker_count && !pthread_equal(s->workers[i].thread, self))
         i++;
-    if (i == s->worker_count && i < WORKERS_MOST)
-        s->workers[s->worker_count++].daemon = daemon;
+    if (i == s->worker_count) {
+        assert(i < WORKERS_MOST);
+        s->workers[s->worker_count++].thread = self;
+    }
     return i;
 }
 
@@ -89,7 +92,7 @@ static void connected(struct http_server *s, struct MHD_Connection *mhd, void **
     rng_init(&r->ids, s->id_seed, atomic_fetch_add(&s->connections_so_far, 1));
     watch_phase(r, PHASE_FRESH);
     pthread_mutex_lock(&s->lock);
-    r->worker = worker_of(s, mhd);
+    r->worker = worker_of_this_thread(s);
     r->next = s->requests;
     if (r->next)
         r->next->before = r;

@@ -8,6 +8,8 @@
 #include "server/http.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <microhttpd.h>
 #include <netinet/in.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -37,6 +39,7 @@ struct order {
     atomic_uint calls; /* of GET /turn, and for each the answers that were out by then */
     unsigned sent[32];
     unsigned work_us;
+    atomic_uintptr_t thread; /* of the last turn: where it keeps something of its own */
 };
 
 static void stand_at_gate(void *ctx, struct http_request *r)
@@ -61,8 +64,10 @@ static unsigned answers_out(struct http_server *s)
 
 static void take_turn(void *ctx, struct http_request *r)
 {
+    static _Thread_local char mine;
     struct order *o = ctx;
     unsigned i = atomic_fetch_add(&o->calls, 1);
+    atomic_store(&o->thread, (uintptr_t)&mine);
     if (i < 32)
         o->sent[i] = answers_out(o->s);
     if (o->work_us)
@@ -70,11 +75,28 @@ static void take_turn(void *ctx, struct http_request *r)
     http_answer(r, 200, "text/plain", "turn\n", 5);
 }
 
+/* As libmicrohttpd 1.0 answers, whatever version this is: all threads have the same daemon. */
+static bool one_daemon;
+
+const union MHD_ConnectionInfo *MHD_get_connection_info(struct MHD_Connection *connection,
+                                                        enum MHD_ConnectionInfoType type, ...)
+{
+    static const union MHD_ConnectionInfo none;
+    const union MHD_ConnectionInfo *(*real)(struct MHD_Connection *, enum MHD_ConnectionInfoType,
+                                            ...);
+    if (one_daemon && type == MHD_CONNECTION_INFO_DAEMON)
+        return &none;
+    *(void **)&real = dlsym(RTLD_NEXT, "MHD_get_connection_info");
+    return real(connection, type);
+}
+
 static const struct http_route routes[] = {
     {"PUT", "/items/{id}", HTTP_READ, describe, 1000, NULL},
     {"GET", "/gate", HTTP_OPEN, stand_at_gate, 0, NULL},
     {"GET", "/turn", HTTP_OPEN, take_turn, 0, NULL},
 };
+
+enum { ROUTES = sizeof routes / sizeof routes[0] };
 
 static char keys_path[] = "/tmp/palate-test-keys-XXXXXX";
 static const char request[] =
@@ -97,7 +119,7 @@ static struct http_options options(void)
 static enum pal_status start(struct http_server **s, struct pal_error *err)
 {
     struct http_options o = options();
-    return http_start(&o, routes, 3, NULL, NULL, NULL, s, err);
+    return http_start(&o, routes, ROUTES, NULL, NULL, NULL, s, err);
 }
 
 static int connect_to(unsigned port)
@@ -230,7 +252,7 @@ static void burst(struct order *o, int *fd, size_t n)
 {
     struct http_options opt = options();
     struct pal_error err;
-    assert_ok(http_start(&opt, routes, 3, o, NULL, NULL, &o->s, &err), &err);
+    assert_ok(http_start(&opt, routes, ROUTES, o, NULL, NULL, &o->s, &err), &err);
     for (size_t i = 0; i <= n; i++)
         fd[i] = connect_to(http_port(o->s));
     for (size_t i = 0; i < n; i++) { /* all of them are known to the thread */
@@ -302,6 +324,68 @@ static void no_answer_waits_long(void **state)
     end_burst(&o, fd, BURST);
 }
 
+/* Three connections of one of two threads and one of the other. Which one gets a connection goes by
+ * the number of its descriptor; so that it isn't always even, each has a spare one. */
+struct clients {
+    int fd[12], spare[12], same[3], other;
+    size_t count;
+};
+
+static void connect_to_two_threads(struct order *o, struct clients *c)
+{
+    uintptr_t first = 0;
+    size_t found = 0;
+    *c = (struct clients){.other = -1};
+    for (size_t i = 0; i < 12 && (found < 3 || c->other < 0); i = ++c->count) {
+        int fd = c->fd[i] = connect_to(http_port(o->s));
+        send_get(fd, "/turn");
+        expect(fd, "turn\n");
+        c->spare[i] = dup(fd);
+        if (!first)
+            first = atomic_load(&o->thread);
+        if (atomic_load(&o->thread) != first)
+            c->other = fd;
+        else if (found < 3)
+            c->same[found++] = fd;
+    }
+    assert_true(found == 3 && c->other >= 0);
+}
+
+/* While a thread holds an answer and its next handler takes long, another thread answers; whatever
+ * libmicrohttpd says of whose daemon a connection is. */
+static void a_thread_holds_for_itself(void **state)
+{
+    (void)state;
+    struct http_options opt = options();
+    struct pal_error err;
+    struct clients c;
+    struct order o;
+    begin_order(&o);
+    opt.threads = 2;
+    one_daemon = true;
+    assert_ok(http_start(&opt, routes, ROUTES, &o, NULL, NULL, &o.s, &err), &err);
+    connect_to_two_threads(&o, &c);
+    send_get(c.same[0], "/gate");
+    while (sem_wait(&o.entered))
+        ;
+    send_get(c.same[1], "/turn"); /* held, and then the thread is at the gate again */
+    send_get(c.same[2], "/gate");
+    sem_post(&o.go);
+    while (sem_wait(&o.entered))
+        ;
+    for (int i = 0; i < 200; i++) { /* for longer than an answer is held */
+        send_get(c.other, "/turn");
+        expect(c.other, "turn\n");
+    }
+    sem_post(&o.go);
+    expect(c.same[1], "turn\n");
+    expect(c.same[2], "gate\n");
+    one_daemon = false;
+    for (size_t i = 0; i < c.count; i++)
+        close(c.spare[i]);
+    end_burst(&o, c.fd, c.count - 1);
+}
+
 static int make_keys(void **state)
 {
     static const char text[] = "shop:read:0123456789abcdef\n";
@@ -327,6 +411,7 @@ int main(void)
         cmocka_unit_test(a_kept_connection_soon_allocates_nothing),
         cmocka_unit_test(answers_are_sent_together),
         cmocka_unit_test(no_answer_waits_long),
+        cmocka_unit_test(a_thread_holds_for_itself),
     };
     return cmocka_run_group_tests(tests, make_keys, remove_keys);
 }
