@@ -1,5 +1,6 @@
 /* See lookup.h. */
 #include "base/lookup.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 
@@ -92,12 +93,8 @@ static struct lookup *make(const char *host, const char *port)
         mem_free(l);
         return NULL;
     }
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->ended, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&l->ended);
     if (start(l))
         return l;
     lookup_free(l);
@@ -107,8 +104,7 @@ static struct lookup *make(const char *host, const char *port)
 /* Whether it ended in time. */
 static bool wait_end(struct lookup *l, int64_t until)
 {
-    struct timespec t = {.tv_sec = (time_t)(until / 1000),
-                         .tv_nsec = (long)(until % 1000) * 1000000};
+    struct timespec t = clock_at_ms(until);
     pthread_mutex_lock(&l->lock);
     int timed_out = 0;
     while (!l->done && !timed_out)

@@ -1,11 +1,11 @@
 /* See turns.h. The kernel takes a slice's length in sched_runtime of an ordinary thread; the C
  * library has no name for that call. */
 #include "base/turns.h"
+#include "base/clock.h"
 
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SLICE_NS = 400000, PATIENCE_NS = 100000000 };
@@ -35,18 +35,11 @@ void turns_behind(void)
         (void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 void turns_pass(struct turns *t, unsigned shift)
 {
     if (++t->calls & (((size_t)1 << shift) - 1))
         return;
-    uint64_t now = now_ns();
+    uint64_t now = clock_steady_ns();
     if (t->began_ns == 0)
         t->began_ns = now;
     if (now - t->began_ns < PATIENCE_NS)

@@ -1,5 +1,6 @@
 /* Event streams in RabbitMQ (see amqp.h): opening, publishing, looking. */
 #include "bus/amqp.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 
@@ -36,7 +37,7 @@ static enum pal_status begin(struct amqp_bus *b, enum bus_use use, int64_t until
                              struct pal_error *err)
 {
     struct wire *w = wire_of(b, use);
-    int64_t most = bus_now_ms() + OPEN_MS;
+    int64_t most = clock_steady_ms() + OPEN_MS;
     if (until > most)
         until = most;
     enum pal_status st = wire_open(w, until, err);
@@ -96,7 +97,7 @@ static enum pal_status publish(struct bus *base, const struct bus_message *messa
                                unsigned wait_ms, struct pal_error *err)
 {
     struct amqp_bus *b = ours(base);
-    int64_t until = bus_now_ms() + wait_ms;
+    int64_t until = clock_steady_ms() + wait_ms;
     struct pal_error why = {0};
     wire_probe(&b->out);
     enum pal_status st = amqp_ready(b, BUS_PUBLISH, until, &why);
@@ -163,7 +164,7 @@ static enum pal_status open_any(const char *url, unsigned uses, const struct bus
         return st;
     }
     struct pal_error why = {0};
-    int64_t until = bus_now_ms() + OPEN_MS;
+    int64_t until = clock_steady_ms() + OPEN_MS;
     if (uses & BUS_PUBLISH)
         st = amqp_ready(b, BUS_PUBLISH, until, &why);
     if (!st && (uses & BUS_RECEIVE))

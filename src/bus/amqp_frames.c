@@ -1,4 +1,5 @@
 /* See amqp_wire.h: frames that come and go, each within a time. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "bus/amqp_wire.h"
 #include "bus/bus.h"
@@ -156,7 +157,7 @@ static enum pal_status take_frame(struct wire *w, const amqp_frame_t *f, struct 
 
 enum pal_status wire_pump(struct wire *w, int64_t until, bool *any, struct pal_error *err)
 {
-    int64_t ms = until - bus_now_ms();
+    int64_t ms = until - clock_steady_ms();
     if (ms < 0)
         ms = 0;
     struct timeval t = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000) * 1000};
@@ -220,7 +221,7 @@ static enum pal_status make_room(struct wire *w, int64_t until, struct pal_error
             w->room = ROOM;
             return PAL_OK;
         }
-        int64_t ms = until - bus_now_ms();
+        int64_t ms = until - clock_steady_ms();
         if (ms <= 0)
             return late(w, "the broker read nothing", err);
         p.events = w->take ? POLLOUT : w->blocked ? POLLIN : POLLIN | POLLOUT;
@@ -318,7 +319,7 @@ enum pal_status wire_confirmed(struct wire *w, int64_t until, struct pal_error *
     bool any;
     while (!st && w->left) {
         st = wire_pump(w, until, &any, err);
-        if (!st && !any && w->left && bus_now_ms() >= until)
+        if (!st && !any && w->left && clock_steady_ms() >= until)
             return late(w, "the broker did not confirm", err);
     }
     return st;

@@ -1,4 +1,5 @@
 /* Exchange and queues of a stream: made, and looked at. See amqp_place.h for their names. */
+#include "base/clock.h"
 #include "bus/amqp.h"
 
 #include <stdio.h>
@@ -125,7 +126,7 @@ static void tell(struct amqp_bus *b, const struct amqp_gauge *g)
 enum pal_status amqp_gauge_look(struct amqp_bus *b, struct wire *w, struct amqp_gauge *g,
                                 int64_t until, struct pal_error *err)
 {
-    int64_t now = bus_now_ms();
+    int64_t now = clock_steady_ms();
     if (now < g->next_ms || until - now < AMQP_LOOK_LEAST_MS)
         return PAL_OK;
     unsigned shard = g->next++ % (unsigned)b->place.shards;

@@ -6,6 +6,7 @@
  * last in line: closing the channel does both in one step for the broker, which first puts back
  * what was on its way, and only then goes on with the next receiver. It does that only while
  * nothing that it gave out is unsettled. */
+#include "base/clock.h"
 #include "bus/amqp.h"
 
 #include "base/mem.h"
@@ -52,7 +53,7 @@ static enum pal_status take(void *ctx, unsigned shard, uint64_t tag, char *body,
     tally_add(&b->tally, 0, 1, 1);
     amqp_basic_reject_t reject = {.delivery_tag = tag, .requeue = 0};
     return wire_method(&b->in, WIRE_SHARD + shard, AMQP_BASIC_REJECT_METHOD, &reject,
-                       bus_now_ms() + ANSWER_MS, err);
+                       clock_steady_ms() + ANSWER_MS, err);
 }
 
 enum pal_status amqp_subscribe(struct amqp_bus *b, int64_t until, struct pal_error *err)
@@ -140,7 +141,7 @@ static void hear(struct amqp_bus *b, const struct pal_error *why)
 static enum pal_status look(struct amqp_bus *b, int64_t until, struct pal_error *err)
 {
     struct pal_error ignored = {0};
-    int64_t now = bus_now_ms();
+    int64_t now = clock_steady_ms();
     if (now < b->in_gauge.next_ms || now < b->side.pause.next_ms)
         return PAL_OK;
     until = bus_until(until, AMQP_ANSWER_MS);
@@ -167,10 +168,10 @@ static enum pal_status gather(struct amqp_bus *b, size_t most, int64_t until, st
     bool any;
     while (!st && !inbox_ready(&b->inbox)) {
         st = wire_pump(&b->in, until, &any, err);
-        if (!st && !any && bus_now_ms() >= until)
+        if (!st && !any && clock_steady_ms() >= until)
             return PAL_OK;
     }
-    int64_t linger = bus_now_ms() + LINGER_MS;
+    int64_t linger = clock_steady_ms() + LINGER_MS;
     if (linger > until)
         linger = until;
     any = true;
@@ -192,7 +193,7 @@ enum pal_status amqp_receive(struct bus *base, struct bus_received *out, size_t 
                              unsigned wait_ms, size_t *count, struct pal_error *err)
 {
     struct amqp_bus *b = (struct amqp_bus *)base;
-    int64_t until = bus_now_ms() + wait_ms;
+    int64_t until = clock_steady_ms() + wait_ms;
     struct pal_error why = {0};
     if (b->in.conn && wire_hung_up(&b->in)) {
         /* The broker has put back all of it, so it is not ours to give again. */
@@ -246,7 +247,7 @@ enum pal_status amqp_refuse(struct bus *base, const struct bus_received *m, cons
     struct pal_error why = {0};
     if (!l || l->refused)
         return PAL_OK;
-    int64_t until = bus_now_ms() + ANSWER_MS;
+    int64_t until = clock_steady_ms() + ANSWER_MS;
     enum pal_status st = side_ready(b, until, &why);
     if (!st && (st = bury(b, l, reason, until, &why)))
         side_lost(b, &why);
@@ -286,7 +287,7 @@ enum pal_status amqp_settle(struct bus *base, struct pal_error *err)
                         b->place.shown);
     if (!b->inbox.given)
         return PAL_OK;
-    enum pal_status st = acknowledge(b, bus_now_ms() + ANSWER_MS, &why);
+    enum pal_status st = acknowledge(b, clock_steady_ms() + ANSWER_MS, &why);
     if (st) {
         amqp_lost(b, BUS_RECEIVE, &why);
         return pal_fail(err, st, "%s", why.message);

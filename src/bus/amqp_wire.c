@@ -1,5 +1,6 @@
 /* See amqp_wire.h: how a connection comes and goes. Frames are in amqp_frames.c. */
 #include "bus/amqp_wire.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 #include "bus/bus.h"
@@ -43,7 +44,7 @@ void wire_done(struct wire *w)
 
 static struct timeval timeval_until(int64_t until)
 {
-    int64_t ms = until - bus_now_ms();
+    int64_t ms = until - clock_steady_ms();
     if (ms < 1)
         ms = 1;
     return (struct timeval){.tv_sec = (time_t)(ms / 1000), .tv_usec = (long)(ms % 1000) * 1000};
@@ -209,7 +210,7 @@ void wire_close(struct wire *w, bool politely)
     if (!w->conn)
         return;
     if (politely) {
-        wire_limit(w, bus_now_ms() + GOODBYE_MS);
+        wire_limit(w, clock_steady_ms() + GOODBYE_MS);
         amqp_connection_close(w->conn, AMQP_REPLY_SUCCESS);
     }
     amqp_destroy_connection(w->conn);

@@ -1,5 +1,6 @@
 /* Event streams in Kafka (see kafka.h): opening, publishing, looking. */
 #include "bus/kafka.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 
@@ -41,7 +42,7 @@ enum pal_status kafka_ready(struct kafka_bus *b, enum bus_use use, int64_t until
         return st;
     if (receives)
         until = bus_until(until, BUS_CONNECT_MS);
-    int64_t most = bus_now_ms() + KAFKA_OPEN_MS;
+    int64_t most = clock_steady_ms() + KAFKA_OPEN_MS;
     st = kafka_client_make(b, c, receives ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, err);
     if (!st)
         st = kafka_reach(b, c, until < most ? until : most, err);
@@ -74,7 +75,7 @@ enum pal_status kafka_send(struct kafka_bus *b, struct kafka_client *c, const ch
             c->left++;
             return PAL_OK;
         }
-        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !c->failed && bus_now_ms() < until) {
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && !c->failed && clock_steady_ms() < until) {
             rd_kafka_poll(c->rk, FULL_MS);
             continue;
         }
@@ -122,7 +123,7 @@ static enum pal_status publish(struct bus *base, const struct bus_message *messa
 {
     struct kafka_bus *b = ours(base);
     struct pal_error why = {0};
-    int64_t until = bus_now_ms() + wait_ms;
+    int64_t until = clock_steady_ms() + wait_ms;
     enum pal_status st = kafka_ready(b, BUS_PUBLISH, until, &why);
     if (!st && (st = send_all(b, messages, count, until, &why)))
         st = kafka_lost(b, BUS_PUBLISH, &why);
@@ -158,8 +159,8 @@ static void leave(struct kafka_client *c)
         return;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(c->rk);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(c->rk, queue);
-    int64_t until = bus_now_ms() + CLOSE_MS;
-    while (!error && !rd_kafka_consumer_closed(c->rk) && bus_now_ms() < until) {
+    int64_t until = clock_steady_ms() + CLOSE_MS;
+    while (!error && !rd_kafka_consumer_closed(c->rk) && clock_steady_ms() < until) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(queue, FULL_MS);
         if (!event)
             continue;
@@ -188,7 +189,7 @@ static void close_all(struct bus *base)
 /* A property that librdkafka refuses is a mistake of the user's; all else, the broker is away. */
 static enum pal_status try_all(struct kafka_bus *b, unsigned uses, struct pal_error *away)
 {
-    int64_t until = bus_now_ms() + KAFKA_OPEN_MS;
+    int64_t until = clock_steady_ms() + KAFKA_OPEN_MS;
     enum pal_status st = PAL_OK;
     if (uses & BUS_PUBLISH)
         st = kafka_ready(b, BUS_PUBLISH, until, away);

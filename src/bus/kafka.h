@@ -9,6 +9,7 @@
 #ifndef BUS_KAFKA_H
 #define BUS_KAFKA_H
 
+#include "base/clock.h"
 #include "bus/backend.h"
 #include "bus/inbox.h"
 #include "bus/kafka_place.h"
@@ -83,7 +84,7 @@ enum pal_status kafka_settle(struct bus *base, struct pal_error *err);
 
 static inline int kafka_ms(int64_t until)
 {
-    int64_t ms = until - bus_now_ms();
+    int64_t ms = until - clock_steady_ms();
     return ms < 0 ? 0 : (int)ms;
 }
 

@@ -1,4 +1,5 @@
 /* Clients of librdkafka (see kafka.h): configured, made, thrown away; and the topics. */
+#include "base/clock.h"
 #include "bus/kafka.h"
 
 #include <stdio.h>
@@ -268,7 +269,7 @@ enum pal_status kafka_reach(struct kafka_bus *b, struct kafka_client *c, int64_t
         return PAL_OK;
     enum pal_status st = make_topics(b, c, until, err);
     while (!st && !(st = count_partitions(b, c, until, &count, err)) && !count) {
-        if (bus_now_ms() + LOOK_AGAIN_MS > until)
+        if (clock_steady_ms() + LOOK_AGAIN_MS > until)
             return kafka_fail(b, c, err, "the topic was made but is not there yet");
         bus_sleep_ms(LOOK_AGAIN_MS);
     }

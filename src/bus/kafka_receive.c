@@ -2,6 +2,7 @@
  * caller settles, so what was received and not settled comes again: from here while the partition
  * stays ours, and to whoever gets it otherwise. Partitions come and go inside of kafka_receive
  * only, so none is lost between receiving and settling without settling being told. */
+#include "base/clock.h"
 #include "bus/kafka.h"
 
 #include "base/mem.h"
@@ -83,10 +84,10 @@ static enum pal_status gather(struct kafka_bus *b, size_t most, int64_t until,
     bool any;
     while (!st && !inbox_ready(&b->inbox)) {
         st = poll_one(b, until, &any, err);
-        if (!st && !any && bus_now_ms() >= until)
+        if (!st && !any && clock_steady_ms() >= until)
             return PAL_OK;
     }
-    int64_t linger = bus_now_ms() + LINGER_MS;
+    int64_t linger = clock_steady_ms() + LINGER_MS;
     if (linger > until)
         linger = until;
     any = true;
@@ -101,7 +102,7 @@ static enum pal_status check(struct kafka_bus *b, struct pal_error *err)
     const struct rd_kafka_metadata *all = NULL;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(b->in.rk, b->place.topic, NULL);
     rd_kafka_resp_err_t code =
-        rd_kafka_metadata(b->in.rk, 0, topic, &all, kafka_ms(bus_now_ms() + CHECK_MS));
+        rd_kafka_metadata(b->in.rk, 0, topic, &all, kafka_ms(clock_steady_ms() + CHECK_MS));
     rd_kafka_topic_destroy(topic);
     if (code) {
         kafka_fail(b, &b->in, err, "no broker can be reached");
@@ -119,7 +120,7 @@ static enum pal_status check(struct kafka_bus *b, struct pal_error *err)
 static void look(struct kafka_bus *b)
 {
     rd_kafka_topic_partition_list_t *mine = NULL;
-    int64_t now = bus_now_ms(), sum = 0;
+    int64_t now = clock_steady_ms(), sum = 0;
     if (now < b->look_next_ms)
         return;
     b->look_next_ms = now + LOOK_MS;
@@ -162,7 +163,7 @@ enum pal_status kafka_receive(struct bus *base, struct bus_received *out, size_t
                               unsigned wait_ms, size_t *count, struct pal_error *err)
 {
     struct kafka_bus *b = (struct kafka_bus *)base;
-    int64_t until = bus_now_ms() + wait_ms;
+    int64_t until = clock_steady_ms() + wait_ms;
     struct pal_error why = {0};
     enum pal_status st = kafka_ready(b, BUS_RECEIVE, until, &why);
     if (!st && (st = collect(b, most, until, &why)) && !b->in.all_down)
@@ -206,7 +207,7 @@ enum pal_status kafka_refuse(struct bus *base, const struct bus_received *m, con
     struct pal_error why = {0};
     if (!l || l->refused)
         return PAL_OK;
-    enum pal_status st = bury(b, l, reason, bus_now_ms() + ANSWER_MS, &why);
+    enum pal_status st = bury(b, l, reason, clock_steady_ms() + ANSWER_MS, &why);
     if (st) {
         kafka_client_drop(&b->dead);
         return pal_fail(err, st, "%s", why.message);

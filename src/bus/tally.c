@@ -1,15 +1,9 @@
 /* See tally.h. */
 #include "bus/tally.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <time.h>
-
-int64_t bus_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void bus_sleep_ms(int64_t ms)
 {
@@ -78,7 +72,7 @@ void pause_grow(struct pause *p, const struct pal_error *why)
     p->length_ms = p->length_ms ? p->length_ms * 2 : BUS_PAUSE_FIRST_MS;
     if (p->length_ms > BUS_PAUSE_MOST_MS)
         p->length_ms = BUS_PAUSE_MOST_MS;
-    p->next_ms = bus_now_ms() + p->length_ms;
+    p->next_ms = clock_steady_ms() + p->length_ms;
     p->why = *why;
 }
 
@@ -90,7 +84,7 @@ void pause_reset(struct pause *p)
 enum pal_status pause_wait(const struct pause *p, int64_t until, int64_t least_ms,
                            struct pal_error *err)
 {
-    int64_t now = bus_now_ms();
+    int64_t now = clock_steady_ms();
     if (p->next_ms <= now)
         return PAL_OK;
     bool enough = p->next_ms + least_ms <= until;
@@ -102,6 +96,6 @@ enum pal_status pause_wait(const struct pause *p, int64_t until, int64_t least_m
 
 int64_t bus_until(int64_t until, int64_t least_ms)
 {
-    int64_t least = bus_now_ms() + least_ms;
+    int64_t least = clock_steady_ms() + least_ms;
     return until > least ? until : least;
 }

@@ -1,5 +1,5 @@
-/* What both kinds of brokers keep beside their connections: the time, counters for bus_status, and
- * the pauses between attempts to connect. */
+/* What both kinds of brokers keep beside their connections: counters for bus_status, and the pauses
+ * between attempts to connect. */
 #ifndef BUS_TALLY_H
 #define BUS_TALLY_H
 
@@ -10,8 +10,6 @@
 enum { BUS_PAUSE_FIRST_MS = 100, BUS_PAUSE_MOST_MS = 5000, BUS_ATTEMPT_MS = 500 };
 enum { BUS_CONNECT_MS = 3000 }; /* what bus_receive may take to connect */
 
-/* Milliseconds that only go forward. */
-int64_t bus_now_ms(void);
 void bus_sleep_ms(int64_t ms); /* not above 0: returns at once */
 
 /* The counters, for any thread. */

@@ -2,6 +2,7 @@
  * reading; they go into the store in transactions, each of which notes how many of them are in. The
  * note is found by a hash of the source's contents. */
 #include "cli/import_store.h"
+#include "base/clock.h"
 
 #include "base/emit.h"
 #include "base/file.h"
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <xxhash.h>
 
@@ -348,14 +348,12 @@ static void say_outcome(struct import *m, double seconds)
 enum pal_status import_into_store(struct job *job, const char *path, struct pal_error *err)
 {
     char found[PATH_MAX];
-    struct timespec now;
     struct import *m = mem_zero(1, sizeof *m);
     if (!m)
         return pal_no_memory(err);
     m->job = job;
     scheme_copy(m->shown, sizeof m->shown, job->set.store);
-    clock_gettime(CLOCK_REALTIME, &now);
-    m->now_ms = (int64_t)now.tv_sec * 1000;
+    m->now_ms = clock_wall_ms() / 1000 * 1000;
     double began = now_seconds();
     if (path)
         path = source_look_up(path, found, sizeof found);

@@ -1,5 +1,6 @@
 /* See progress.h. */
 #include "cli/progress.h"
+#include "base/clock.h"
 
 #include "cli/console.h"
 
@@ -10,16 +11,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 static const double draw_every_s = 0.1, eta_after_s = 1.0;
 
 double now_seconds(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+    return 1e-9 * (double)clock_steady_ns();
 }
 
 void progress_init(struct progress *p, bool quiet, bool utf8)

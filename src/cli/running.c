@@ -1,12 +1,12 @@
 /* See running.h. */
 #include "cli/running.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 #include "server/api.h"
 
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 enum { DRAIN_MS = 10000, LOOKS = 5, LOOK_MS = 100 /* between two tries for the store */ };
 
@@ -51,20 +51,13 @@ static enum pal_status begin_serving(struct running *s, struct pal_error *err)
     return http_serve(s->http, s->api, err);
 }
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The store does not answer: see live_config.again. */
 static bool wait_for_store(void *ctx, const struct pal_error *why)
 {
     struct running *s = ctx;
     struct pal_error err;
     if (!s->wait_until_ms) {
-        s->wait_until_ms = clock_ms() + s->wait_s * 1000;
+        s->wait_until_ms = clock_steady_ms() + s->wait_s * 1000;
         if (!s->wait_s || begin_serving(s, &err))
             return false;
         str_clear(&s->line);
@@ -74,7 +67,7 @@ static bool wait_for_store(void *ctx, const struct pal_error *why)
     }
     for (int i = 0; i < LOOKS && !*interrupt_flag(); i++)
         poll(NULL, 0, LOOK_MS);
-    return !*interrupt_flag() && clock_ms() < s->wait_until_ms;
+    return !*interrupt_flag() && clock_steady_ms() < s->wait_until_ms;
 }
 
 static enum pal_status start(struct running *s, const struct job *job, const struct serving *o,

@@ -1,5 +1,6 @@
 /* See tracking.h. */
 #include "cli/tracking.h"
+#include "base/clock.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -15,7 +16,7 @@ enum pal_status tracking_open(const struct job *job, struct tracking *out, struc
     const char *url = job->set.track;
     char root[PATH_MAX];
     struct track_options o = {.root = root, .url = url && *url ? url : NULL};
-    *out = (struct tracking){.began_ms = track_now_ms()};
+    *out = (struct tracking){.began_ms = clock_wall_ms()};
     if (url && strcmp(url, "none") == 0)
         return PAL_OK;
     enum pal_status st = registry_local(job->set.models, root, sizeof root, err);
@@ -88,7 +89,7 @@ struct track_run *tracking_model(struct tracking *t, const struct variant *v, co
 {
     struct track_run *r = t->run ? track_begin(t->track, t->run, "model", name) : NULL;
     struct str value = {0};
-    track_began(r, track_now_ms() - (int64_t)(seconds * 1000));
+    track_began(r, clock_wall_ms() - (int64_t)(seconds * 1000));
     track_param(r, "model", v->ops->name);
     for (size_t i = 0; r && i < v->ops->options.count; i++) {
         str_clear(&value);
@@ -143,7 +144,7 @@ void tracking_close(struct tracking *t, struct job *job, enum pal_status st,
                     const struct pal_error *err)
 {
     char note[600] = "";
-    track_metric(t->run, "seconds", (double)(track_now_ms() - t->began_ms) / 1000, 0);
+    track_metric(t->run, "seconds", (double)(clock_wall_ms() - t->began_ms) / 1000, 0);
     track_end(t->run,
               st == PAL_EINTERRUPTED ? TRACK_KILLED
               : st                   ? TRACK_FAILED

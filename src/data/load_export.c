@@ -2,6 +2,7 @@
  * with theirs, and events. Served lists, images and whether an item is available have no place in a
  * data set and are passed over. Items and users stand before the events that name them, as an
  * export has them. */
+#include "base/clock.h"
 #include "data/loading.h"
 
 #include "base/mem.h"
@@ -9,7 +10,6 @@
 #include "data/records.h"
 
 #include <string.h>
-#include <time.h>
 
 struct export_reader {
     struct record_reader *json;
@@ -127,10 +127,8 @@ static enum pal_status take(struct loading *l, struct lines *lines, void *ctx,
 static enum pal_status read_export(struct loading *l, const char *path, struct pal_error *err)
 {
     const struct record_format whole = {RECORD_LINE, ' ', false};
-    struct timespec now;
     struct export_reader r = {0};
-    clock_gettime(CLOCK_REALTIME, &now);
-    r.now_ms = (int64_t)now.tv_sec * 1000;
+    r.now_ms = clock_wall_ms() / 1000 * 1000;
     arena_init(&r.texts);
     reading_expect(&l->reading, path);
     enum pal_status st = record_reader_new(&r.json, err);

@@ -1,4 +1,5 @@
 /* See consume.h. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
@@ -23,12 +24,7 @@ static const char STREAM[] = "the stream can't be taken from",
 static bool back_off(struct live *l, const char *what, unsigned *ms, const struct pal_error *err)
 {
     struct consume *c = &l->consume;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += *ms / 1000;
-    until.tv_nsec += (long)(*ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_in_ms(*ms);
     pthread_mutex_lock(&l->watch.lock);
     bool said = what == STORE && l->watch.store_away;
     pthread_mutex_unlock(&l->watch.lock);

@@ -1,4 +1,5 @@
 /* See drain.h. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
@@ -18,20 +19,6 @@ enum {
     DAY_MS = 86400000,
 };
 
-static uint64_t clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static struct timespec in_ms(unsigned ms)
-{
-    uint64_t ns = clock_ns() + (uint64_t)ms * 1000000u;
-    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
-                             .tv_nsec = (long)(ns % 1000000000u)};
-}
-
 /* Waits until there is something to do: at once for who waits, else a little after the first. */
 static bool wait_for_work(struct drain *d)
 {
@@ -41,7 +28,7 @@ static bool wait_for_work(struct drain *d)
     while (!d->stop && atomic_load(&d->committed) <= atomic_load(&d->position))
         pthread_cond_wait(&d->work, &d->lock);
     atomic_store(&d->idle, false);
-    until = in_ms(LINGER_MS);
+    until = clock_in_ms(LINGER_MS);
     while (!d->stop && !d->waiting &&
            atomic_load(&d->committed) - atomic_load(&d->position) < d->most)
         if (pthread_cond_timedwait(&d->work, &d->lock, &until))
@@ -60,7 +47,7 @@ static const char *where_to(const struct drain *d)
 static bool back_off(struct live *l, unsigned *ms, const struct pal_error *err)
 {
     struct drain *d = &l->drain;
-    struct timespec until = in_ms(*ms);
+    struct timespec until = clock_in_ms(*ms);
     pthread_mutex_lock(&d->lock);
     bool first = !d->failing;
     d->failing = true;
@@ -190,7 +177,7 @@ static void moved(struct live *l, uint64_t last)
 static bool carry(struct live *l, const struct journal_entry *entries, size_t count)
 {
     struct drain *d = &l->drain;
-    uint64_t last = entries[count - 1].seq, began = clock_ns();
+    uint64_t last = entries[count - 1].seq, began = clock_steady_ns();
     bool cleared = false;
     size_t events = 0, n = decode(l, entries, count, &cleared, &events);
     unsigned wait = BACKOFF_MS;
@@ -206,7 +193,7 @@ static bool carry(struct live *l, const struct journal_entry *entries, size_t co
     }
     atomic_fetch_add(&d->records, n);
     atomic_fetch_add(&d->events, events);
-    atomic_fetch_add(&d->ns, clock_ns() - began);
+    atomic_fetch_add(&d->ns, clock_steady_ns() - began);
     moved(l, last);
     if (d->replayed && last >= d->replayed) {
         d->replayed = 0;
@@ -339,7 +326,7 @@ void drain_stored(struct drain *d, uint64_t seq)
 enum pal_status drain_wait(struct drain *d, uint64_t seq, bool away, unsigned wait_ms,
                            struct pal_error *err)
 {
-    struct timespec until = in_ms(wait_ms);
+    struct timespec until = clock_in_ms(wait_ms);
     enum pal_status st = PAL_OK;
     atomic_ullong *which = away ? &d->position : &d->stored;
     pthread_mutex_lock(&d->lock);

@@ -4,6 +4,7 @@
  * to its end, and only then tell others of S. So what comes back of records up to the S of the
  * round before has come back by then; an item, an erasure of everything that was done here later
  * than that may be what comes back now, or older than what memory has, and is passed over. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/turns.h"
@@ -16,13 +17,6 @@
 #include <xxhash.h>
 
 enum { MOST = 2000, HURRY_MS = 20 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- What is our own ---- */
 
@@ -191,9 +185,9 @@ static bool wait_a_little(struct live *l)
 {
     struct follow *f = &l->follow;
     pthread_mutex_lock(&f->lock);
-    int64_t now = clock_ms(), every = l->config.live.follow_ms;
+    int64_t now = clock_steady_ms(), every = l->config.live.follow_ms;
     int64_t until = now + (now < f->hurry_until_ms && every > HURRY_MS ? HURRY_MS : every);
-    struct timespec at = {until / 1000, (until % 1000) * 1000000};
+    struct timespec at = clock_at_ms(until);
     while (!f->stop && !f->asked)
         if (pthread_cond_timedwait(&f->wake, &f->lock, &at))
             break;
@@ -247,7 +241,7 @@ void follow_hurry(struct live *l, unsigned wait_ms)
     if (!atomic_load(&f->running))
         return;
     pthread_mutex_lock(&f->lock);
-    int64_t until = clock_ms() + wait_ms;
+    int64_t until = clock_steady_ms() + wait_ms;
     f->hurry_until_ms = until > f->hurry_until_ms ? until : f->hurry_until_ms;
     f->asked = true;
     pthread_cond_signal(&f->wake);

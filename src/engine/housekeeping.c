@@ -1,5 +1,6 @@
 /* What is looked after a few times a second: served lists on their way to the journal, the orders
  * of what is popular, a content model of the catalog as it is now, snapshots that nobody needs. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/turns.h"
@@ -27,11 +28,7 @@ static void free_retired(struct live *l)
 /* False when it is time to stop. */
 static bool tick(struct keeper *k)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TICK_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_in_ms(TICK_MS);
     pthread_mutex_lock(&k->lock);
     while (!k->stop)
         if (pthread_cond_timedwait(&k->wake, &k->lock, &until))

@@ -1,4 +1,5 @@
 /* See live.h and live_inside.h. Opening, closing, status. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
@@ -8,7 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { REPLAY_AT_ONCE = 1024, SCRATCH_MOST = 64 << 20 /* bytes of one answer */ };
 
@@ -72,11 +72,7 @@ void live_say(struct live *l, enum live_level level, const char *fmt, ...)
 
 int64_t live_now_ms(const struct live *l)
 {
-    struct timespec t;
-    if (l->config.seed)
-        return l->clock_ms;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return l->config.seed ? l->clock_ms : clock_wall_ms();
 }
 
 void live_set_clock(struct live *l, int64_t now_ms)
@@ -89,34 +85,30 @@ void live_set_clock(struct live *l, int64_t now_ms)
 static void init_locks(struct live *l)
 {
     pthread_rwlockattr_t fair;
-    pthread_condattr_t monotonic;
     pthread_rwlockattr_init(&fair);
     /* or a stream of requests would keep the journal's writer out for ever */
     pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&l->world, &fair);
     pthread_rwlockattr_destroy(&fair);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&l->apply, NULL);
     pthread_mutex_init(&l->consume.lock, NULL);
-    pthread_cond_init(&l->consume.wake, &monotonic);
+    clock_cond_init(&l->consume.wake);
     pthread_mutex_init(&l->follow.lock, NULL);
-    pthread_cond_init(&l->follow.wake, &monotonic);
+    clock_cond_init(&l->follow.wake);
     pthread_mutex_init(&l->watch.lock, NULL);
-    pthread_cond_init(&l->watch.wake, &monotonic);
+    clock_cond_init(&l->watch.wake);
     pthread_mutex_init(&l->build, NULL);
     pthread_mutex_init(&l->ignored.lock, NULL);
     pthread_mutex_init(&l->drain.lock, NULL);
-    pthread_cond_init(&l->drain.work, &monotonic);
-    pthread_cond_init(&l->drain.moved, &monotonic);
+    clock_cond_init(&l->drain.work);
+    clock_cond_init(&l->drain.moved);
     pthread_mutex_init(&l->keeper.lock, NULL);
-    pthread_cond_init(&l->keeper.wake, &monotonic);
+    clock_cond_init(&l->keeper.wake);
     pthread_mutex_init(&l->served.lock, NULL);
     pthread_mutex_init(&l->served.order, NULL);
     pthread_mutex_init(&l->totals.lock, NULL);
     pthread_mutex_init(&l->writes_lock, NULL);
-    pthread_cond_init(&l->writes_done, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&l->writes_done);
     arenas_init(&l->scratch, SCRATCH_MOST);
 }
 
@@ -477,24 +469,17 @@ enum pal_status live_open(const struct live_config *config, live_log_fn *log, vo
 
 /* ---- Closing ---- */
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Lets the store have what it takes within wait_ms. */
 static void finish(struct live *l, unsigned wait_ms)
 {
     struct pal_error err;
-    int64_t until = clock_ms() + wait_ms;
+    int64_t until = clock_steady_ms() + wait_ms;
     served_flush(l, false);
     if (live_alone(l))
         ignored_save(l);
     if (!live_settle(l, wait_ms))
         live_say(l, LIVE_WARNING, "the journal has not answered every write yet");
-    int64_t left = until - clock_ms();
+    int64_t left = until - clock_steady_ms();
     left = left < 0 ? 0 : left > wait_ms ? wait_ms : left;
     if (l->drain.running && drain_wait(&l->drain, atomic_load(&l->drain.committed), true,
                                        (unsigned)left, &err) != PAL_OK)

@@ -1,4 +1,5 @@
 /* Models coming and going: loading versions, fitting content to the catalog, joining with items. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/emit.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CLEARED                                                                                    \
     "models.cleared" /* note: versions up to this number are not loaded by themselves              \
@@ -210,27 +210,20 @@ static enum pal_status refit(struct live *l, struct model_set *base, struct pal_
     return st;
 }
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void live_fit_content(struct live *l)
 {
     struct model_set *base, *content;
     struct pal_error err;
     uint64_t put = atomic_load(&l->items_put);
     pthread_mutex_lock(&l->build);
-    int64_t began = clock_ms();
+    int64_t began = clock_steady_ms();
     if (put != l->fitted && (began >= l->fit_after_ms || l->config.seed)) {
         sets_of(l, &base, &content);
         if (refit(l, base, &err) != PAL_OK)
             live_say(l, LIVE_WARNING, "the newest items are not compared by content yet: %s",
                      err.message);
         l->fitted = put;
-        int64_t now = clock_ms();
+        int64_t now = clock_steady_ms();
         l->fit_after_ms = now + FIT_PAUSE * (now - began);
         model_set_drop(base);
         model_set_drop(content);

@@ -1,4 +1,5 @@
 /* Writing: checked here, durable by the journal, shown by live_apply, then told to who asked. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
@@ -218,12 +219,7 @@ enum pal_status live_submit(struct live *l, const struct record *records, size_t
 
 bool live_settle(struct live *l, unsigned wait_ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_in_ms(wait_ms);
     pthread_mutex_lock(&l->writes_lock);
     while (l->writes)
         if (pthread_cond_timedwait(&l->writes_done, &l->writes_lock, &until))

@@ -4,6 +4,7 @@
  * put off anything; only how long ago the last training was, is asked of the calendar, once. After
  * a run that was not published the count of new events begins anew, or it would start the next one
  * at once; and the next one that nobody asked for begins no sooner than the last one took. */
+#include "base/clock.h"
 #include "engine/loop_inside.h"
 
 #include "base/mem.h"
@@ -81,13 +82,6 @@ struct loop {
     int64_t not_before_ms; /* nothing that nobody asked for */
 };
 
-static int64_t ms_of(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void say(const struct loop *l, enum live_level level, const char *fmt, ...) PRINTF(3, 4);
 static void say(const struct loop *l, enum live_level level, const char *fmt, ...)
 {
@@ -117,7 +111,7 @@ static uint64_t begin(struct loop *l, const char *cause)
     *newest(l) = (struct loop_run){
         .run = l->count,
         .cause = cause,
-        .began_ms = ms_of(CLOCK_REALTIME),
+        .began_ms = clock_wall_ms(),
         .stage = "starting",
         .share = -1,
         .metric = NAN,
@@ -223,14 +217,14 @@ static void settle(struct loop *l, struct loop_run *run)
 static void carry_out(struct loop *l)
 {
     struct loop_run run = *newest(l);
-    int64_t every_ms = (int64_t)(l->o.every_hours * 3600e3), began = ms_of(CLOCK_MONOTONIC);
+    int64_t every_ms = (int64_t)(l->o.every_hours * 3600e3), began = clock_steady_ms();
     pthread_mutex_unlock(&l->lock);
     say(l, LIVE_INFO, "training %llu begins, by %s", (unsigned long long)run.run, run.cause);
     l->base = l->world.new_events(l->world.ctx);
     run_child(l, &run);
     settle(l, &run);
-    run.ended_ms = ms_of(CLOCK_REALTIME);
-    int64_t now = ms_of(CLOCK_MONOTONIC);
+    run.ended_ms = clock_wall_ms();
+    int64_t now = clock_steady_ms();
     l->not_before_ms = now + (now - began);
     pthread_mutex_lock(&l->lock);
     *newest(l) = run;
@@ -253,7 +247,7 @@ static uint64_t events_since(struct loop *l)
 /* The reason to train now, or NULL. Asks the world, without the lock. */
 static const char *reason(struct loop *l, int64_t clock_due_ms, bool *too_few)
 {
-    int64_t now = ms_of(CLOCK_MONOTONIC);
+    int64_t now = clock_steady_ms();
     const char *cause = NULL;
     uint64_t events = events_since(l);
     bool automatic = l->o.events > 0 || l->o.every_hours > 0 || l->o.growth > 0;
@@ -279,12 +273,10 @@ static const char *reason(struct loop *l, int64_t clock_due_ms, bool *too_few)
 /* With the lock held. */
 static void wait_a_little(struct loop *l)
 {
-    struct timespec until;
-    int64_t ms = ms_of(CLOCK_MONOTONIC) + l->timing.look_ms;
+    int64_t ms = clock_steady_ms() + l->timing.look_ms;
     if (l->clock_due_ms && l->clock_due_ms < ms && l->clock_due_ms >= l->not_before_ms)
         ms = l->clock_due_ms;
-    until.tv_sec = (time_t)(ms / 1000);
-    until.tv_nsec = (long)(ms % 1000) * 1000000;
+    struct timespec until = clock_at_ms(ms);
     pthread_cond_timedwait(&l->changed, &l->lock, &until);
 }
 
@@ -305,7 +297,7 @@ static void *loop_body(void *ctx)
         const char *cause = reason(l, due, &too_few);
         pthread_mutex_lock(&l->lock);
         if (too_few && l->clock_due_ms)
-            l->clock_due_ms = ms_of(CLOCK_MONOTONIC) + TOO_FEW_MS;
+            l->clock_due_ms = clock_steady_ms() + TOO_FEW_MS;
         if (l->stop || l->running)
             continue;
         if (cause)
@@ -316,7 +308,7 @@ static void *loop_body(void *ctx)
     if (l->running) { /* called in the last moment */
         struct loop_run *run = newest(l);
         run->outcome = LOOP_STOPPED;
-        run->ended_ms = ms_of(CLOCK_REALTIME);
+        run->ended_ms = clock_wall_ms();
         l->running = false;
     }
     pthread_mutex_unlock(&l->lock);
@@ -372,9 +364,9 @@ static int64_t first_due(const struct loop *l)
     if (every <= 0)
         return 0;
     if (trained > 0)
-        age = ms_of(CLOCK_REALTIME) - trained;
+        age = clock_wall_ms() - trained;
     age = age < 0 ? 0 : age > every ? every : age;
-    return ms_of(CLOCK_MONOTONIC) + every - age + 1;
+    return clock_steady_ms() + every - age + 1;
 }
 
 enum pal_status loop_start_in(const struct loop_world *world, const struct loop_timing *t,
@@ -382,7 +374,6 @@ enum pal_status loop_start_in(const struct loop_world *world, const struct loop_
                               const char *program, live_log_fn *log, void *log_ctx,
                               struct loop **out, struct pal_error *err)
 {
-    pthread_condattr_t monotonic;
     struct loop *l = mem_zero(1, sizeof *l);
     if (!l)
         return pal_no_memory(err);
@@ -391,10 +382,7 @@ enum pal_status loop_start_in(const struct loop_world *world, const struct loop_
     l->log = log;
     l->log_ctx = log_ctx;
     pthread_mutex_init(&l->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&l->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&l->changed);
     l->stop_fd = eventfd(0, EFD_CLOEXEC);
     enum pal_status st = copy_texts(l, o, paths, program, err);
     if (st == PAL_OK && l->stop_fd < 0)
@@ -468,6 +456,6 @@ int64_t loop_next_ms(struct loop *l)
     pthread_mutex_unlock(&l->lock);
     if (due == 0)
         return 0;
-    int64_t left = due - ms_of(CLOCK_MONOTONIC);
-    return ms_of(CLOCK_REALTIME) + (left > 0 ? left : 0);
+    int64_t left = due - clock_steady_ms();
+    return clock_wall_ms() + (left > 0 ? left : 0);
 }

@@ -4,6 +4,7 @@
  * Ctrl-C on the server's terminal does not reach it past us. Should we die, it ends itself: palate
  * train --progress-json sees to that. A file descriptor stands for its end, so that one poll waits
  * for everything. */
+#include "base/clock.h"
 #include "engine/loop_inside.h"
 
 #include "base/mem.h"
@@ -20,7 +21,6 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { LINE = 8192 };
@@ -44,13 +44,6 @@ struct child {
     int64_t deadline_ms; /* when it is asked to end, then when it is made to */
     int signals;         /* sent so far */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- what it says ---- */
 
@@ -322,13 +315,13 @@ static void listen_to(const struct child_job *job, struct child *c, struct loop_
 static void press(struct child *c, int64_t grace_ms)
 {
     kill(-c->pid, c->signals++ ? SIGKILL : SIGTERM);
-    c->deadline_ms = now_ms() + grace_ms;
+    c->deadline_ms = clock_steady_ms() + grace_ms;
 }
 
 static void attend(const struct child_job *job, struct child *c, struct loop_run *run)
 {
     bool ended = false;
-    c->deadline_ms = now_ms() + job->timing.timeout_ms;
+    c->deadline_ms = clock_steady_ms() + job->timing.timeout_ms;
     while (!ended) {
         struct pollfd fds[] = {
             {c->pid_fd, POLLIN, 0},
@@ -336,7 +329,7 @@ static void attend(const struct child_job *job, struct child *c, struct loop_run
             {c->err.fd, POLLIN, 0},
             {c->stopped ? -1 : job->stop_fd, POLLIN, 0},
         };
-        int64_t left = c->deadline_ms - now_ms();
+        int64_t left = c->deadline_ms - clock_steady_ms();
         int n = poll(fds, 4, left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left);
         ended = n > 0 && fds[0].revents;
         listen_to(job, c, run, &c->out, heard_out);
@@ -344,7 +337,7 @@ static void attend(const struct child_job *job, struct child *c, struct loop_run
         if (n > 0 && fds[3].revents && !ended) {
             c->stopped = true;
             press(c, job->timing.grace_ms);
-        } else if (!ended && now_ms() >= c->deadline_ms) {
+        } else if (!ended && clock_steady_ms() >= c->deadline_ms) {
             c->timed_out |= !c->stopped;
             press(c, job->timing.grace_ms);
         }

@@ -2,6 +2,7 @@
  *
  * Items are called "0", "1"… inside, so that what is saved is a model file like any other. */
 #include "engine/matrix.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 #include "engine/handle.h"
@@ -59,13 +60,6 @@ static enum pal_status fit_rows(const struct model_ops *ops, const void *options
     return st;
 }
 
-static double seconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - begin->tv_sec) + 1e-9 * (double)(now.tv_nsec - begin->tv_nsec);
-}
-
 static enum pal_status fit(const struct model_ops *ops, const void *options,
                            const struct pal_rows *rows, const struct pal_work *work,
                            struct pal_model *m, struct pal_error *err)
@@ -73,8 +67,7 @@ static enum pal_status fit(const struct model_ops *ops, const void *options,
     struct ears ears = {.work = work};
     struct pool *pool = NULL;
     struct matrix x;
-    struct timespec begin;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    int64_t began_ns = clock_steady_ns();
     enum pal_status st = matrix_read(rows, rows->cols, "the matrix", &x, err);
     if (st != PAL_OK)
         return st;
@@ -93,7 +86,7 @@ static enum pal_status fit(const struct model_ops *ops, const void *options,
     m->card = (struct model_card){.data = "matrix",
                                   .weights = "",
                                   .seed = work->seed,
-                                  .train_seconds = seconds_since(&begin),
+                                  .train_seconds = 1e-9 * (double)(clock_steady_ns() - began_ns),
                                   .interactions = csr_entries(&x.csr),
                                   .created_s = (int64_t)time(NULL)};
     pool_free(pool);

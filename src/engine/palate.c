@@ -1,4 +1,5 @@
 /* See palate.h: the handle, its settings, and the models in it. */
+#include "base/clock.h"
 #include "engine/handle.h"
 
 #include "base/file.h"
@@ -209,20 +210,18 @@ static enum pal_status fit(const struct palate *p, const struct model_ops *ops, 
                            const struct training *t, const struct run *run, struct model **model,
                            struct card *card, struct pal_error *err)
 {
-    struct timespec begin, end;
     struct model *m = NULL;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    int64_t began_ns = clock_steady_ns();
     enum pal_status st = model_fit(ops, options, t, 0, run, &m, err);
     if (st != PAL_OK)
         return st;
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    double seconds = 1e-9 * (double)(clock_steady_ns() - began_ns);
     struct model_card what = {
         .data = p->d->name,
         .fingerprint = dataset_fingerprint(p->d),
         .weights = p->rules,
         .seed = p->seed,
-        .train_seconds =
-            (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec),
+        .train_seconds = seconds,
         .interactions = interactions_count(&p->d->all),
         .created_s = (int64_t)time(NULL),
     };

@@ -1,10 +1,10 @@
 /* See profiles.h and profiles_inside.h. */
+#include "base/clock.h"
 #include "engine/profiles_inside.h"
 
 #include "base/mem.h"
 
 #include <string.h>
-#include <time.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -30,12 +30,8 @@ enum pal_status profiles_new(const struct profile_limits *limits, uint64_t posit
         s->mask = 15;
         whole = whole && s->bucket;
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&p->drain_lock, NULL);
-    pthread_cond_init(&p->drain_moved, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&p->drain_moved);
     if (!whole) {
         profiles_free(p);
         return pal_no_memory(err);

@@ -1,4 +1,5 @@
 /* Loading a profile from the store; see profiles.h for what makes that exact. */
+#include "base/clock.h"
 #include "engine/profiles_inside.h"
 
 #include "base/mem.h"
@@ -18,9 +19,7 @@ enum {
  * takes too long (then it is not held). */
 static bool hold_drain(struct profiles *p)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += HOLD_SECONDS;
+    struct timespec until = clock_in_ms(HOLD_SECONDS * 1000);
     bool idle = true;
     pthread_mutex_lock(&p->drain_lock);
     p->holds++;

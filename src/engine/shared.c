@@ -1,5 +1,6 @@
 /* Opening the shared state, looking after it, and what is to be put right once it is back. See
  * shared.h. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/file.h"
@@ -194,11 +195,7 @@ static void look_after(struct shared *s)
 
 static bool wait_a_little(struct shared *s)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TICK_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_in_ms(TICK_MS);
     pthread_mutex_lock(&s->lock);
     while (!s->stop)
         if (pthread_cond_timedwait(&s->wake, &s->lock, &until))
@@ -248,7 +245,6 @@ static enum pal_status open_state(struct live *l, struct shared *s, struct pal_e
 
 enum pal_status shared_open(struct live *l, struct pal_error *err)
 {
-    pthread_condattr_t monotonic;
     if (!l->config.live.state)
         return PAL_OK;
     struct shared *s = mem_zero(1, sizeof *s);
@@ -256,12 +252,9 @@ enum pal_status shared_open(struct live *l, struct pal_error *err)
         return pal_no_memory(err);
     s->l = l;
     l->shared = s;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->lists.lock, NULL);
-    pthread_cond_init(&s->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&s->wake);
     if (l->journal_dir.len)
         str_fmt(&s->note, "%s/state.missed", str_text(&l->journal_dir));
     enum pal_status st = str_ok(&s->note) ? PAL_OK : pal_no_memory(err);

@@ -13,6 +13,7 @@
  * A state that has no counts at all (it is new, or was emptied) gets them from one process, who has
  * the lock: all that it has in memory. Others' are reset to that; what they counted and had not
  * sent yet stays theirs to send. */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "base/mem.h"
@@ -130,13 +131,6 @@ void shared_counts_whole(struct live *l)
 
 /* ---- Reading ---- */
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static struct bandit_sums as_bandit(const struct state_sums *s)
 {
     return (struct bandit_sums){s->success, s->failure, s->popular, s->recent, s->last_ms};
@@ -200,7 +194,7 @@ static void begin_generation(struct shared_counts *c)
 /* Items that the state has counts of came into the catalog since: all counts are read again. */
 static void look_for_items(struct shared_counts *c)
 {
-    if (!c->items || clock_ms() < c->again_ms)
+    if (!c->items || clock_steady_ms() < c->again_ms)
         return;
     live_read_lock(c->l);
     bool grown = catalog_count(c->l->catalog) != c->items;
@@ -209,7 +203,7 @@ static void look_for_items(struct shared_counts *c)
         return;
     c->items = 0;
     c->mark = 0;
-    c->again_ms = clock_ms() + AGAIN_MS;
+    c->again_ms = clock_steady_ms() + AGAIN_MS;
 }
 
 static enum pal_status read_counts(struct shared_counts *c, struct pal_error *err)

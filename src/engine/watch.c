@@ -4,6 +4,7 @@
  *
  * A pipeline through which nothing comes would not notice that its store is away, so it is asked
  * here, too, for one number. (Who answers reads the store all the time: follow.c.) */
+#include "base/clock.h"
 #include "engine/live_inside.h"
 
 #include "registry/registry.h"
@@ -16,14 +17,9 @@ enum { STORE_MS = 2000 /* between two looks where models are not looked for */ }
 static bool wait_a_little(struct live *l)
 {
     struct model_watch *w = &l->watch;
-    struct timespec until;
     int64_t ms = l->config.live.models_poll_ms;
     ms = ms ? ms : STORE_MS;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_in_ms(ms);
     pthread_mutex_lock(&w->lock);
     while (!w->stop)
         if (pthread_cond_timedwait(&w->wake, &w->lock, &until))

@@ -3,6 +3,7 @@
  * are taken, and each metric of metrics.c is computed into the user's own place. Means come last,
  * in order of users. */
 #include "eval/evaluate.h"
+#include "base/clock.h"
 
 #include "base/mem.h"
 #include "eval/heldout.h"
@@ -14,7 +15,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct scratch { /* of one thread: room for the longest list, and for all negatives */
     struct scored *top;
@@ -46,13 +46,6 @@ static enum pal_status score_all(struct judge *j, const struct model *m, const s
 static void sum_up(struct judge *j);
 static void judge_done(struct judge *j);
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 void eval_result_done(struct eval_result *r)
 {
     mem_free(r->metrics);
@@ -69,7 +62,7 @@ enum pal_status evaluate(const struct model *m, const struct dataset *d, const s
                          const struct weights *w, const struct eval_options *o,
                          const struct run *run, struct eval_result *out, struct pal_error *err)
 {
-    double began = now();
+    int64_t began_ns = clock_steady_ns();
     if (o->protocol == EVAL_NEGATIVES && (!s->negatives || o->part != EVAL_TEST))
         return pal_fail(err, PAL_EUNSUPPORTED,
                         "split %s of %s brings no sampled negatives along: rank the full catalog",
@@ -84,7 +77,7 @@ enum pal_status evaluate(const struct model *m, const struct dataset *d, const s
             st = bootstrap_intervals(&j.r, o, run, err);
     }
     if (st == PAL_OK) {
-        j.r.seconds = now() - began;
+        j.r.seconds = 1e-9 * (double)(clock_steady_ns() - began_ns);
         *out = j.r;
         memset(&j.r, 0, sizeof j.r);
     }

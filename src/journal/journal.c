@@ -1,4 +1,5 @@
 /* See journal.h. Opening, closing, submitting, and what others are told. */
+#include "base/clock.h"
 #include "journal/inside.h"
 
 #include "base/file.h"
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LOCK "lock"
@@ -173,12 +173,8 @@ static void release(struct journal *j)
 
 static void init_locks(struct journal *j)
 {
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->submitted, &monotonic);
-    pthread_cond_init(&j->committed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&j->submitted);
+    clock_cond_init(&j->committed);
     pthread_mutex_init(&j->lock, NULL);
     pthread_mutex_init(&j->deleting, NULL);
 }

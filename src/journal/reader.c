@@ -1,5 +1,6 @@
 /* Reading committed records: beside the writer in this process, which tells how far each segment is
  * committed, and from another process, which sees the files only. */
+#include "base/clock.h"
 #include "journal/cursor.h"
 #include "journal/inside.h"
 
@@ -46,12 +47,7 @@ void journal_reader_free(struct journal_reader *r)
 static bool wait_for_more(struct journal_reader *r, unsigned wait_ms)
 {
     struct journal *j = r->j;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    struct timespec until = clock_in_ms(wait_ms);
     pthread_mutex_lock(&j->lock);
     while (r->next >= j->next && r->wakes == j->wakes)
         if (wait_ms == 0 || pthread_cond_timedwait(&j->committed, &j->lock, &until))

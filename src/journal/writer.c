@@ -10,6 +10,7 @@
  * A commit that fails is cut off the segment again and its submitters are told. Then the segment is
  * sealed: after a failed write or sync nobody knows which of its pages reached the disk, so the
  * next commit goes to a fresh file, whose head says where the old one ends. */
+#include "base/clock.h"
 #include "journal/inside.h"
 
 #include "base/mem.h"
@@ -34,13 +35,6 @@ struct commit {
     uint64_t first;
     uint64_t sync_ns;
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Whether the commit goes into a new file: there is none, it is long enough, or all that it holds
  * is drained and it is long enough to be worth deleting. */
@@ -114,10 +108,10 @@ static enum pal_status write_commit(struct journal *j, struct commit *c, struct 
     st = write_all(j, c->bytes, c->size, j->size, err);
     if (st != PAL_OK || !j->o.sync)
         return st;
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_steady_ns();
     if (j->sys->sync(j->fd))
         return cannot(j, err);
-    c->sync_ns = now_ns() - begin;
+    c->sync_ns = clock_steady_ns() - begin;
     return PAL_OK;
 }
 
@@ -190,10 +184,10 @@ static void tell_of_all(struct journal *j, const struct commit *c)
 static void commit(struct journal *j, struct commit *c)
 {
     struct pal_error err = {.status = PAL_OK};
-    uint64_t begin = now_ns();
+    uint64_t begin = clock_steady_ns();
     enum pal_status st = write_commit(j, c, &err);
     if (st == PAL_OK)
-        succeed(j, c, now_ns() - begin);
+        succeed(j, c, clock_steady_ns() - begin);
     else
         fail(j, c, &err);
     if (st == PAL_OK)
@@ -213,7 +207,7 @@ static size_t commit_batch(struct journal *j)
 {
     struct batch *b = &j->back;
     size_t at = 0, most = (size_t)j->o.group_most, submissions = b->count;
-    j->began_ns = now_ns();
+    j->began_ns = clock_steady_ns();
     for (size_t i = 0; i < b->count;) {
         struct commit c = {.tickets = b->tickets + i, .bytes = b->bytes + at};
         do {
@@ -238,13 +232,9 @@ static size_t commit_batch(struct journal *j)
 /* Waits group_wait_us for more, or until a group is full. Called with the lock held. */
 static void linger(struct journal *j)
 {
-    struct timespec until;
     if (j->o.group_wait_us == 0)
         return;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += j->o.group_wait_us * 1000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = clock_at_ns(clock_steady_ns() + j->o.group_wait_us * 1000);
     while (!j->stop && j->front.records < (size_t)j->o.group_most)
         if (pthread_cond_timedwait(&j->submitted, &j->lock, &until))
             return;
@@ -254,9 +244,7 @@ static void linger(struct journal *j)
  * passed since its begin, or enough are there. Called with the lock held. */
 static void wait_for_company(struct journal *j, size_t submissions)
 {
-    uint64_t until_ns = j->began_ns + (uint64_t)j->o.apart_us * 1000;
-    const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
-                                   .tv_nsec = (long)(until_ns % 1000000000)};
+    const struct timespec until = clock_at_ns(j->began_ns + j->o.apart_us * 1000);
     if (!j->joined || !j->o.sync || j->o.apart_us == 0)
         return;
     j->wanted = submissions + j->joined < COMPANY ? submissions + j->joined : COMPANY;

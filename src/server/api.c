@@ -1,4 +1,5 @@
 /* The table of routes, and what the calls share. See api.h. */
+#include "base/clock.h"
 #include "server/api_inside.h"
 
 #include "base/mem.h"
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { WORKERS = 3, WORK_MOST = 256, SMALL_BODY = 64 * 1024, NOTE_BODY = 1 << 20 };
 
@@ -117,20 +117,13 @@ size_t api_routes(struct http_route out[API_ROUTES_MOST])
     return count;
 }
 
-int64_t api_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 enum pal_status api_new(const struct api_options *o, struct api **out, struct pal_error *err)
 {
     struct api *a = mem_zero(1, sizeof *a);
     if (!a)
         return pal_no_memory(err);
     a->options = *o;
-    a->started_ms = api_now_ms();
+    a->started_ms = clock_wall_ms();
     pthread_mutex_init(&a->figures.lock, NULL);
     pthread_mutex_init(&a->simulations_lock, NULL);
     enum pal_status st = work_new(WORKERS, WORK_MOST, &a->work, err);

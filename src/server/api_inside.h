@@ -45,8 +45,6 @@ static inline bool api_is_open(struct api *a)
 }
 void api_starting(struct http_request *r);
 
-int64_t api_now_ms(void);
-
 /* Has the answer of /v1/stats of an earlier start at hand. */
 void api_stats_recall(struct api *a);
 

@@ -1,4 +1,5 @@
 /* The catalog: /v1/items. */
+#include "base/clock.h"
 #include "server/api_inside.h"
 
 #include <inttypes.h>
@@ -109,7 +110,7 @@ void api_put_item(void *ctx, struct http_request *r)
     if (!st)
         st = read_item(body, "", id, http_arena(r), &record, &err);
     if (!st && !record.item.created_ms)
-        record.item.created_ms = api_now_ms();
+        record.item.created_ms = clock_wall_ms();
     if (st)
         http_error(r, st, &err);
     else

@@ -1,4 +1,5 @@
 /* Metrics for Prometheus, and the server's state. */
+#include "base/clock.h"
 #include "server/api_inside.h"
 
 #include <inttypes.h>
@@ -150,7 +151,7 @@ static void put_events(struct str *out, const struct live_status *s)
 
 static void put_model(struct str *out, const struct live_status *s)
 {
-    int64_t now = api_now_ms();
+    int64_t now = clock_wall_ms();
     gauge(out, "model_version", "gauge", "The version that answers; 0 = none.", s->model_version);
     gauge(out, "model_age_seconds", "gauge", "Since that version was trained.",
           s->model_created_ms ? (double)(now - s->model_created_ms) / 1e3 : 0);
@@ -232,7 +233,7 @@ void api_metrics(void *ctx, struct http_request *r)
     head(&out, "build_info", "gauge", "The version of the program.");
     labelled(&out, "build_info", "version", PALATE_VERSION, 1);
     gauge(&out, "uptime_seconds", "gauge", "Since the start.",
-          (double)(api_now_ms() - a->started_ms) / 1e3);
+          (double)(clock_wall_ms() - a->started_ms) / 1e3);
     put_roles(&out, s.roles);
     put_stream(&out, &s.stream);
     put_follow(&out, &s.follow);
@@ -380,7 +381,7 @@ void api_status(void *ctx, struct http_request *r)
     emit_open(&e, NULL, '{');
     emit_string(&e, "version", PALATE_VERSION);
     emit_string(&e, "role", roles);
-    emit_number(&e, "uptime_s", (double)(api_now_ms() - a->started_ms) / 1e3);
+    emit_number(&e, "uptime_s", (double)(clock_wall_ms() - a->started_ms) / 1e3);
     emit_parts(&e, &s);
     emit_uint(&e, "memory_bytes", resident());
     emit_traffic(&e, a->http);

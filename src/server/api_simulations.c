@@ -1,4 +1,5 @@
 /* The reports of palate simulate, for the page: notes of the store. */
+#include "base/clock.h"
 #include "server/api_inside.h"
 
 #include "base/mem.h"
@@ -108,7 +109,7 @@ static enum pal_status check_report(json_t *report, struct arena *tmp, struct pa
     enum pal_status st = json_object_end(&o);
     if (!st)
         st = check_series(series, err);
-    if (!st && json_object_set_new(report, "at", json_integer(at ? at : api_now_ms())))
+    if (!st && json_object_set_new(report, "at", json_integer(at ? at : clock_wall_ms())))
         st = pal_no_memory(err);
     return st;
 }

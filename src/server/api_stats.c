@@ -1,11 +1,11 @@
 /* What the data look like. */
+#include "base/clock.h"
 #include "server/api_inside.h"
 
 #include "base/mem.h"
 #include "report/report.h"
 
 #include <string.h>
-#include <time.h>
 
 enum {
     CATEGORIES = 24, /* shown, the largest ones */
@@ -186,7 +186,7 @@ static enum pal_status emit_stats(struct emit *e, const struct dataset *d, const
     emit_categories(e, d, s);
     emit_int(e, "first_at", (int64_t)s->first_s * 1000);
     emit_int(e, "last_at", (int64_t)s->last_s * 1000);
-    emit_int(e, "as_of", api_now_ms());
+    emit_int(e, "as_of", clock_wall_ms());
     enum pal_status st = emit_figures(e, d, s, shape, err);
     emit_close(e, '}');
     return st;
@@ -229,13 +229,6 @@ static enum pal_status make_stats(struct api *a, char **out, struct pal_error *e
     return st;
 }
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void say_stats(struct http_request *r, const struct api_figures *f)
 {
     http_answer(r, 200, "application/json", f->text, strlen(f->text));
@@ -246,7 +239,7 @@ static void publish(struct api_figures *f, char *fresh, enum pal_status st, uint
                     int64_t cost_ms, const struct pal_error *err)
 {
     pthread_mutex_lock(&f->lock);
-    f->done_ms = clock_ms();
+    f->done_ms = clock_steady_ms();
     f->cost_ms = cost_ms;
     if (!st) {
         mem_free(f->text);
@@ -274,9 +267,9 @@ static void count(void *ctx, struct http_request *none)
     if (live_drain(a->live, DRAIN_MS, NULL))
         (void)0; /* a store that is behind is counted as it is */
     live_status(a->live, &status);
-    int64_t began = clock_ms();
+    int64_t began = clock_steady_ms();
     enum pal_status st = make_stats(a, &fresh, &err);
-    int64_t cost_ms = clock_ms() - began;
+    int64_t cost_ms = clock_steady_ms() - began;
     if (!st && cost_ms > QUICK_MS && store_put_note(live_store(a->live), NOTE, fresh, NULL))
         (void)0; /* it is only for a quick first answer */
     publish(&a->figures, fresh, st, status.store_position + status.follow.records, cost_ms, &err);
@@ -300,7 +293,7 @@ static bool serve(struct api *a, struct http_request *r, uint64_t position)
     bool begin = !current && !f->counting;
     if (current || (f->text && f->cost_ms > QUICK_MS)) {
         say_stats(r, f);
-        begin = begin && (f->recalled || clock_ms() - f->done_ms > RESTS * f->cost_ms);
+        begin = begin && (f->recalled || clock_steady_ms() - f->done_ms > RESTS * f->cost_ms);
     } else if (f->waiting_count < API_WAITING)
         f->waiting[f->waiting_count++] = r;
     else {

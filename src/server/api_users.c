@@ -1,4 +1,5 @@
 /* What is known of users: /v1/users/{user_id}. */
+#include "base/clock.h"
 #include "server/api_inside.h"
 
 #include <string.h>
@@ -20,7 +21,7 @@ void api_put_user(void *ctx, struct http_request *r)
     struct emit e = {.compact = true};
     json_t *body = NULL;
     struct api_query q = {.r = r, .err = &err};
-    struct user_row user = {.user_id = query_id(&q, "user_id"), .created_ms = api_now_ms()};
+    struct user_row user = {.user_id = query_id(&q, "user_id"), .created_ms = clock_wall_ms()};
     enum pal_status st = query_end(&q);
     if (!st)
         st = api_body(r, &body, &err);

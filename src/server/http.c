@@ -1,4 +1,5 @@
 /* See http.h and http_inner.h. Starting, stopping, and the options. */
+#include "base/clock.h"
 #include "server/http_inner.h"
 
 #include "base/mem.h"
@@ -147,7 +148,6 @@ static enum pal_status server_new(const struct http_options *o, http_log_fn *log
                                   struct http_server **out, struct pal_error *err)
 {
     struct http_server *s = mem_zero(1, sizeof *s);
-    pthread_condattr_t clock;
     if (!s)
         return pal_no_memory(err);
     s->o = *o;
@@ -156,12 +156,9 @@ static enum pal_status server_new(const struct http_options *o, http_log_fn *log
     s->log_ctx = log_ctx;
     s->loose_parser = is_loose();
     if (getrandom(&s->id_seed, sizeof s->id_seed, GRND_NONBLOCK) != sizeof s->id_seed)
-        s->id_seed = (uint64_t)clock_ms();
+        s->id_seed = (uint64_t)clock_coarse_ms();
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    clock_cond_init(&s->changed);
     *out = s;
     return PAL_OK;
 }

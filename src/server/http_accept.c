@@ -4,6 +4,7 @@
  * 0.9.75 races with its own threads over the listening socket, and aborts the process if it loses.
  * So connections are accepted here and handed over, and the one thread that uses the socket closes
  * it. */
+#include "base/clock.h"
 #include "server/http_inner.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ static bool has_room(struct http_server *s)
 static void say_full(struct http_server *s, int why)
 {
     char message[160];
-    int64_t now = clock_ms();
+    int64_t now = clock_coarse_ms();
     if (now < s->quiet_until_ms)
         return;
     s->quiet_until_ms = now + QUIET_MS;
@@ -68,7 +69,7 @@ static void forget_lost(struct http_server *s)
 
 static void tick(struct http_server *s)
 {
-    int64_t now = clock_ms();
+    int64_t now = clock_coarse_ms();
     if (now - s->ticked_ms < TICK_MS)
         return;
     s->ticked_ms = now;
@@ -119,7 +120,7 @@ void accept_wake(struct http_server *s)
 
 enum pal_status accept_start(struct http_server *s, struct pal_error *err)
 {
-    s->ticked_ms = clock_ms();
+    s->ticked_ms = clock_coarse_ms();
     atomic_store(&s->accepting, true);
     atomic_store(&s->keeping, true);
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

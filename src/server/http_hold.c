@@ -11,6 +11,7 @@
  * pass; what is given to it then it sends in the pass after that. So one pass answers, one hands
  * the answers over, one sends them; whoever is new meanwhile is looked at behind those that are
  * sent. */
+#include "base/clock.h"
 #include "server/http_inner.h"
 
 enum { HELD_MOST = 8, HELD_NS = 250000 };
@@ -25,7 +26,7 @@ static struct worker *thread_of(struct http_request *r)
 bool hold_back(struct http_request *r)
 {
     struct worker *w = thread_of(r);
-    int64_t now_ns = clock_ns();
+    int64_t now_ns = clock_steady_ns();
     if (w->held >= HELD_MOST || (w->held && now_ns - w->began_ns > HELD_NS))
         return true;
     if (w->sending && r->call.stood_back_for != w->batch) {

@@ -186,8 +186,6 @@ void watch_hang_up_idle(struct http_server *s);
 bool watch_wait_empty(struct http_server *s, int64_t seconds); /* no connection is left */
 void watch_abandon_all(struct http_server *s); /* resumes what is still suspended, with 503 */
 void watch_abandon(struct http_request *r);    /* the same for one */
-int64_t clock_ms(void);                        /* a coarse one that never goes back */
-int64_t clock_ns(void);                        /* a fine one */
 void request_release(struct http_request *r);  /* one owner less; the last frees it */
 
 /* http_accept.c: the keeper, a thread that accepts and calls watch_drop_late a few times a second.

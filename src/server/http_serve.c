@@ -1,5 +1,6 @@
 /* A request's way through libmicrohttpd's callbacks, all on the thread that its connection belongs
  * to. See http_inner.h for the order in which they come. */
+#include "base/clock.h"
 #include "server/http_inner.h"
 
 #include "base/text.h"
@@ -29,7 +30,7 @@ void *serve_line(void *server, const char *target, struct MHD_Connection *mhd)
     make_id(r);
     if (!target)
         target = "";
-    r->call.began_ns = clock_ns();
+    r->call.began_ns = clock_steady_ns();
     r->call.match.index = r->server->route_count;
     r->call.raw = target;
     r->call.target_len = strlen(target);
@@ -354,7 +355,7 @@ void serve_completed(void *server, struct MHD_Connection *mhd, void **request,
     struct http_server *s = r->server;
     const struct call *c = &r->call;
     hold_end(r);
-    int64_t duration_ns = clock_ns() - c->began_ns;
+    int64_t duration_ns = clock_steady_ns() - c->began_ns;
     if (c->sent)
         counters_add(s->counters, r->worker, c->match.index, c->status, duration_ns, c->body_bytes,
                      c->answer_len);

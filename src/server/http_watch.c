@@ -9,6 +9,7 @@
  * A socket is shut down only under the lock and while its connection is in the list. Connections
  * leave the list, under the lock, before libmicrohttpd closes their socket: so the descriptor can't
  * belong to another by then. */
+#include "base/clock.h"
 #include "server/http_inner.h"
 
 #include "base/mem.h"
@@ -24,20 +25,6 @@
 
 enum { ANSWER_BYTES_PER_SECOND = 4 << 10 };
 
-int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int64_t clock_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 void watch_phase(struct http_request *r, enum phase phase)
 {
     const struct http_options *o = &r->server->o;
@@ -50,7 +37,7 @@ void watch_phase(struct http_request *r, enum phase phase)
         seconds = o->idle_seconds;
     atomic_store_explicit(&r->measured, false, memory_order_relaxed);
     atomic_store_explicit(&r->phase, phase, memory_order_relaxed);
-    atomic_store_explicit(&r->deadline_ms, seconds ? clock_ms() + seconds * 1000 : 0,
+    atomic_store_explicit(&r->deadline_ms, seconds ? clock_coarse_ms() + seconds * 1000 : 0,
                           memory_order_relaxed);
     if ((phase == PHASE_IDLE || phase == PHASE_FRESH) && atomic_load(&r->server->stopping))
         shutdown(r->fd, SHUT_RD); /* our own connection's thread: the socket is open */
@@ -179,7 +166,7 @@ static bool goes_on(struct http_request *r)
  * may have got on meanwhile. */
 void watch_drop_late(struct http_server *s)
 {
-    int64_t now = clock_ms();
+    int64_t now = clock_coarse_ms();
     pthread_mutex_lock(&s->lock);
     for (struct http_request *r = s->requests; r; r = r->next) {
         int64_t deadline = atomic_load(&r->deadline_ms), next = 0;
@@ -212,19 +199,10 @@ void watch_hang_up_idle(struct http_server *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void add_ms(struct timespec *t, int64_t ms)
-{
-    int64_t ns = t->tv_nsec + ms % 1000 * 1000000;
-    t->tv_sec += ms / 1000 + ns / 1000000000;
-    t->tv_nsec = ns % 1000000000;
-}
-
 bool watch_wait_empty(struct http_server *s, int64_t seconds)
 {
-    struct timespec until;
     int late = 0;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    add_ms(&until, seconds * 1000);
+    struct timespec until = clock_in_ms(seconds * 1000);
     pthread_mutex_lock(&s->lock);
     while (s->requests && !late)
         late = pthread_cond_timedwait(&s->changed, &s->lock, &until);

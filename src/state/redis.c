@@ -6,6 +6,7 @@
  * server that hangs costs each thread one timeout, not one for each request. One exception: a
  * connection that lay idle may have been closed meanwhile, which says nothing: once more, then. */
 #include "state/redis.h"
+#include "base/clock.h"
 
 #include "state/redis_inside.h"
 
@@ -126,7 +127,7 @@ static enum pal_status no_error(const redisReply *reply, struct pal_error *err)
 static void draw(uint64_t *out)
 {
     if (getrandom(out, sizeof *out, 0) != sizeof *out)
-        *out = redis_now_ns();
+        *out = clock_steady_ns();
     *out >>= 12; /* so that every client can hold it */
     *out += !*out;
 }
@@ -134,7 +135,6 @@ static void draw(uint64_t *out)
 /* Who we are, where to, what we run, and what every user's key refers to. */
 static void put_greeting(const struct redis *r, struct commands *c)
 {
-    struct timespec t;
     uint64_t instance;
     struct str text = {0};
     char db[16];
@@ -160,11 +160,10 @@ static void put_greeting(const struct redis *r, struct commands *c)
     }
     str_done(&text);
     draw(&instance);
-    clock_gettime(CLOCK_REALTIME, &t);
     const struct {
         const char *field;
         uint64_t value;
-    } rows[] = {{"clear", (uint64_t)t.tv_sec}, {"doubt", 0}, {"instance", instance}};
+    } rows[] = {{"clear", (uint64_t)clock_wall_ms() / 1000}, {"doubt", 0}, {"instance", instance}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         command_begin(c, 4);
         command_text(c, "HSETNX");
@@ -244,16 +243,10 @@ static enum pal_status connect_one(struct redis *r, uint64_t deadline_ns, struct
 
 /* ---- The pool ---- */
 
-static struct timespec as_time(uint64_t ns)
-{
-    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
-                             .tv_nsec = (long)(ns % 1000000000u)};
-}
-
 static enum pal_status take(struct redis *r, uint64_t deadline_ns, bool fresh, struct link **out,
                             struct pal_error *err)
 {
-    struct timespec until = as_time(deadline_ns);
+    struct timespec until = clock_at_ns(deadline_ns);
     pthread_mutex_lock(&r->lock);
     bool late = false, any = atomic_load(&r->up);
     while (any && !late && !(r->idle && !fresh) && r->links >= (size_t)r->o.connections) {
@@ -317,7 +310,7 @@ static enum pal_status converse(struct link *k, const struct commands *c, uint64
 
 static void measure(struct redis *r, uint64_t began_ns)
 {
-    uint64_t ns = redis_now_ns() - began_ns;
+    uint64_t ns = clock_steady_ns() - began_ns;
     size_t i = 0;
     while (i < STATE_BUCKETS && (double)ns > state_bucket_s[i] * 1e9)
         i++;
@@ -345,7 +338,7 @@ static enum pal_status try_call(struct redis *r, const struct commands *c, uint6
         give(r, k);
         return no == PAL_OK ? PAL_OK : at(r, no, err);
     }
-    *stale = st != PAL_OK && idled && !fresh && redis_now_ns() < deadline_ns;
+    *stale = st != PAL_OK && idled && !fresh && (uint64_t)clock_steady_ns() < deadline_ns;
     link_close(k);
     give(r, NULL);
     st = at(r, st != PAL_OK ? st : no, err);
@@ -358,7 +351,7 @@ enum pal_status redis_call(struct redis *r, struct commands *c, size_t items, re
                            void *ctx, struct pal_error *err)
 {
     struct pal_error own;
-    uint64_t began = redis_now_ns();
+    uint64_t began = clock_steady_ns();
     uint64_t deadline =
         began + (uint64_t)r->o.timeout_ms * 1000000u + (uint64_t)items * PER_ITEM_NS;
     enum pal_status st = PAL_OK;
@@ -387,7 +380,7 @@ enum pal_status redis_call(struct redis *r, struct commands *c, size_t items, re
 static enum pal_status find_host(struct redis *r, struct pal_error *err)
 {
     struct lookup_addresses hosts;
-    int64_t until_ms = (int64_t)(redis_now_ns() / 1000000u) + LOOKUP_MS;
+    int64_t until_ms = clock_steady_ms() + LOOKUP_MS;
     if (r->url.path)
         return PAL_OK;
     enum pal_status st = lookup_host(&r->lookup, r->url.host, r->url.port, until_ms, &hosts, err);
@@ -403,7 +396,7 @@ static enum pal_status reach(struct redis *r, struct pal_error *err)
 {
     struct link *k = NULL;
     enum pal_status st = find_host(r, err);
-    uint64_t deadline = redis_now_ns() + (uint64_t)r->o.timeout_ms * 1000000u;
+    uint64_t deadline = clock_steady_ns() + (uint64_t)r->o.timeout_ms * 1000000u;
     if (st == PAL_OK)
         st = connect_one(r, deadline, &k, err);
     if (st != PAL_OK) {
@@ -486,7 +479,6 @@ static enum pal_status open_any(const struct state_ops *ops, const char *url,
 {
     struct pal_error why;
     struct redis *r = mem_zero(1, sizeof *r);
-    pthread_condattr_t monotonic;
     if (!r)
         return pal_no_memory(err);
     enum pal_status st = redis_url_parse(url, &r->url, err);
@@ -504,11 +496,8 @@ static enum pal_status open_any(const struct state_ops *ops, const char *url,
     r->o = *o;
     r->keep = keep;
     r->ttl_ms = (int64_t)(o->ttl_days * 86400e3);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->given, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&r->given);
     st = reach(r, &why);
     if (st == PAL_EUSAGE || st == PAL_ENOMEM) {
         *err = why;

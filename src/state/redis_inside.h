@@ -54,8 +54,6 @@ struct link {
     struct link *next;
 };
 
-uint64_t redis_now_ns(void);
-
 /* Connects, with TLS if the URL says so. hosts: where the URL's host is. */
 MUST_USE enum pal_status link_open(const struct redis_url *u, const struct lookup_addresses *hosts,
                                    uint64_t deadline_ns, struct link **out, struct pal_error *err);

@@ -1,5 +1,6 @@
 /* One connection to a Redis server. The socket does not block: every wait ends with the call's
  * deadline. */
+#include "base/clock.h"
 #include "state/redis_inside.h"
 
 #include "base/mem.h"
@@ -18,17 +19,10 @@
 
 enum { READ_AT_ONCE = 16 << 10 };
 
-uint64_t redis_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 enum pal_status link_wait(int fd, short events, uint64_t deadline_ns, struct pal_error *err)
 {
     for (;;) {
-        uint64_t now = redis_now_ns();
+        uint64_t now = clock_steady_ns();
         uint64_t ns = deadline_ns > now ? deadline_ns - now : 0;
         struct timespec left = {.tv_sec = (time_t)(ns / 1000000000u),
                                 .tv_nsec = (long)(ns % 1000000000u)};

@@ -1,13 +1,13 @@
 /* Reading: a row counts when its place is not behind the catalog's mark and not before an erasure.
  * Rows come in the order of places; of several with one place, which an insert that was given up
  * and came all the same may leave, the first counts. */
+#include "base/clock.h"
 #include "store/clickhouse_inside.h"
 
 #include "base/mem.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { AWAY_MS = 3000 };
 
@@ -149,23 +149,16 @@ static enum pal_status of_user(struct ch_store *s, const char *user_id, struct s
 
 /* ---- of one user ---- */
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Somebody waits for an answer. A server that doesn't answer costs them seconds, so while it is
  * away one of them pays for that, now and then. */
 static enum pal_status begin(struct ch_store *s, struct ch *c, struct pal_error *err)
 {
     pthread_mutex_lock(&s->away_lock);
-    bool away = s->away_until_ms && clock_ms() < s->away_until_ms;
+    bool away = s->away_until_ms && clock_steady_ms() < s->away_until_ms;
     if (away && err)
         *err = s->away;
     else if (s->away_until_ms)
-        s->away_until_ms = clock_ms() + AWAY_MS; /* the others, while this one tries */
+        s->away_until_ms = clock_steady_ms() + AWAY_MS; /* the others, while this one tries */
     pthread_mutex_unlock(&s->away_lock);
     return away ? PAL_EIO : ch_new(&s->place, true, c, err);
 }
@@ -175,7 +168,7 @@ static void end(struct ch_store *s, struct ch *c, enum pal_status st, const stru
 {
     if (c->fetch) {
         pthread_mutex_lock(&s->away_lock);
-        s->away_until_ms = st == PAL_EIO ? clock_ms() + AWAY_MS : 0;
+        s->away_until_ms = st == PAL_EIO ? clock_steady_ms() + AWAY_MS : 0;
         if (st == PAL_EIO && err)
             s->away = *err;
         pthread_mutex_unlock(&s->away_lock);

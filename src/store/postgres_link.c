@@ -1,5 +1,6 @@
 /* Connections: out of a URL, with limits on every wait; and what went wrong with one, as a sentence
  * for whoever runs the site. */
+#include "base/clock.h"
 #include "store/postgres.h"
 
 #include "base/lookup.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { IDLE_READERS = 8, AWAY_MS = 3000, LOOKUP_MS = 2000, OLDEST_SERVER = 120000 };
 
@@ -222,13 +222,6 @@ enum pal_status pg_failed(struct pg_link *c, const PGresult *result, struct pal_
 
 /* ---- Connecting ---- */
 
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* libpq looks a host up without an end in time; asked just before, the answer is at hand there. */
 static enum pal_status find_host(struct pg_store *s, struct pal_error *err)
 {
@@ -236,7 +229,8 @@ static enum pal_status find_host(struct pg_store *s, struct pal_error *err)
     if (!s->host)
         return PAL_OK;
     pthread_mutex_lock(&s->look_mutex);
-    enum pal_status st = lookup_host(&s->lookup, s->host, NULL, clock_ms() + LOOKUP_MS, NULL, &why);
+    enum pal_status st =
+        lookup_host(&s->lookup, s->host, NULL, clock_steady_ms() + LOOKUP_MS, NULL, &why);
     pthread_mutex_unlock(&s->look_mutex);
     return st == PAL_OK ? PAL_OK
                         : pal_fail(err, st, "cannot reach the store %s: %s", s->shown, why.message);
@@ -330,18 +324,18 @@ void pg_close(struct pg_link *c)
  * for that, now and then. */
 static bool is_away(struct pg_store *s, struct pal_error *err)
 {
-    bool away = s->away_until_ms && clock_ms() < s->away_until_ms;
+    bool away = s->away_until_ms && clock_steady_ms() < s->away_until_ms;
     if (away && err)
         *err = s->away;
     else if (s->away_until_ms)
-        s->away_until_ms = clock_ms() + AWAY_MS; /* the others, while this one tries */
+        s->away_until_ms = clock_steady_ms() + AWAY_MS; /* the others, while this one tries */
     return away;
 }
 
 static void note_away(struct pg_store *s, const struct pal_error *why)
 {
     pthread_mutex_lock(&s->read_mutex);
-    s->away_until_ms = clock_ms() + AWAY_MS;
+    s->away_until_ms = clock_steady_ms() + AWAY_MS;
     s->away = *why;
     pthread_mutex_unlock(&s->read_mutex);
 }

@@ -1,8 +1,8 @@
 /* See store.h: finds the kind of database by the URL and passes everything on to it. */
+#include "base/clock.h"
 #include "store/backend.h"
 
 #include <string.h>
-#include <time.h>
 
 static struct scheme_kinds kinds = {.what = "store", .kind = {&store_sqlite.kind}, .count = 1};
 
@@ -11,16 +11,9 @@ void store_add_kind(const struct store_ops *ops)
     scheme_add(&kinds, &ops->kind);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int64_t change_at(const struct store_change *c)
 {
-    int64_t ms = c->at_ms > 0 ? c->at_ms : now_ms();
+    int64_t ms = c->at_ms > 0 ? c->at_ms : clock_wall_ms();
     return ms << 20 | (int64_t)(c->seq & ((1u << 20) - 1));
 }
 

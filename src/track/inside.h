@@ -39,7 +39,7 @@ enum sent {
 
 struct mlflow;
 
-/* url: without the prefix and a slash at the end. deadline: milliseconds of track_now_ms after
+/* url: without the prefix and a slash at the end. deadline: milliseconds of the wall clock after
  * which a call is given up at once; 0 = none. Both are borrowed. */
 MUST_USE enum pal_status mlflow_new(const char *url, const char *experiment,
                                     const _Atomic int64_t *deadline_ms, struct mlflow **out,

@@ -5,6 +5,7 @@
  * the server's own proxy (mlflow-artifacts:), which is how servers keep them unless told otherwise.
  * MLflow allows no '@' in a metric's name: ndcg@10 becomes ndcg_at_10 there, as in its own names.
  */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "track/inside.h"
@@ -48,7 +49,7 @@ static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl
 {
     const struct mlflow *m = ctx;
     (void)a, (void)b, (void)c, (void)d;
-    return *m->deadline_ms && track_now_ms() > *m->deadline_ms;
+    return *m->deadline_ms && clock_wall_ms() > *m->deadline_ms;
 }
 
 static void use_credentials(struct mlflow *m)

@@ -6,6 +6,7 @@
  * which whatever is left goes to a file (unsent.c). A name server that never answers may hold the
  * thread longer than that: then it is left behind, with all that it uses, for the little time that
  * the program still has. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "track/inside.h"
 
@@ -92,15 +93,6 @@ static enum pal_status start(struct sender *s, struct pal_error *err)
     return bad ? pal_fail(err, PAL_ENOMEM, "cannot start a thread: %s", strerror(bad)) : PAL_OK;
 }
 
-static void init_wake(struct sender *s)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 enum pal_status sender_new(const char *root, const char *url, struct sender **out,
                            struct pal_error *err)
 {
@@ -115,7 +107,7 @@ enum pal_status sender_new(const char *root, const char *url, struct sender **ou
     if (!s)
         return pal_no_memory(err);
     pthread_mutex_init(&s->lock, NULL);
-    init_wake(s);
+    clock_cond_init(&s->wake);
     s->root = mem_text(root, strlen(root));
     s->url = mem_text(address, strlen(address));
     s->experiment = mem_text(experiment, strlen(experiment));
@@ -164,22 +156,10 @@ void sender_put(struct sender *s, json_t *message)
 
 /* ---- the thread ---- */
 
-static void add_ms(struct timespec *t, int64_t ms)
-{
-    t->tv_sec += ms / 1000;
-    t->tv_nsec += (long)(ms % 1000) * 1000000;
-    if (t->tv_nsec >= 1000000000) {
-        t->tv_sec++;
-        t->tv_nsec -= 1000000000;
-    }
-}
-
 /* Until something changes or the time is up; the lock is held. */
 static void pause_for(struct sender *s, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    add_ms(&until, ms);
+    struct timespec until = clock_in_ms(ms);
     while (!s->closing && pthread_cond_timedwait(&s->wake, &s->lock, &until) != ETIMEDOUT)
         ;
 }
@@ -243,7 +223,7 @@ static void *work(void *ctx)
         take_outcome(s, sent, why);
         if (sent != SENT_AWAY) {
             wait_ms = FIRST_PAUSE_MS;
-            if (s->closing && track_now_ms() > s->deadline_ms)
+            if (s->closing && clock_wall_ms() > s->deadline_ms)
                 break;
             continue;
         }
@@ -300,15 +280,13 @@ static void say(const struct sender *s, bool kept, size_t left, const char *prob
 
 void sender_close(struct sender *s, char *note, size_t size)
 {
-    struct timespec until;
     struct pal_error err = {0};
     pthread_mutex_lock(&s->lock);
-    s->deadline_ms = track_now_ms() + CLOSING_MS;
+    s->deadline_ms = clock_wall_ms() + CLOSING_MS;
     s->closing = true;
     pthread_cond_signal(&s->wake);
     pthread_mutex_unlock(&s->lock);
-    clock_gettime(CLOCK_REALTIME, &until);
-    add_ms(&until, CLOSING_MS + GRACE_MS);
+    struct timespec until = clock_at_ms(clock_wall_ms() + CLOSING_MS + GRACE_MS);
     bool ended = pthread_timedjoin_np(s->thread, NULL, &until) == 0;
     pthread_mutex_lock(&s->lock);
     json_t *left = leftovers(s);

@@ -1,6 +1,7 @@
 /* See track.h. A run is collected as two things at once: the line that the folder gets when it
  * ends, and the messages that the server gets while it lasts. */
 #include "track/track.h"
+#include "base/clock.h"
 
 #include "base/emit.h"
 #include "base/file.h"
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum {
     STEPS_MOST = 1000,  /* of a run that the folder keeps */
@@ -41,13 +41,6 @@ struct track_run {
     size_t step_count;
     json_t *batch; /* what the server is not told yet; NULL without one */
 };
-
-int64_t track_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void lost_line(struct track *t, const char *why)
 {
@@ -103,7 +96,7 @@ static void make_id(char id[TRACK_ID])
 {
     uint64_t number = 0;
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
-        number = (uint64_t)track_now_ms() * 2654435761u ^ (uint64_t)(uintptr_t)id;
+        number = (uint64_t)clock_wall_ms() * 2654435761u ^ (uint64_t)(uintptr_t)id;
     snprintf(id, TRACK_ID, "%016llx", (unsigned long long)number);
 }
 
@@ -136,7 +129,7 @@ struct track_run *track_begin(struct track *t, struct track_run *parent, const c
         memcpy(r->parent, parent->id, sizeof r->parent);
         tell_of(parent); /* the server has to know it first */
     }
-    r->began_ms = r->flushed_ms = track_now_ms();
+    r->began_ms = r->flushed_ms = clock_wall_ms();
     r->command = mem_text(command, strlen(command));
     r->name = mem_text(name, strlen(name));
     r->params = json_object();
@@ -220,7 +213,7 @@ static void flush(struct track_run *r)
     if (!r->batch)
         return;
     tell_of(r);
-    r->flushed_ms = track_now_ms();
+    r->flushed_ms = clock_wall_ms();
     if (!json_object_size(r->batch))
         return;
     json_t *m = message(r, "batch"), *next = json_object();
@@ -284,7 +277,7 @@ void track_metric(struct track_run *r, const char *name, double value, int64_t s
     if (!r->batch)
         return;
     json_t *list = list_in_batch(r, "metrics", METRICS_MOST), *metric = json_object();
-    int64_t now = track_now_ms();
+    int64_t now = clock_wall_ms();
     json_object_set_new(metric, "key", json_string(name));
     json_object_set_new(metric, "value", json_real(value));
     json_object_set_new(metric, "timestamp", json_integer(now));
@@ -339,7 +332,7 @@ void track_end(struct track_run *r, enum track_end how, const char *why)
     struct pal_error err;
     if (!r)
         return;
-    int64_t now = track_now_ms();
+    int64_t now = clock_wall_ms();
     char *line = line_of(r, words[how], why, now);
     if (!line)
         lost_line(r->track, "out of memory");

@@ -69,7 +69,4 @@ typedef void track_line_fn(void *ctx, const char *line, size_t len);
 MUST_USE enum pal_status track_list(const char *root, size_t most, track_line_fn *fn, void *ctx,
                                     size_t *count, struct pal_error *err);
 
-/* Milliseconds since 1970. */
-int64_t track_now_ms(void);
-
 #endif

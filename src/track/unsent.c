@@ -1,6 +1,7 @@
 /* What could not be sent, kept in files of the registry's folder `unsent`, one for each program
  * that ended with something left. A file is JSON lines: which server it is for, then the messages.
  * Whoever sends a file's messages holds a lock on it, so that two programs don't both. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -116,7 +117,7 @@ static enum pal_status write_file(const char *root, const char *url, const char 
     struct file_out *f = NULL;
     json_t *message;
     size_t i;
-    int64_t now = track_now_ms();
+    int64_t now = clock_wall_ms();
     enum pal_status st = file_join(folder, sizeof folder, root, "unsent", err);
     if (!st)
         st = file_make_dir(folder, err);

@@ -2,6 +2,7 @@
  * answers about the host "slow" only once it is let. */
 #include "test.h"
 
+#include "base/clock.h"
 #include "base/lookup.h"
 
 #include <arpa/inet.h>
@@ -10,7 +11,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t let = PTHREAD_COND_INITIALIZER;
@@ -64,9 +64,7 @@ void freeaddrinfo(struct addrinfo *list)
 
 static int64_t in_ms(int64_t ms)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + ms;
+    return clock_steady_ms() + ms;
 }
 
 static void check_address(const struct lookup_addresses *found, size_t i, unsigned port)

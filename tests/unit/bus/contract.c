@@ -2,6 +2,7 @@
  * starts it and says where it is by PALATE_TEST_STREAM (NAME in it is replaced), and by
  * PALATE_TEST_GROUP which processes to stop for a while, as a network that is cut does. */
 #include "contract.h"
+#include "base/clock.h"
 #include "contract_dead.h"
 
 #include <signal.h>
@@ -44,7 +45,7 @@ static size_t receive_some(struct bus *b, struct bus_received *got, size_t most)
 static size_t receive_first(struct bus *b, struct bus_received *got, size_t most)
 {
     size_t n = 0;
-    for (int64_t end = now_ms() + 2 * WAIT_MS; !n && now_ms() < end;)
+    for (int64_t end = clock_steady_ms() + 2 * WAIT_MS; !n && clock_steady_ms() < end;)
         n = receive_some(b, got, most);
     return n;
 }
@@ -155,9 +156,9 @@ static void paused_broker_costs_no_more_than_allowed(void **state)
     assert_ok(publish_range(b, 0, MANY, 2000, WAIT_MS, &err), &err);
     assert_int_equal(killpg(pid, SIGSTOP), 0);
     for (int i = 0; i < 3; i++) {
-        int64_t began = now_ms();
+        int64_t began = clock_steady_ms();
         enum pal_status st = publish_range(b, MANY, 2 * MANY, 20000, ALLOWED_MS, &err);
-        int64_t took = now_ms() - began;
+        int64_t took = clock_steady_ms() - began;
         if (st != PAL_EIO || took > ALLOWED_MS + MARGIN_MS) {
             killpg(pid, SIGCONT);
             fail_msg("status %d after %d ms: %s", st, (int)took, err.message);
@@ -168,7 +169,7 @@ static void paused_broker_costs_no_more_than_allowed(void **state)
     assert_false(s.connected);
     assert_int_equal(s.error.status, PAL_EIO);
     enum pal_status st = PAL_EIO;
-    for (int64_t end = now_ms() + 3 * WAIT_MS; st && now_ms() < end;)
+    for (int64_t end = clock_steady_ms() + 3 * WAIT_MS; st && clock_steady_ms() < end;)
         st = publish_range(b, MANY, 2 * MANY, 20000, WAIT_MS, &err);
     assert_int_equal(st, PAL_OK);
     bus_status(b, &s);
@@ -223,17 +224,18 @@ static void two_receivers_share(void **state)
         me[i].b = stream_open("shared", BUS_RECEIVE);
         when_joined = __atomic_load_n(&me[0].noted, __ATOMIC_RELAXED);
         assert_int_equal(pthread_create(&thread[i], NULL, receive_in_thread, &me[i]), 0);
-        int64_t end = now_ms() + (i ? 2 * WAIT_MS : 1500);
-        for (; now_ms() < end && sent < MOST; sent += STEP) {
+        int64_t end = clock_steady_ms() + (i ? 2 * WAIT_MS : 1500);
+        for (; clock_steady_ms() < end && sent < MOST; sent += STEP) {
             assert_ok(publish_range(b, sent, sent + STEP, 50, WAIT_MS, &err), &err);
             usleep(10000);
             if (i && __atomic_load_n(&me[1].noted, __ATOMIC_RELAXED) > 2 * STEP && !while_both) {
                 while_both = __atomic_load_n(&me[0].noted, __ATOMIC_RELAXED);
-                end = now_ms() + 1000;
+                end = clock_steady_ms() + 1000;
             }
         }
     }
-    for (int64_t end = now_ms() + WAIT_MS; received_distinct(r) < sent && now_ms() < end;)
+    for (int64_t end = clock_steady_ms() + WAIT_MS;
+         received_distinct(r) < sent && clock_steady_ms() < end;)
         usleep(20000);
     for (int i = 0; i < 2; i++) {
         __atomic_store_n(&me[i].stop, true, __ATOMIC_RELEASE);
@@ -280,14 +282,14 @@ static void nobody_there_is_told_in_time(void **state)
         struct pal_error err = {0}, away = {0};
         struct bus *b = NULL;
         struct bus_message m = {"a", "x", 1};
-        int64_t began = now_ms();
+        int64_t began = clock_steady_ms();
         assert_ok(bus_open(url, BUS_PUBLISH, &b, &away, &err), &err);
-        assert_true(now_ms() - began < 9000);
+        assert_true(clock_steady_ms() - began < 9000);
         assert_int_equal(away.status, PAL_EIO);
         assert_int_equal(bus_shards(b), 0);
-        began = now_ms();
+        began = clock_steady_ms();
         assert_int_equal(bus_publish(b, &m, 1, 300, &err), PAL_EIO);
-        assert_true(now_ms() - began < 3300);
+        assert_true(clock_steady_ms() - began < 3300);
         bus_close(b);
     }
 }

@@ -36,6 +36,4 @@ void receive_all(struct bus *b, struct received *r, int limit_ms);
 
 void bus_add_all(void); /* every kind that was built */
 
-int64_t now_ms(void);
-
 #endif

@@ -1,17 +1,9 @@
 /* See contract.h. */
+#include "base/clock.h"
 #include "contract.h"
 
 #include "base/scheme.h"
 #include "bus/backend.h"
-
-#include <time.h>
-
-int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void bus_add_all(void)
 {
@@ -123,8 +115,8 @@ void receive_all(struct bus *b, struct received *r, int limit_ms)
 {
     struct pal_error err = {0};
     static _Thread_local struct bus_received got[1000];
-    int64_t end = now_ms() + limit_ms;
-    while (r->distinct < r->most && now_ms() < end) {
+    int64_t end = clock_steady_ms() + limit_ms;
+    while (r->distinct < r->most && clock_steady_ms() < end) {
         size_t n = 0;
         if (bus_receive(b, got, 1000, 500, &n, &err))
             continue;

@@ -5,12 +5,12 @@
  * publish: numbers 0 … COUNT-1 in order, each batch again until it is confirmed (or only `once`).
  * receive: until every number came. Prints a line for every failure that is new, about four times a
  * second how far it is, and at the end how long it took and the most memory it had. */
+#include "base/clock.h"
 #include "contract.h"
 
 #include "bus/backend.h"
 
 #include <sys/resource.h>
-#include <time.h>
 
 struct load {
     struct bus *b;
@@ -22,9 +22,9 @@ struct load {
 
 static void tell(struct load *l, const char *what, size_t done)
 {
-    if (now_ms() - l->told < 250)
+    if (clock_steady_ms() - l->told < 250)
         return;
-    l->told = now_ms();
+    l->told = clock_steady_ms();
     printf("%s %zu\n", what, done);
     fflush(stdout);
 }
@@ -45,7 +45,7 @@ static void tell_end(struct load *l)
     getrusage(RUSAGE_SELF, &used);
     bus_status(l->b, &s);
     printf("seconds %.3f\nmemory %ld kB\nreconnects %u\nbacklog %d\n",
-           (double)(now_ms() - l->began) / 1000, used.ru_maxrss, (unsigned)s.reconnects,
+           (double)(clock_steady_ms() - l->began) / 1000, used.ru_maxrss, (unsigned)s.reconnects,
            (int)s.backlog);
 }
 
@@ -78,7 +78,7 @@ static int receive(struct load *l)
             continue;
         }
         if (n && !r->distinct)
-            l->began = now_ms(); /* without the time to join */
+            l->began = clock_steady_ms(); /* without the time to join */
         for (size_t i = 0; i < n; i++)
             received_note(r, l->b, &got[i]);
         if (bus_settle(l->b, &err))
@@ -123,7 +123,7 @@ int main(int argc, char **argv)
     }
     if (away.message[0])
         tell_failure(&l, &away);
-    l.began = now_ms();
+    l.began = clock_steady_ms();
     int status = publishes ? publish(&l) : receive(&l);
     tell_end(&l);
     bus_close(l.b);

@@ -1,11 +1,11 @@
 /* When the loop trains, with a world made of a few numbers and a program that is a script. */
+#include "base/clock.h"
 #include "program.h"
 
 #include "engine/loop_inside.h"
 
 #include <math.h>
 #include <stdatomic.h>
-#include <time.h>
 
 static struct {
     atomic_ullong fresh, all;
@@ -30,12 +30,6 @@ static int64_t trained_ms(void *ctx)
     (void)ctx;
     return world.created;
 }
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 static enum pal_status reload(void *ctx, uint32_t *version, struct pal_error *err)
 {
     (void)ctx;
@@ -44,7 +38,7 @@ static enum pal_status reload(void *ctx, uint32_t *version, struct pal_error *er
         return pal_fail(err, PAL_ECORRUPT, "als.safetensors is damaged");
     *version = 4;
     world.fresh = 0;
-    world.created = now_ms();
+    world.created = clock_wall_ms();
     return PAL_OK;
 }
 static void take_note(void *ctx, enum live_level level, const char *message)
@@ -83,7 +77,7 @@ static struct loop *start(const struct loop_options *o, const char *body)
 static int begin(void **state)
 {
     memset(&world, 0, sizeof world);
-    world.created = now_ms();
+    world.created = clock_wall_ms();
     world.all = 1000000;
     return make_place(state);
 }
@@ -135,7 +129,7 @@ static void a_call_trains(void **state)
     o.set = "als.factors=8";
     o.margin = 0.125;
     o.keep = 7;
-    int64_t before = now_ms();
+    int64_t before = clock_wall_ms();
     struct loop *l =
         start(&o, "echo \"$@\" >$PLACE/args; echo $PALATE_SET >$PLACE/set\n"
                   "echo '{\"stage\":\"training\",\"model\":\"als\",\"done\":1,\"total\":2}'\n"
@@ -291,10 +285,10 @@ static void a_wrong_calendar_is_survived(void **state)
     o.every_hours = 1;
     o.least_events = 2000000; /* so that none begins */
     for (size_t i = 0; i < 4; i++) {
-        world.created = now_ms() + off_ms[i];
+        world.created = clock_wall_ms() + off_ms[i];
         struct loop *l = start(&o, COUNT PUBLISHED);
-        int64_t before = now_ms(), next = loop_next_ms(l);
-        assert_true(next >= before - 1000 && next <= now_ms() + 3600000 + 1000);
+        int64_t before = clock_wall_ms(), next = loop_next_ms(l);
+        assert_true(next >= before - 1000 && next <= clock_wall_ms() + 3600000 + 1000);
         if (off_ms[i] == -1800000)
             assert_in_range(next, before + 1700000, before + 1900000);
         loop_stop(l);
@@ -312,7 +306,7 @@ static void too_few_events_wait(void **state)
     world.fresh = 20;
     world.all = 999;
     struct loop *l = start(&o, COUNT PUBLISHED);
-    wait_until(loop_next_ms(l) > now_ms() + 10000); /* it has looked, and put it off */
+    wait_until(loop_next_ms(l) > clock_wall_ms() + 10000); /* it has looked, and put it off */
     assert_int_equal(times_begun(), 0);
     world.all = 1000;
     wait_until(world.reloads == 1);

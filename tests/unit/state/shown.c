@@ -1,4 +1,5 @@
 /* What every kind of live state promises of lists that were shown in state.h; like contract.c. */
+#include "base/clock.h"
 #include "site.h"
 
 static const struct state_version nothing = {0};
@@ -20,13 +21,6 @@ static void begin(struct site *w)
     assert_int_equal(v.found, STATE_NONE);
     assert_ok(state_fill(w->a, "ann", v.token, NULL, 0, &filled, &err), &err);
     assert_true(filled);
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* A list of `count` items "NAME-0", "NAME-1", …, called NAME. */
@@ -62,7 +56,7 @@ static void like(struct state *s, const char *item, int64_t time_ms)
 static void who_shows_learns_what_was_before(void **state)
 {
     struct site *w = *state;
-    int64_t now = now_ms();
+    int64_t now = clock_wall_ms();
     begin(w);
     like(w->a, "before", 1);
     struct state_before b = show(w, w->a, "one", now);
@@ -90,7 +84,7 @@ static void who_shows_learns_what_was_before(void **state)
 static void everybody_sees_them(void **state)
 {
     struct site *w = *state;
-    int64_t now = now_ms();
+    int64_t now = clock_wall_ms();
     begin(w);
     struct state_view v = look(w, w->b, nothing);
     assert_int_equal(v.list_count, 0);
@@ -125,7 +119,7 @@ static void they_go_with_the_user(void **state)
     struct site *w = *state;
     struct pal_error err;
     const char *ann = "ann";
-    int64_t before = now_ms() - 10;
+    int64_t before = clock_wall_ms() - 10;
     assert_false(show(w, w->a, "nobody", before).there); /* of whom nothing is known */
     begin(w);
     for (int clear = 0; clear < 2; clear++) {
@@ -138,7 +132,7 @@ static void they_go_with_the_user(void **state)
         assert_false(show(w, w->a, "two", before).there);
         struct state_view v = look(w, w->b, nothing);
         assert_int_equal(v.list_count, 0);
-        struct state_before b = show(w, w->a, "after", now_ms() + 1000);
+        struct state_before b = show(w, w->a, "after", clock_wall_ms() + 1000);
         assert_true(b.there);
         assert_int_equal(b.list.count, 0);
     }
@@ -156,7 +150,7 @@ static void many_at_once(void **state)
     struct state_shown shown[MANY];
     struct state_before before[MANY];
     struct pal_error err;
-    int64_t now = now_ms();
+    int64_t now = clock_wall_ms();
     begin(w);
     for (int i = 0; i < MANY; i++) {
         char *name = arena_alloc(&w->tmp, 1, 16);
