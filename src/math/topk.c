@@ -1,7 +1,13 @@
-/* See topk.h. One pass over the scores keeps the k best in a heap whose root is the worst of them.
- * Almost every score is below that root, so the scan looks at BLOCK scores at once and asks only
- * whether any is above: comparisons without branches, which every compiler turns into vectors. For
- * scores in random order the heap changes about k ln(n / k) times. */
+/* See topk.h. Where registers are wide, not many scores are ranked by comparing each with each; of
+ * more, the largest of each of some 3 k stretches are. The k-th of these is a score that k items
+ * reach, and few others do: those are ranked. Two short passes over the scores, no branch of which
+ * depends on how they lie.
+ *
+ * Otherwise (plain C, very few or many asked for, many equal scores) one pass keeps the k best in a
+ * heap whose root is the worst of them. Almost every score is below that root, so the scan looks at
+ * BLOCK scores at once and asks only whether any is above: comparisons without branches, which
+ * every compiler turns into vectors. For scores in random order the heap changes about k ln(n / k)
+ * times. */
 #include "math/topk.h"
 
 #include "math/kernels_variants.h"
@@ -9,7 +15,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-enum { BLOCK = 32, FEW = 160 };
+enum { BLOCK = 32, LANES = 16, FEW = 160, STRETCHES = 384, RANKED_LEAST = 12 };
 
 /* Is a a worse answer than b? */
 static inline bool worse(struct scored a, struct scored b)
@@ -80,10 +86,71 @@ static bool by_ranks(const float *scores, size_t n, size_t k, struct scored *out
     return true;
 }
 
+/* The largest of some; NaN is passed over. */
+static float largest(const float *x, size_t n)
+{
+    float lane[LANES], most = -INFINITY;
+    size_t i = 0;
+    for (size_t j = 0; j < LANES; j++)
+        lane[j] = -INFINITY;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (; i < n; i++)
+        lane[0] = x[i] > lane[0] ? x[i] : lane[0];
+    for (size_t j = 0; j < LANES; j++)
+        most = lane[j] > most ? lane[j] : most;
+    return most;
+}
+
+/* Adds those of x (n) that are above floor, in their order; x begins at `at`. False: too many. */
+static bool gather(const float *x, size_t n, size_t at, float floor, struct scored *few,
+                   size_t *count)
+{
+    for (size_t i = next_above(x, n, 0, floor); i < n; i = next_above(x, n, i + 1, floor)) {
+        if (*count == STRETCHES)
+            return false;
+        few[(*count)++] = (struct scored){(uint32_t)(at + i), x[i]};
+    }
+    return true;
+}
+
+static bool by_stretches(const float *scores, size_t n, size_t k, struct scored *out, size_t *held)
+{
+    float most[STRETCHES], score[STRETCHES], floor = -INFINITY;
+    uint32_t rank[STRETCHES];
+    struct scored few[STRETCHES];
+    size_t len = n / (3 * k) < LANES ? LANES : (n / (3 * k) + LANES / 2) / LANES * LANES;
+    size_t stretches = (n + len - 1) / len, count = 0;
+    if (k < RANKED_LEAST || stretches > STRETCHES || k > stretches / 2 ||
+        kernels() == &kernels_plain)
+        return false;
+    for (size_t s = 0; s < stretches; s++)
+        most[s] = largest(scores + s * len, s + 1 < stretches ? len : n - s * len);
+    kernels()->ranks(most, stretches, rank);
+    for (size_t s = 0; s < stretches; s++)
+        floor = rank[s] == k - 1 ? most[s] : floor;
+    if (!(floor > -INFINITY))
+        return false;
+    floor = nextafterf(floor, -INFINITY); /* what is equal to it counts, too */
+    for (size_t s = 0; s < stretches; s++)
+        if (most[s] > floor && !gather(scores + s * len, s + 1 < stretches ? len : n - s * len,
+                                       s * len, floor, few, &count))
+            return false;
+    for (size_t i = 0; i < count; i++)
+        score[i] = few[i].score;
+    kernels()->ranks(score, count, rank);
+    for (size_t i = 0; i < count; i++)
+        if (rank[i] < k)
+            out[rank[i]] = few[i];
+    *held = k;
+    return true;
+}
+
 size_t topk(const float *scores, size_t n, size_t k, struct scored *out)
 {
     size_t held = 0, i = 0;
-    if (k == 0 || by_ranks(scores, n, k, out, &held))
+    if (k == 0 || by_ranks(scores, n, k, out, &held) || by_stretches(scores, n, k, out, &held))
         return held;
     for (; held < k && (i = next_above(scores, n, i, -INFINITY)) < n; i++)
         out[held++] = (struct scored){(uint32_t)i, scores[i]};

@@ -51,7 +51,7 @@ static void equals_a_full_sort(void **state)
     (void)state;
     struct rng rng;
     rng_init(&rng, 7, 0);
-    const size_t lengths[] = {0, 1, 2, 31, 32, 33, 63, 64, 65, 100, 1000, 4099};
+    const size_t lengths[] = {0, 1, 2, 31, 32, 33, 63, 64, 65, 100, 1000, 4099, 20001};
     for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++)
         for (int kind = 0; kind < 6; kind++) {
             size_t n = lengths[l];
@@ -63,7 +63,7 @@ static void equals_a_full_sort(void **state)
                 const float kinds[] = {x, few, odd, (float)i, -(float)i, INFINITY};
                 scores[i] = kinds[kind];
             }
-            const size_t ks[] = {0, 1, 2, 10, 33, n / 2, n, n + 5};
+            const size_t ks[] = {0, 1, 2, 10, 12, 33, 101, n / 2, n, n + 5};
             for (size_t k = 0; k < sizeof ks / sizeof ks[0]; k++)
                 check(scores, n, ks[k]);
             free(scores);
