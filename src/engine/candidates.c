@@ -71,8 +71,7 @@ static enum pal_status best_of(const struct ask *a, struct best *b, size_t k, st
     enum pal_status st = score_all(a, b, err);
     if (!scores || st != PAL_OK)
         return st == PAL_OK ? pal_no_memory(err) : st;
-    for (uint32_t i = 0; i < items; i++)
-        scores[i] = b->skip[i] ? -INFINITY : b->scores[i];
+    topk_hide(b->scores, b->skip, items, scores);
     b->count = topk(scores, items, k, b->top);
     b->more = b->count == k;
     return PAL_OK;

@@ -14,6 +14,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum { BLOCK = 32, LANES = 16, FEW = 160, STRETCHES = 384, RANKED_LEAST = 12 };
 
@@ -161,4 +162,18 @@ size_t topk(const float *scores, size_t n, size_t k, struct scored *out)
         sift_down(out, held, 0, (struct scored){(uint32_t)i, scores[i]});
     sort_heap(out, held);
     return held;
+}
+
+/* By LANES that lie nowhere else, so that compilers make vectors of it. */
+void topk_hide(const float *scores, const uint8_t *skip, size_t n, float *out)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        float lane[LANES];
+        for (size_t j = 0; j < LANES; j++)
+            lane[j] = skip[i + j] ? -INFINITY : scores[i + j];
+        memcpy(out + i, lane, sizeof lane);
+    }
+    for (; i < n; i++)
+        out[i] = skip[i] ? -INFINITY : scores[i];
 }

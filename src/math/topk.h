@@ -15,4 +15,7 @@ struct scored {
  * among them. Returns how many were written. O(n + k log k) for k well below n. */
 size_t topk(const float *scores, size_t n, size_t k, struct scored *out);
 
+/* out = scores, but -INFINITY where skip is not 0; all (n). out may be scores. */
+void topk_hide(const float *scores, const uint8_t *skip, size_t n, float *out);
+
 #endif

@@ -11,12 +11,17 @@
  * them lacks counts as nothing in common. A history is the sum of its items' vectors times their
  * weights; what it scores is the dot product with that, so that a dislike pushes away.
  *
- * Features in fewer than min_df items tell nothing of others and are left out. */
+ * Features in fewer than min_df items tell nothing of others and are left out.
+ *
+ * A history meets most items by way of a few frequent categories. But what items have of these they
+ * have in common with many: a catalog knows some hundred combinations of genres or departments. So
+ * each combination is scored once, and only the rest, which is rare, feature by feature. */
 #include "model/models.h"
 #include "model/stored.h"
 #include "model/words.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,7 +35,9 @@ struct content_options {
 struct content_model {
     struct model model;
     struct csr vectors;    /* (items, features) */
-    struct csr by_feature; /* its transpose: what scores every item */
+    struct csr by_feature; /* its transpose: what scores every item, but for categories */
+    struct csr kinds;      /* (kinds, categories) each combination of categories once */
+    uint32_t *kind;        /* (items) which one it has */
     struct intern names;   /* (features) "c:Comedy", "t:dark", "w:story" */
     const void *in_file;   /* not NULL: vectors is a view of it */
 };
@@ -248,6 +255,72 @@ static enum pal_status weigh_all(const struct space *s, const struct content_opt
     return PAL_OK;
 }
 
+/* How many features are categories: they come first. */
+static uint32_t count_categories(const struct intern *names)
+{
+    uint32_t n = 0;
+    while (n < names->count && intern_text(names, n)[0] == prefix[0])
+        n++;
+    return n;
+}
+
+/* The number of each item's combination of categories, weights included; item_of (room for all
+ * items) receives an item that has it. */
+static enum pal_status tell_kinds(struct content_model *c, uint32_t categories, uint32_t *item_of,
+                                  uint32_t *kinds, uint64_t *entries, struct pal_error *err)
+{
+    const struct csr *v = &c->vectors;
+    struct intern seen = {0};
+    struct str key = {0};
+    enum pal_status st = PAL_OK;
+    *entries = 0;
+    for (uint32_t i = 0; i < v->rows && st == PAL_OK; i++) {
+        uint64_t begin = v->start[i], n = 0;
+        while (begin + n < v->start[i + 1] && v->col[begin + n] < categories)
+            n++;
+        str_clear(&key);
+        str_add(&key, (const char *)(v->col + begin), n * sizeof *v->col);
+        str_add(&key, (const char *)(v->val + begin), n * sizeof *v->val);
+        uint32_t before = seen.count;
+        st = str_ok(&key) ? intern_add(&seen, str_text(&key), key.len, &c->kind[i], err)
+                          : pal_no_memory(err);
+        if (seen.count > before) {
+            item_of[before] = i;
+            *entries += n;
+        }
+    }
+    *kinds = seen.count;
+    str_done(&key);
+    intern_done(&seen);
+    return st;
+}
+
+/* What answers are computed from, once vectors and names are there. */
+static enum pal_status prepare(struct content_model *c, struct pal_error *err)
+{
+    const struct csr *v = &c->vectors;
+    uint32_t categories = count_categories(&c->names), kinds = 0;
+    uint32_t *item_of = mem_alloc(v->rows, sizeof *item_of);
+    uint64_t entries = 0;
+    c->kind = mem_alloc(v->rows, sizeof *c->kind);
+    enum pal_status st = c->kind && item_of
+                             ? tell_kinds(c, categories, item_of, &kinds, &entries, err)
+                             : pal_no_memory(err);
+    if (st == PAL_OK)
+        st = csr_alloc(&c->kinds, kinds, categories, entries, err);
+    for (uint32_t k = 0; k < kinds && st == PAL_OK; k++) {
+        uint64_t to = c->kinds.start[k];
+        for (uint64_t e = v->start[item_of[k]];
+             e < v->start[item_of[k] + 1] && v->col[e] < categories; e++) {
+            c->kinds.col[to] = v->col[e];
+            c->kinds.val[to++] = v->val[e];
+        }
+        c->kinds.start[k + 1] = to;
+    }
+    mem_free(item_of);
+    return st == PAL_OK ? csr_transpose(v, &c->by_feature, err) : st;
+}
+
 static enum pal_status content_fit(struct model *m, const struct training *t, const struct run *run,
                                    struct pal_error *err)
 {
@@ -277,21 +350,29 @@ static enum pal_status content_fit(struct model *m, const struct training *t, co
                       "or give the fields that these data have a share",
                       (long long)o->min_df);
     space_done(&s);
-    return st == PAL_OK ? csr_transpose(&c->vectors, &c->by_feature, err) : st;
+    return st == PAL_OK ? prepare(c, err) : st;
 }
 
-/* scores (items) = vectors times profile (features): by feature, so that only those that the
- * profile has are read, and no loop is as short as an item's few features. Each item's sum is taken
- * in the order of its features all the same. */
-static void multiply(const struct csr *by_feature, const float *profile, float *scores)
+/* scores (items) = vectors times profile (features); by_kind (kinds) is scratch. The rest by
+ * feature, so that only those that the profile has are read, and no loop is as short as an item's
+ * few features. Each item's sum is taken in the order of its features all the same. */
+static void multiply(const struct content_model *c, const float *profile, float *by_kind,
+                     float *scores)
 {
-    memset(scores, 0, by_feature->cols * sizeof *scores);
-    for (uint32_t x = 0; x < by_feature->rows; x++) {
+    const struct csr *kinds = &c->kinds, *rest = &c->by_feature;
+    for (uint32_t k = 0; k < kinds->rows; k++) {
+        by_kind[k] = 0;
+        for (uint64_t e = kinds->start[k]; e < kinds->start[k + 1]; e++)
+            by_kind[k] += kinds->val[e] * profile[kinds->col[e]];
+    }
+    for (uint32_t i = 0; i < rest->cols; i++)
+        scores[i] = by_kind[c->kind[i]];
+    for (uint32_t x = kinds->cols; x < rest->rows; x++) {
         float weight = profile[x];
         if (weight == 0)
             continue;
-        for (uint64_t e = by_feature->start[x]; e < by_feature->start[x + 1]; e++)
-            scores[by_feature->col[e]] += by_feature->val[e] * weight;
+        for (uint64_t e = rest->start[x]; e < rest->start[x + 1]; e++)
+            scores[rest->col[e]] += rest->val[e] * weight;
     }
 }
 
@@ -307,13 +388,14 @@ static enum pal_status content_score(const struct model *m, const struct history
 {
     const struct csr *v = &self(m)->vectors;
     float *profile = arena_alloc(tmp, v->cols, sizeof *profile);
-    if (!profile)
+    float *by_kind = arena_alloc(tmp, self(m)->kinds.rows, sizeof *by_kind);
+    if (!profile || !by_kind)
         return pal_no_memory(err);
     for (size_t row = 0; row < n; row++) {
         memset(profile, 0, v->cols * sizeof *profile);
         for (size_t i = 0; i < h[row].n; i++)
             add_item(v, h[row].item[i], h[row].weight[i], profile);
-        multiply(&self(m)->by_feature, profile, scores + row * v->rows);
+        multiply(self(m), profile, by_kind, scores + row * v->rows);
     }
     return PAL_OK;
 }
@@ -323,10 +405,11 @@ static enum pal_status content_similar(const struct model *m, uint32_t item, flo
 {
     const struct csr *v = &self(m)->vectors;
     float *profile = arena_zero(tmp, v->cols, sizeof *profile);
-    if (!profile)
+    float *by_kind = arena_alloc(tmp, self(m)->kinds.rows, sizeof *by_kind);
+    if (!profile || !by_kind)
         return pal_no_memory(err);
     add_item(v, item, 1, profile);
-    multiply(&self(m)->by_feature, profile, scores);
+    multiply(self(m), profile, by_kind, scores);
     for (uint32_t i = 0; i < v->rows; i++)
         scores[i] = scores[i] > 0 ? scores[i] : -INFINITY;
     return PAL_OK;
@@ -366,13 +449,15 @@ static enum pal_status content_load(struct model *m, const struct tensors *file,
         return st;
     c->in_file = file;
     st = stored_csr_get(file, "vectors", m->ids.count, c->names.count, &c->vectors, err);
-    return st == PAL_OK ? csr_transpose(&c->vectors, &c->by_feature, err) : st;
+    return st == PAL_OK ? prepare(c, err) : st;
 }
 
 static void content_done(struct model *m)
 {
     intern_done(&self(m)->names);
     csr_done(&self(m)->by_feature);
+    csr_done(&self(m)->kinds);
+    mem_free(self(m)->kind);
     if (!self(m)->in_file)
         csr_done(&self(m)->vectors);
 }

@@ -160,8 +160,8 @@ enum pal_status model_top(const struct model *m, const struct history *h, const 
     st = m->ops->score(m, h, 1, scores, tmp, err);
     if (st != PAL_OK)
         return st;
-    for (uint32_t i = 0; skip && i < n; i++)
-        scores[i] = skip[i] ? -INFINITY : scores[i];
+    if (skip)
+        topk_hide(scores, skip, n, scores);
     *count = topk(scores, n, k, out);
     return PAL_OK;
 }

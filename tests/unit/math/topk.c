@@ -70,8 +70,26 @@ static void equals_a_full_sort(void **state)
         }
 }
 
+static void hides_what_is_skipped(void **state)
+{
+    (void)state;
+    float scores[37], hidden[37];
+    uint8_t skip[37];
+    for (size_t i = 0; i < 37; i++) {
+        scores[i] = (float)i - 3;
+        skip[i] = i % 3 == 0 ? (uint8_t)(i + 1) : 0;
+    }
+    topk_hide(scores, skip, 37, hidden);
+    topk_hide(scores, skip, 37, scores);
+    for (size_t i = 0; i < 37; i++) {
+        assert_true(hidden[i] == (i % 3 == 0 ? -INFINITY : (float)i - 3));
+        assert_true(scores[i] == hidden[i]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(equals_a_full_sort)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(equals_a_full_sort),
+                                       cmocka_unit_test(hides_what_is_skipped)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
