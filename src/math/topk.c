@@ -170,8 +170,9 @@ void topk_hide(const float *scores, const uint8_t *skip, size_t n, float *out)
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         float lane[LANES];
+        memcpy(lane, scores + i, sizeof lane);
         for (size_t j = 0; j < LANES; j++)
-            lane[j] = skip[i + j] ? -INFINITY : scores[i + j];
+            lane[j] = skip[i + j] ? -INFINITY : lane[j];
         memcpy(out + i, lane, sizeof lane);
     }
     for (; i < n; i++)
