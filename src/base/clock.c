@@ -54,3 +54,15 @@ struct timespec clock_in_ms(int64_t ms)
 {
     return clock_at_ns(clock_steady_ns() + ms * MS_NS);
 }
+
+bool clock_pause(int64_t ms, pthread_mutex_t *lock, pthread_cond_t *wake, const bool *stop)
+{
+    struct timespec until = clock_in_ms(ms);
+    pthread_mutex_lock(lock);
+    while (!*stop)
+        if (pthread_cond_timedwait(wake, lock, &until))
+            break;
+    bool go_on = !*stop;
+    pthread_mutex_unlock(lock);
+    return go_on;
+}

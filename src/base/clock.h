@@ -6,6 +6,7 @@
 #define BASE_CLOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -21,5 +22,9 @@ void clock_cond_init(pthread_cond_t *c);
 struct timespec clock_at_ns(int64_t steady_ns);
 struct timespec clock_at_ms(int64_t steady_ms);
 struct timespec clock_in_ms(int64_t ms);
+
+/* For threads that do something every now and then: waits ms, or until `wake` is signalled with
+ * *stop set (both under `lock`, which must not be held); false when it is time to stop. */
+bool clock_pause(int64_t ms, pthread_mutex_t *lock, pthread_cond_t *wake, const bool *stop);
 
 #endif

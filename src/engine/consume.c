@@ -6,7 +6,6 @@
 #include "base/turns.h"
 
 #include <string.h>
-#include <time.h>
 
 enum {
     WAIT_MS = 200, /* for the first message */
@@ -24,7 +23,6 @@ static const char STREAM[] = "the stream can't be taken from",
 static bool back_off(struct live *l, const char *what, unsigned *ms, const struct pal_error *err)
 {
     struct consume *c = &l->consume;
-    struct timespec until = clock_in_ms(*ms);
     pthread_mutex_lock(&l->watch.lock);
     bool said = what == STORE && l->watch.store_away;
     pthread_mutex_unlock(&l->watch.lock);
@@ -36,12 +34,7 @@ static bool back_off(struct live *l, const char *what, unsigned *ms, const struc
     pthread_mutex_unlock(&c->lock);
     if (first)
         live_say(l, LIVE_WARNING, "%s; what comes is kept in the stream: %s", what, err->message);
-    pthread_mutex_lock(&c->lock);
-    while (!c->stop)
-        if (pthread_cond_timedwait(&c->wake, &c->lock, &until))
-            break;
-    bool go_on = !c->stop;
-    pthread_mutex_unlock(&c->lock);
+    bool go_on = clock_pause(*ms, &c->lock, &c->wake, &c->stop);
     *ms = *ms * 2 < BACKOFF_MOST_MS ? *ms * 2 : BACKOFF_MOST_MS;
     return go_on;
 }

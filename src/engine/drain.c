@@ -47,7 +47,6 @@ static const char *where_to(const struct drain *d)
 static bool back_off(struct live *l, unsigned *ms, const struct pal_error *err)
 {
     struct drain *d = &l->drain;
-    struct timespec until = clock_in_ms(*ms);
     pthread_mutex_lock(&d->lock);
     bool first = !d->failing;
     d->failing = true;
@@ -58,12 +57,7 @@ static bool back_off(struct live *l, unsigned *ms, const struct pal_error *err)
         live_say(l, LIVE_WARNING,
                  "the %s takes nothing now; what comes is kept in the journal%s: %s", where_to(d),
                  live_does(l, ROLE_RECS) ? " and answers go on" : "", err->message);
-    pthread_mutex_lock(&d->lock);
-    while (!d->stop)
-        if (pthread_cond_timedwait(&d->work, &d->lock, &until))
-            break;
-    bool go_on = !d->stop;
-    pthread_mutex_unlock(&d->lock);
+    bool go_on = clock_pause(*ms, &d->lock, &d->work, &d->stop);
     *ms = *ms * 2 < BACKOFF_MOST_MS ? *ms * 2 : BACKOFF_MOST_MS;
     return go_on;
 }

@@ -5,8 +5,6 @@
 
 #include "base/turns.h"
 
-#include <time.h>
-
 enum { TICK_MS = 100, REFRESH_TICKS = 10, SAVE_TICKS = 3000 };
 
 /* Frees what the journal's writer took out of use: it can't wait for `build` itself. */
@@ -23,19 +21,6 @@ static void free_retired(struct live *l)
         s = next;
     }
     pthread_mutex_unlock(&l->build);
-}
-
-/* False when it is time to stop. */
-static bool tick(struct keeper *k)
-{
-    struct timespec until = clock_in_ms(TICK_MS);
-    pthread_mutex_lock(&k->lock);
-    while (!k->stop)
-        if (pthread_cond_timedwait(&k->wake, &k->lock, &until))
-            break;
-    bool go_on = !k->stop;
-    pthread_mutex_unlock(&k->lock);
-    return go_on;
 }
 
 static bool has_retired(struct live *l)
@@ -59,7 +44,8 @@ static void *keep(void *arg)
     struct live *l = arg;
     pthread_setname_np(pthread_self(), "palate-keeper");
     turns_behind();
-    for (unsigned ticks = 0; tick(&l->keeper); ticks++) {
+    struct keeper *k = &l->keeper;
+    for (unsigned ticks = 0; clock_pause(TICK_MS, &k->lock, &k->wake, &k->stop); ticks++) {
         served_flush(l, false);
         live_fit_content(l);
         if (has_retired(l))

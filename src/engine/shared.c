@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { TICK_MS = 50, KEEP_TICKS = 20, AT_ONCE = 500 };
@@ -193,24 +192,12 @@ static void look_after(struct shared *s)
     shared_counts_keep(s->l);
 }
 
-static bool wait_a_little(struct shared *s)
-{
-    struct timespec until = clock_in_ms(TICK_MS);
-    pthread_mutex_lock(&s->lock);
-    while (!s->stop)
-        if (pthread_cond_timedwait(&s->wake, &s->lock, &until))
-            break;
-    bool go_on = !s->stop;
-    pthread_mutex_unlock(&s->lock);
-    return go_on;
-}
-
 static void *look_loop(void *arg)
 {
     struct shared *s = arg;
     pthread_setname_np(pthread_self(), "palate-state");
     turns_behind();
-    for (unsigned ticks = 1; wait_a_little(s); ticks++) {
+    for (unsigned ticks = 1; clock_pause(TICK_MS, &s->lock, &s->wake, &s->stop); ticks++) {
         shared_lists_send(s);
         if (ticks % KEEP_TICKS == 0)
             look_after(s);

@@ -10,7 +10,6 @@
 #include "registry/registry.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 enum { STORE_MS = 2000 /* between two looks where models are not looked for */ };
 
@@ -18,15 +17,7 @@ static bool wait_a_little(struct live *l)
 {
     struct model_watch *w = &l->watch;
     int64_t ms = l->config.live.models_poll_ms;
-    ms = ms ? ms : STORE_MS;
-    struct timespec until = clock_in_ms(ms);
-    pthread_mutex_lock(&w->lock);
-    while (!w->stop)
-        if (pthread_cond_timedwait(&w->wake, &w->lock, &until))
-            break;
-    bool go_on = !w->stop;
-    pthread_mutex_unlock(&w->lock);
-    return go_on;
+    return clock_pause(ms ? ms : STORE_MS, &w->lock, &w->wake, &w->stop);
 }
 
 /* The version that answers, or 0. */

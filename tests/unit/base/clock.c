@@ -64,12 +64,48 @@ static void a_wait_lasts_as_long_as_asked(void **state)
     pthread_cond_destroy(&never);
 }
 
+struct sleeper {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+};
+
+static void *pause_long(void *arg)
+{
+    struct sleeper *s = arg;
+    return clock_pause(3600000, &s->lock, &s->wake, &s->stop) ? s : NULL;
+}
+
+/* To its end where nobody stops it, for no time at all where it is stopped already, and not for an
+ * hour where it is stopped meanwhile. */
+static void a_pause_ends_early_only_to_stop(void **state)
+{
+    (void)state;
+    struct sleeper s = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_t thread;
+    void *went_on;
+    clock_cond_init(&s.wake);
+    int64_t began = clock_steady_ns();
+    assert_true(clock_pause(20, &s.lock, &s.wake, &s.stop));
+    assert_true(clock_steady_ns() - began >= 20000000);
+    assert_int_equal(pthread_create(&thread, NULL, pause_long, &s), 0);
+    pthread_mutex_lock(&s.lock);
+    s.stop = true;
+    pthread_cond_signal(&s.wake);
+    pthread_mutex_unlock(&s.lock);
+    pthread_join(thread, &went_on);
+    assert_null(went_on);
+    assert_null(pause_long(&s));
+    pthread_cond_destroy(&s.wake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_the_clock_it_says),
         cmocka_unit_test(moments_are_split),
         cmocka_unit_test(a_wait_lasts_as_long_as_asked),
+        cmocka_unit_test(a_pause_ends_early_only_to_stop),
     };
     return cmocka_run_group_tests_name("base/clock", tests, NULL, NULL);
 }
