@@ -11,16 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "seconds.h"
 
 enum { BATCH = 1000, SHARDS = 4 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void need(int ok, const char *what)
 {
@@ -109,12 +103,12 @@ int main(int argc, char **argv)
     need(argc == 9, "reading the arguments");
     amqp_connection_state_t c = log_in(argv);
     size_t count = strtoul(argv[7], NULL, 10);
-    double began = now();
+    double began = steady_seconds();
     if (strcmp(argv[6], "publish") == 0)
         publish(c, argv[5], count, strtoul(argv[8], NULL, 10));
     else
         receive(c, argv[5], count);
-    printf("seconds %.3f\n", now() - began);
+    printf("seconds %.3f\n", steady_seconds() - began);
     amqp_connection_close(c, AMQP_REPLY_SUCCESS);
     amqp_destroy_connection(c);
     return 0;

@@ -13,18 +13,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "seconds.h"
 
 enum { K = 10, NOON = 1000000 };
 
 static double seconds_per_try = 0.3;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 struct world {
     struct bandit *b;
@@ -67,13 +61,13 @@ static double time_of(body_fn *body, struct world *w)
 {
     double best = 1e9;
     for (int try = 0; try < 3; try++) {
-        double start = now(), used;
+        double start = thread_seconds(), used;
         long n = 0;
         do {
             if (body(w))
                 return -1;
             n++;
-            used = now() - start;
+            used = thread_seconds() - start;
         } while (used < seconds_per_try / 3);
         best = fmin(best, used / (double)n);
     }
@@ -92,10 +86,10 @@ static int give_evidence(struct world *w, unsigned percent, double *first_refres
             bandit_count(w->b, i, (float)(-shown * (1 - share)), true, NOON, &err))
             return -1;
     }
-    double start = now();
+    double start = thread_seconds();
     if (bandit_refresh(w->b, NOON, &err) != PAL_OK || draw_ours(w))
         return -1;
-    *first_refresh = now() - start;
+    *first_refresh = thread_seconds() - start;
     return 0;
 }
 

@@ -20,8 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "seconds.h"
 
 enum { EVENT = 100, GROUP_MOST = 1000, TURNS_MOST = 16 };
 
@@ -36,13 +37,6 @@ static void die(const char *what)
     exit(1);
 }
 
-static double clock_seconds(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 struct turn {
     double rate; /* events a second */
     double cpu;  /* microseconds of processor time an event, all threads */
@@ -53,15 +47,15 @@ typedef void commit_fn(void *ctx, size_t group);
 
 static struct turn measure(commit_fn *commit, void *ctx, size_t group)
 {
-    double begin = clock_seconds(CLOCK_MONOTONIC), used;
-    double cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+    double begin = steady_seconds(), used;
+    double cpu = cpu_seconds();
     size_t events = 0;
     do {
         commit(ctx, group);
         events += group;
-        used = clock_seconds(CLOCK_MONOTONIC) - begin;
+        used = steady_seconds() - begin;
     } while (used < seconds_a_turn);
-    cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    cpu = cpu_seconds() - cpu;
     return (struct turn){(double)events / used, 1e6 * cpu / (double)events};
 }
 

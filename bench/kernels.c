@@ -13,20 +13,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "peak.h"
+#include "seconds.h"
 
 enum { MATRIX_ROWS = 20108, MOST = 1024 };
 
 static double seconds_per_try = 0.3;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- kernels ---- */
 
@@ -82,12 +75,12 @@ static double time_of(body_fn *body, struct world *w)
     body(w);
     for (int try = 0; try < 5; try++) {
         long n = 0;
-        double start = now(), used;
+        double start = thread_seconds(), used;
         do {
             for (int i = 0; i < 4; i++)
                 body(w);
             n += 4;
-            used = now() - start;
+            used = thread_seconds() - start;
         } while (used < seconds_per_try / 5);
         best = used / (double)n < best ? used / (double)n : best;
     }

@@ -23,8 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "seconds.h"
 
 enum { BATCH = 1000, HISTORY = 50 };
 
@@ -39,18 +40,6 @@ static void check(enum pal_status st)
         return;
     fprintf(stderr, "bench/live: %s\n", err.message);
     exit(1);
-}
-
-static double clock_seconds(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double now(void)
-{
-    return clock_seconds(CLOCK_MONOTONIC);
 }
 
 /* Resident now, in MiB: of our own pages, and of mapped files. */
@@ -153,7 +142,7 @@ static void ask(struct live *l, const char *name, const struct dataset *d, uint3
     struct arena tmp;
     double *took = mem_alloc((size_t)times, sizeof *took), cpu = 0;
     arena_init(&tmp);
-    double process = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+    double process = cpu_seconds();
     for (int i = 0; i < times; i++) {
         struct live_request q = {.user_id =
                                      intern_text(&d->users.ids, from + (uint32_t)i % (to - from)),
@@ -168,13 +157,13 @@ static void ask(struct live *l, const char *name, const struct dataset *d, uint3
             .event = {.user_id = q.user_id, .item_id = item, .type = "view", .value = 1}};
         if (write)
             check(live_write_wait(l, &r, 1, &err));
-        double begin = now(), cpu_begin = clock_seconds(CLOCK_THREAD_CPUTIME_ID);
+        double begin = steady_seconds(), cpu_begin = thread_seconds();
         check(live_recommend(l, &q, &tmp, &a, &err));
-        cpu += clock_seconds(CLOCK_THREAD_CPUTIME_ID) - cpu_begin;
-        took[i] = now() - begin;
+        cpu += thread_seconds() - cpu_begin;
+        took[i] = steady_seconds() - begin;
         arena_reset(&tmp);
     }
-    process = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - process;
+    process = cpu_seconds() - process;
     qsort(took, (size_t)times, sizeof *took, by_size);
     printf(" \"%s_us\": {\"cpu\": %.1f, \"cpu_all_threads\": %.1f, \"median\": %.1f, \"p99\": "
            "%.1f},\n",
@@ -196,13 +185,13 @@ static void add_item(struct live *l)
     check(live_item(l, "1", &tmp, &like, &err));
     struct record r = {.kind = RECORD_ITEM, .item = like};
     r.item.item_id = "a new one";
-    double begin = now();
+    double begin = steady_seconds();
     check(live_write_wait(l, &r, 1, &err));
-    while (a.count == 0 && now() - begin < 60) {
+    while (a.count == 0 && steady_seconds() - begin < 60) {
         usleep(1000);
         check(live_similar(l, "a new one", &q, &tmp, &a, &err));
     }
-    printf(" \"new_item_similar_ms\": %.1f,\n", 1e3 * (now() - begin));
+    printf(" \"new_item_similar_ms\": %.1f,\n", 1e3 * (steady_seconds() - begin));
     arena_done(&tmp);
 }
 
@@ -224,32 +213,32 @@ static void measure(struct live_config *c, const struct dataset *d)
     struct live_status s;
     uint32_t users = d->all.users;
     check(live_open(c, say, NULL, &l, &err));
-    double begin = now();
+    double begin = steady_seconds();
     take_in(l, d);
-    double in = now() - begin;
+    double in = steady_seconds() - begin;
     check(live_drain(l, 600000, &err));
-    double out = now() - begin;
+    double out = steady_seconds() - begin;
     printf(" \"events_in_per_s\": %.0f, \"events_to_store_per_s\": %.0f,\n", (double)events / in,
            (double)events / out);
     show_memory("after_events");
     live_close(l, 60000);
 
     c->journal.sync = false;
-    begin = now();
+    begin = steady_seconds();
     check(live_open(c, say, NULL, &l, &err));
-    printf(" \"start_ms\": %.1f,\n", 1e3 * (now() - begin));
+    printf(" \"start_ms\": %.1f,\n", 1e3 * (steady_seconds() - begin));
     struct arena tmp;
     struct live_answer a;
     struct live_request q = {
         .user_id = intern_text(&d->users.ids, 0), .n = 10, .explore = -1, .diversity = -1};
     arena_init(&tmp);
     check(live_recommend(l, &q, &tmp, &a, &err));
-    printf(" \"start_to_first_answer_ms\": %.1f,\n", 1e3 * (now() - begin));
+    printf(" \"start_to_first_answer_ms\": %.1f,\n", 1e3 * (steady_seconds() - begin));
     arena_done(&tmp);
     do
         usleep(1000), live_status(l, &s);
-    while (s.events_since_training == 0 && now() - begin < 60);
-    printf(" \"start_to_counted_ms\": %.1f,\n", 1e3 * (now() - begin));
+    while (s.events_since_training == 0 && steady_seconds() - begin < 60);
+    printf(" \"start_to_counted_ms\": %.1f,\n", 1e3 * (steady_seconds() - begin));
     sleep(2); /* the housekeeping of a start is over */
     show_memory("after_start");
     uint32_t few = users < 2000 ? users : 2000;

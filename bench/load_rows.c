@@ -15,27 +15,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
-static double now(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "seconds.h"
 
 static int load(const char *path)
 {
     struct pal_error err;
     struct dataset *d;
     struct rusage use;
-    double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    double wall = steady_seconds(), cpu = cpu_seconds();
     if (dataset_load(path, NULL, NULL, &d, &err) != PAL_OK) {
         fprintf(stderr, "load_rows: %s\n", err.message);
         return 1;
     }
-    wall = now(CLOCK_MONOTONIC) - wall;
-    cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    wall = steady_seconds() - wall;
+    cpu = cpu_seconds() - cpu;
     getrusage(RUSAGE_SELF, &use);
     uint64_t rows = interactions_count(&d->all) + interactions_count(&d->test);
     printf("{\"format\":\"%s\",\"rows\":%" PRIu64 ",\"users\":%u,\"items\":%u,\"seconds\":%.6f,"

@@ -5,8 +5,9 @@
 
 #include "base/pool.h"
 
+#include "seconds.h"
+
 #include <string.h>
-#include <time.h>
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
@@ -77,12 +78,9 @@ static inline double peak_gflops(const char *variant, struct pool *pool)
                                               : 0;
 #endif
     for (int try = 0; per_step > 0 && try < 10; try++) {
-        struct timespec from, to;
-        clock_gettime(clock, &from);
+        double from = seconds_of(clock);
         pool_for(pool, pool_size(pool), 1, peak_worker, &job);
-        clock_gettime(clock, &to);
-        double seconds =
-            (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+        double seconds = seconds_of(clock) - from;
         double rate = per_step * PEAK_STEPS * pool_size(pool) / seconds / 1e9;
         best = rate > best ? rate : best;
     }

@@ -15,7 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "seconds.h"
 
 enum { USERS = 2000, HISTORY = 50, LIKED = 400000, ROUNDS_MOST = 2000 };
 
@@ -41,9 +42,7 @@ static void *allocate(size_t n, size_t size)
 
 static double now_us(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e6 + 1e-3 * (double)t.tv_nsec;
+    return 1e6 * thread_seconds();
 }
 
 /* ---- A world ---- */

@@ -17,19 +17,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "seconds.h"
 
 enum { HISTORIES = 64, LENGTH = 50, K = 100 };
 
 static double seconds_per_try = 0.3;
 static const char *only;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void check(enum pal_status st, const struct pal_error *err)
 {
@@ -98,13 +92,13 @@ static double time_of(body_fn *body, struct asked *a)
 {
     double best = 1e9;
     for (int try = 0; try < 5; try++) {
-        double start = now(), used;
+        double start = thread_seconds(), used;
         long n = 0;
         do {
             body(a);
             arena_reset(&a->tmp);
             n++;
-            used = now() - start;
+            used = thread_seconds() - start;
         } while (used < seconds_per_try / 5);
         best = fmin(best, used / (double)n);
     }

@@ -19,8 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "seconds.h"
 
 struct plan {
     long events, batch, users, items;
@@ -32,13 +33,6 @@ struct plan {
 struct texts_of {
     char user[24], item[24], id[40];
 };
-
-static double now(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void must(enum pal_status st, const struct pal_error *err)
 {
@@ -85,9 +79,9 @@ static double drain(struct store *s, const struct plan *p)
         long n = p->events - done < p->batch ? p->events - done : p->batch;
         for (long i = 0; i < n; i++)
             invent(&r, p, (uint64_t)(done + i) + 1, &texts[i], &changes[i]);
-        double began = now(CLOCK_MONOTONIC);
+        double began = steady_seconds();
         must(store_apply(s, changes, (size_t)n, (uint64_t)(done + n), NULL, &err), &err);
-        double took = now(CLOCK_MONOTONIC) - began;
+        double took = steady_seconds() - began;
         spent += took;
         part += took;
         part_events += n;
@@ -120,12 +114,12 @@ static double newest(struct store *s, const struct plan *p, long *events)
     struct rng r;
     char user[24];
     rng_init(&r, 2, 0);
-    double began = now(CLOCK_MONOTONIC);
+    double began = steady_seconds();
     for (int i = 0; i < ASKS; i++) {
         snprintf(user, sizeof user, "user-%ld", skewed(&r, p->users));
         must(store_user_events(s, user, 0, 50, count_one, events, &err), &err);
     }
-    return (now(CLOCK_MONOTONIC) - began) / ASKS;
+    return (steady_seconds() - began) / ASKS;
 }
 
 static void read_back(struct store *s, const struct plan *p)
@@ -136,9 +130,9 @@ static void read_back(struct store *s, const struct plan *p)
     long events = 0;
     double each = newest(s, p, &events);
     must(store_counts(s, &counts, &err), &err);
-    double began = now(CLOCK_MONOTONIC);
+    double began = steady_seconds();
     must(store_dataset(s, NULL, 0, NULL, &d, NULL, &err), &err);
-    double took = now(CLOCK_MONOTONIC) - began;
+    double took = steady_seconds() - began;
     uint64_t rows = interactions_count(&d->all);
     dataset_free(d);
     printf("\"newest_50_us\":%.1f,\"newest_50_events\":%ld,\"stored\":%" PRIu64
@@ -203,8 +197,8 @@ int main(int argc, char **argv)
     printf("{\"bench\":\"store\",\"events\":%ld,\"batch\":%ld,\"users\":%ld,\"items\":%ld,"
            "\"event_ids\":%s,",
            p.events, p.batch, p.users, p.items, p.ids || p.numbered ? "true" : "false");
-    double cpu = now(CLOCK_PROCESS_CPUTIME_ID), wall = drain(s, &p);
-    cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    double cpu = cpu_seconds(), wall = drain(s, &p);
+    cpu = cpu_seconds() - cpu;
     read_back(s, &p);
     store_close(s);
     getrusage(RUSAGE_SELF, &use);

@@ -8,10 +8,8 @@
  *
  * A matrix file is uint32 rows, uint32 cols, uint64 start[rows + 1], uint32 col[], float val[] in
  * the machine's order; vectors are bare floats, row-major. Each command prints one JSON object. */
-#include "base/mem.h"
 #include "base/pool.h"
 #include "base/rng.h"
-#include "math/csr.h"
 #include "math/kernels.h"
 #include "model/als_solve.h"
 
@@ -19,47 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "matrix_file.h"
 #include "peak.h"
-
-static void die(const char *what)
-{
-    fprintf(stderr, "train_als: %s\n", what);
-    exit(1);
-}
-
-static void check(enum pal_status st, const struct pal_error *err)
-{
-    if (st != PAL_OK)
-        die(err->message);
-}
-
-static void *allocate(size_t n, size_t size)
-{
-    void *p = mem_aligned(n, size);
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
-static double clock_seconds(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double now(void)
-{
-    return clock_seconds(CLOCK_MONOTONIC);
-}
-
-/* All threads' together. */
-static double cpu_seconds(void)
-{
-    return clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
-}
+#include "seconds.h"
 
 /* Of this program alone; getrusage would count what forked it, too. */
 static long peak_rss_bytes(void)
@@ -73,63 +34,6 @@ static long peak_rss_bytes(void)
     if (f)
         fclose(f);
     return kib * 1024;
-}
-
-/* ---- files ---- */
-
-static FILE *open_file(const char *path, const char *mode)
-{
-    FILE *f = fopen(path, mode);
-    if (!f)
-        die(path);
-    return f;
-}
-
-static void get(FILE *f, void *p, size_t n, size_t size)
-{
-    if (fread(p, size, n, f) != n)
-        die("a file is shorter than it says");
-}
-
-static void put(FILE *f, const void *p, size_t n, size_t size)
-{
-    if (fwrite(p, size, n, f) != n)
-        die("can't write");
-}
-
-static struct csr read_matrix(const char *path)
-{
-    struct csr m;
-    struct pal_error err;
-    uint32_t shape[2];
-    FILE *f = open_file(path, "rb");
-    get(f, shape, 2, sizeof *shape);
-    uint64_t *start = allocate((size_t)shape[0] + 1, sizeof *start);
-    get(f, start, (size_t)shape[0] + 1, sizeof *start);
-    check(csr_alloc(&m, shape[0], shape[1], start[shape[0]], &err), &err);
-    memcpy(m.start, start, ((size_t)shape[0] + 1) * sizeof *start);
-    mem_free(start);
-    get(f, m.col, m.start[m.rows], sizeof *m.col);
-    get(f, m.val, m.start[m.rows], sizeof *m.val);
-    fclose(f);
-    return m;
-}
-
-static float *read_vectors(const char *path, size_t rows, size_t d)
-{
-    float *X = allocate(rows * d, sizeof *X);
-    FILE *f = open_file(path, "rb");
-    get(f, X, rows * d, sizeof *X);
-    fclose(f);
-    return X;
-}
-
-static void write_vectors(const char *path, const float *X, size_t rows, size_t d)
-{
-    FILE *f = open_file(path, "wb");
-    put(f, X, rows * d, sizeof *X);
-    if (fclose(f))
-        die("can't write");
 }
 
 /* ---- a synthetic world ---- */
@@ -253,8 +157,8 @@ static void start_vectors(char **argv)
     float *X = allocate(m.rows * d, sizeof *X), *Y = allocate(m.cols * d, sizeof *Y);
     als_random(X, m.rows, d, 0.1f, seed, 0, NULL);
     als_random(Y, m.cols, d, 0.1f, seed, (uint64_t)1 << 40, NULL);
-    write_vectors(argv[3], X, m.rows, d);
-    write_vectors(argv[4], Y, m.cols, d);
+    write_all(argv[3], X, m.rows * d, sizeof(float));
+    write_all(argv[4], Y, m.cols * d, sizeof(float));
     printf("{\"factors\": %zu}\n", d);
     csr_done(&m);
     mem_free(X);
@@ -302,16 +206,16 @@ static void fit(char **argv)
     struct csr by_user = read_matrix(argv[0]), by_item;
     struct run run = {0};
     check(pool_new((unsigned)atoi(argv[4]), &run.pool, &err), &err);
-    float *X = read_vectors(argv[7], by_user.rows, set.factors);
-    float *Y = read_vectors(argv[8], by_user.cols, set.factors);
+    float *X = read_floats(argv[7], by_user.rows * set.factors);
+    float *Y = read_floats(argv[8], by_user.cols * set.factors);
     check(csr_transpose(&by_user, &by_item, &err), &err);
     double *wall = allocate(2 * epochs, sizeof *wall), *cpu = wall + epochs;
     for (size_t epoch = 0; epoch < epochs; epoch++) {
-        wall[epoch] = -now();
+        wall[epoch] = -steady_seconds();
         cpu[epoch] = -cpu_seconds();
         half(&set, &by_user, Y, X, &run);
         half(&set, &by_item, X, Y, &run);
-        wall[epoch] += now();
+        wall[epoch] += steady_seconds();
         cpu[epoch] += cpu_seconds();
     }
     printf("{\"kernels\": \"%s\", \"seconds\": ", kernels()->name);
@@ -320,8 +224,8 @@ static void fit(char **argv)
     print_numbers(cpu, epochs);
     printf(", \"peak_rss_bytes\": %ld}\n", peak_rss_bytes());
     mem_free(wall);
-    write_vectors(argv[7], X, by_user.rows, set.factors);
-    write_vectors(argv[8], Y, by_user.cols, set.factors);
+    write_all(argv[7], X, by_user.rows * set.factors, sizeof(float));
+    write_all(argv[8], Y, by_user.cols * set.factors, sizeof(float));
     csr_done(&by_user);
     csr_done(&by_item);
     mem_free(X);
@@ -363,7 +267,7 @@ static void loss(char **argv)
     struct csr m = read_matrix(argv[0]);
     size_t d = strtoull(argv[1], NULL, 10);
     double lambda = atof(argv[2]), alpha = atof(argv[3]);
-    float *X = read_vectors(argv[4], m.rows, d), *Y = read_vectors(argv[5], m.cols, d);
+    float *X = read_floats(argv[4], m.rows * d), *Y = read_floats(argv[5], m.cols * d);
     double sum = all_pairs(X, m.rows, Y, m.cols, d);
     sum += lambda * (squares(X, m.rows * d) + squares(Y, m.cols * d));
     for (size_t u = 0; u < m.rows; u++)

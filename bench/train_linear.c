@@ -9,7 +9,6 @@
  * in Y goes best with the user's in X, without those of the user's row; OUT: numbers
  *
  * Files are those of train_als.c. Each command prints one JSON object. */
-#include "base/mem.h"
 #include "base/pool.h"
 #include "math/dense.h"
 #include "math/lanczos.h"
@@ -21,93 +20,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "matrix_file.h"
+#include "seconds.h"
 
 enum { TOP = 10 };
-
-static void die(const char *what)
-{
-    fprintf(stderr, "train_linear: %s\n", what);
-    exit(1);
-}
-
-static void check(enum pal_status st, const struct pal_error *err)
-{
-    if (st != PAL_OK)
-        die(err->message);
-}
-
-static void *allocate(size_t n, size_t size)
-{
-    void *p = mem_aligned(n, size);
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
-static double seconds(clockid_t id)
-{
-    struct timespec t;
-    clock_gettime(id, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double wall_began, cpu_began;
 
 static void begin(void)
 {
-    wall_began = seconds(CLOCK_MONOTONIC);
-    cpu_began = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    wall_began = steady_seconds();
+    cpu_began = cpu_seconds();
 }
 
 static void print_times(void)
 {
-    printf("{\"seconds\": %.4f, \"cpu_seconds\": %.4f", seconds(CLOCK_MONOTONIC) - wall_began,
-           seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_began);
-}
-
-static void get(FILE *f, void *p, size_t n, size_t size)
-{
-    if (fread(p, size, n, f) != n)
-        die("a file is shorter than it says");
-}
-
-static struct csr read_matrix(const char *path)
-{
-    struct csr m;
-    struct pal_error err;
-    uint32_t shape[2];
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        die(path);
-    get(f, shape, 2, sizeof *shape);
-    uint64_t *start = allocate((size_t)shape[0] + 1, sizeof *start);
-    get(f, start, (size_t)shape[0] + 1, sizeof *start);
-    check(csr_alloc(&m, shape[0], shape[1], start[shape[0]], &err), &err);
-    memcpy(m.start, start, ((size_t)shape[0] + 1) * sizeof *start);
-    mem_free(start);
-    get(f, m.col, m.start[m.rows], sizeof *m.col);
-    get(f, m.val, m.start[m.rows], sizeof *m.val);
-    fclose(f);
-    return m;
-}
-
-static float *read_floats(const char *path, size_t n)
-{
-    float *x = allocate(n, sizeof *x);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        die(path);
-    get(f, x, n, sizeof *x);
-    fclose(f);
-    return x;
-}
-
-static void write_all(const char *path, const void *p, size_t n, size_t size)
-{
-    FILE *f = fopen(path, "wb");
-    if (!f || fwrite(p, size, n, f) != n || fclose(f))
-        die(path);
+    printf("{\"seconds\": %.4f, \"cpu_seconds\": %.4f", steady_seconds() - wall_began,
+           cpu_seconds() - cpu_began);
 }
 
 static struct pool *threads(const char *count)
