@@ -232,9 +232,11 @@ function finish(state, ui) {
         ui.under,
         state.total === undefined
             ? ''
-            : asksForSome(state)
-              ? `${count(shown)} of ${count(state.total)} items`
-              : `${count(state.total)} items`
+            : !asksForSome(state)
+              ? `${count(state.total)} items`
+              : state.total
+                ? `${count(shown)} of ${count(state.total)} found`
+                : 'none found'
     );
 }
 

@@ -115,9 +115,11 @@ function rates(what) {
     });
 }
 
+/* Tenths of seconds while the looks lie closer together than seconds. */
 function times() {
     const now = Date.now();
-    return samples.slice(1).map(each => `${Math.round((each.at - now) / 1000)} s`);
+    const places = samples.length && now - samples[0].at < 10000 ? 1 : 0;
+    return samples.slice(1).map(each => `${Number(((each.at - now) / 1000).toFixed(places))} s`);
 }
 
 function liveCharts(ui) {
@@ -246,7 +248,8 @@ function show(state, ui, status) {
             tile(
                 'Profiles',
                 compact(profiles.count),
-                `${bytes(profiles.bytes)}, ${hits ? percent(profiles.hits / hits, 0) : '–'} found`
+                bytes(profiles.bytes) +
+                    (hits ? `, ${percent(profiles.hits / hits, 0)} found` : '')
             ),
             tile('Memory', bytes(status.memory_bytes))
         ])

@@ -229,7 +229,12 @@ async function searchAndBrowse() {
     assert.ok(found.length > 0 && found.length <= all.length);
     for (const title of found)
         assert.ok(title.toLowerCase().includes(word.toLowerCase()), `${title} has no ${word}`);
-    for (let i = 0; i < word.length; i++) await page.keyboard.press('Backspace');
+    const under = () => page.textContent('.view-browse .under');
+    assert.match(await under(), /^\d+ of \d+ found$/);
+    await page.keyboard.type('qxz');
+    await page.waitForFunction(() => /^none/.test(document.querySelector('.under').textContent));
+    assert.equal(await under(), 'none found');
+    for (let i = 0; i < word.length + 3; i++) await page.keyboard.press('Backspace');
     await page.waitForFunction(() => !location.hash.includes('search='));
     await tabTo(page, '.chip');
     const name = await focusedText(page);
