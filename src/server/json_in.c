@@ -233,6 +233,8 @@ bool json_iso_time(const char *p, int64_t *ms)
     return true;
 }
 
+enum { TIME_SHOWN = 40 }; /* bytes of a wrong time that are repeated to its sender */
+
 int64_t json_time(struct json_object *o, const char *name)
 {
     const json_t *json = member(o, name, JSON_OPTIONAL);
@@ -242,9 +244,15 @@ int64_t json_time(struct json_object *o, const char *name)
     if (json_is_integer(json) && json_integer_value(json) >= 0)
         return json_integer_value(json);
     const char *text = whole_text(json);
-    if (!text || !json_iso_time(text, &ms) || ms < 0)
-        wrong(o, name, "milliseconds since 1970 or a time like 2026-11-22T05:40:00Z", json);
-    return ms;
+    if (text && json_iso_time(text, &ms) && ms >= 0)
+        return ms;
+    static const char expected[] = "milliseconds since 1970 or a time like 2026-11-22T05:40:00Z";
+    if (text && strlen(text) <= TIME_SHOWN)
+        o->st = pal_fail(o->err, PAL_EUSAGE, "%s%s%s must be %s, not '%s'", o->where,
+                         *o->where ? "." : "", name, expected, text);
+    else
+        wrong(o, name, expected, json);
+    return 0;
 }
 
 const json_t *json_array_of(struct json_object *o, const char *name, enum json_need need)

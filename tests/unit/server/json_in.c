@@ -69,6 +69,11 @@ static void test_mistakes_have_places(void **state)
     } bad[] = {
         {"[]", "list[3] must be an object, not an array"},
         {"{}", "list[3].who is missing"},
+        {"{\"who\":1,\"at\":\"2024\"}", "list[3].at must be milliseconds since 1970 or a time like "
+                                        "2026-11-22T05:40:00Z, not '2024'"},
+        {"{\"who\":1,\"at\":\"a time that is told at such length that nobody wants it back\"}",
+         "2026-11-22T05:40:00Z, not a text"},
+        {"{\"who\":1,\"at\":true}", "list[3].at must be milliseconds since 1970"},
         {"{\"who\":null}", "list[3].who is missing"},
         {"{\"who\":1.5}", "list[3].who must be a text or an integer, not a number"},
         {"{\"who\":1,\"what\":2}", "list[3].what"},
