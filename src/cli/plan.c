@@ -16,10 +16,37 @@ const struct model_ops *plan_find(const char *name)
     return ops ? ops : ranker_find(name);
 }
 
+/* The i-th of models and, after them, rankers; NULL past the last. */
+static const struct model_ops *plan_at(size_t i)
+{
+    size_t models = 0;
+    while (model_at(models))
+        models++;
+    return i < models ? model_at(i) : ranker_at(i - models);
+}
+
 enum pal_status plan_ops(const char *name, const struct model_ops **out, struct pal_error *err)
 {
-    *out = ranker_find(name);
-    return *out ? PAL_OK : model_named(name, out, err);
+    const struct model_ops *ops;
+    const char *near = NULL;
+    char names[256] = "";
+    size_t best = 3;
+    *out = plan_find(name);
+    if (*out)
+        return PAL_OK;
+    for (size_t i = 0, used = 0; (ops = plan_at(i)); i++) {
+        size_t distance = opt_distance(name, ops->name);
+        if (distance < best && distance < strlen(ops->name) - 1) {
+            best = distance;
+            near = ops->name;
+        }
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                     ops->name);
+    }
+    if (near)
+        return pal_fail(err, PAL_EUSAGE, "there is no model '%s': did you mean '%s'?", name, near);
+    return pal_fail(err, PAL_EUSAGE, "there is no model '%s': use one of %s", name, names);
 }
 
 bool plan_ranks(const struct variant *v)

@@ -187,6 +187,10 @@ def test_training_that_can_not_be(folder):
     data, models = world(folder), os.path.join(folder, "models")
     base = ["train", "--data", data, "--models", models]
     refuses(2, *base, "--model", "nope", says="there is no model 'nope'")
+    refuses(2, *base, "--model", "nope", says="als, bpr")
+    refuses(2, *base, "--model", "nope", says="trees, stars")
+    refuses(2, *base, "--model", "alss", says="did you mean 'als'?")
+    refuses(2, *base, "--model", "popular,star", says="did you mean 'stars'?")
     refuses(2, *base, "--model", "", says="names no model")
     refuses(2, *base, "--model", "als,als+factors=16", says="als twice")
     refuses(2, *base, "--model", "popular", "--set", "als.factors=16", says="not among the models")
