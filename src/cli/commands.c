@@ -25,7 +25,7 @@ static const struct command commands[] = {
             "by hand. What it makes lies in the folder palate-demo.\n"
             "With --once it makes the calls that it prints, checks their answers, and ends. Takes "
             "less than two minutes on two cores until the server runs.",
-        .options = DATA " " WORK " listen once",
+        .options = DATA " " WORK " listen once track",
         .examples = "palate demo\tshow what palate does\n"
                     "palate demo --data synthetic\tthe same on an invented world\n",
         .run = demo_run,

@@ -7,10 +7,12 @@
 #include "cli/publish.h"
 #include "cli/source.h"
 #include "cli/stats.h"
+#include "cli/tracking.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char demo_metrics[] = "ndcg@10,precision@10,coverage@10";
 static const char demo_split[] = "random:80/20";
@@ -171,6 +173,28 @@ static enum pal_status show_comparison(struct demo *demo, struct pal_error *err)
     return demo->models ? PAL_OK : pal_no_memory(err);
 }
 
+/* Publishes what was judged, and keeps the record that palate train would. */
+static enum pal_status train_and_record(struct demo *demo, struct plan *plan, struct published *p,
+                                        struct pal_error *err)
+{
+    struct tracking tracking = {0};
+    struct job *job = demo->job;
+    job->set.models = DEMO_MODELS;
+    enum pal_status st = tracking_open(job, &tracking, err);
+    if (st)
+        return st;
+    tracking_begin(&tracking, job, demo->data);
+    st = plan_make(job, demo->models, demo->data, 0, plan, err);
+    if (!st)
+        st = trials_keep(job, &demo->judged, plan, err); /* judged once is enough */
+    if (!st)
+        st = publish(job, demo->data, plan, &demo->judged, NULL, DEMO_MODELS, 0, p, err);
+    if (!st)
+        tracking_version(&tracking, plan, p, &demo->judged);
+    tracking_close(&tracking, job, st, err);
+    return st;
+}
+
 static enum pal_status show_training(struct demo *demo, struct pal_error *err)
 {
     struct plan plan;
@@ -186,11 +210,7 @@ static enum pal_status show_training(struct demo *demo, struct pal_error *err)
              demo_split, demo->models, demo_metrics, DEMO_MODELS);
     enum pal_status st = demo_by_hand(demo, command, err);
     if (!st)
-        st = plan_make(demo->job, demo->models, demo->data, 0, &plan, err);
-    if (!st)
-        st = trials_keep(demo->job, &demo->judged, &plan, err); /* judged once is enough */
-    if (!st)
-        st = publish(demo->job, demo->data, &plan, &demo->judged, NULL, DEMO_MODELS, 0, &p, err);
+        st = train_and_record(demo, &plan, &p, err);
     if (!st)
         publish_say(&demo->job->out, &plan, &p, NULL, DEMO_MODELS);
     return st;
@@ -276,12 +296,41 @@ uint32_t demo_best_known(const struct dataset *d, struct arena *tmp)
     return best;
 }
 
+/* Whether a shell that is given "palate" finds one. */
+static bool is_installed(void)
+{
+    const char *places = getenv("PATH");
+    char file[PATH_MAX];
+    while (places && *places) {
+        size_t len = strcspn(places, ":");
+        int made = snprintf(file, sizeof file, "%.*s/palate", (int)len, places);
+        if (len && made < (int)sizeof file && access(file, X_OK) == 0)
+            return true;
+        places += len + (places[len] == ':');
+    }
+    return false;
+}
+
+/* How a shell comes to know the commands that were printed, where it doesn't. */
+static void say_path(struct demo *demo)
+{
+    char program[PATH_MAX];
+    ssize_t len = is_installed() ? 0 : readlink("/proc/self/exe", program, sizeof program - 1);
+    if (len <= 0)
+        return;
+    program[len] = '\0';
+    char *end = strrchr(program, '/');
+    *end = '\0';
+    say(&demo->job->out, "   export PATH=%s:$PATH\n", demo_quoted(demo, program));
+}
+
 void demo_say_next(struct demo *demo)
 {
     struct console *c = &demo->job->out;
     uint32_t known = demo_best_known(demo->data, &demo->job->arena);
     const char *item = demo_quoted(demo, items_name(&demo->data->items, known));
     say_heading(c, "What to try next");
+    say_path(demo);
     say(c, "   palate similar %s --models %s\n", item, DEMO_MODELS);
     say(c, "   palate recommend --history %s --models %s\n", item, DEMO_MODELS);
     say(c, "   palate stats --data %s\n", demo->shown);

@@ -131,6 +131,31 @@ void tracking_best(struct tracking *t, const struct trials *trials)
     tracking_metrics(t->run, trials->metrics, trials->metric_count, best->result.value, 0);
 }
 
+void tracking_version(struct tracking *t, const struct plan *plan, const struct published *p,
+                      const struct trials *judged)
+{
+    char path[PATH_MAX + 16];
+    if (judged)
+        tracking_best(t, judged);
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct variant *v = &plan->variants[i];
+        char name[96];
+        snprintf(name, sizeof name, "%.60s, version %u", v->ops->name, p->version.number);
+        struct track_run *r = tracking_model(t, v, name, p->train_s[i]);
+        track_metric(r, "train_seconds", p->train_s[i], 0);
+        track_metric(r, "bytes", (double)p->bytes[i], 0);
+        if (judged) {
+            const struct trial *trial = &judged->trials[i];
+            tracking_metrics(r, judged->metrics, judged->metric_count, trial->result.value, 0);
+            track_metric(r, "peak_rss_bytes", (double)trial->peak_bytes, 0);
+        }
+        track_end(r, TRACK_FINISHED, NULL);
+    }
+    track_metric(t->run, "version", p->version.number, 0);
+    snprintf(path, sizeof path, "%s/manifest.json", p->version.path);
+    tracking_file(t->run, "model-card.json", path);
+}
+
 void tracking_file(struct track_run *r, const char *name, const char *path)
 {
     struct file_map text;

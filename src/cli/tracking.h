@@ -3,6 +3,7 @@
 #ifndef CLI_TRACKING_H
 #define CLI_TRACKING_H
 
+#include "cli/publish.h"
 #include "cli/trials.h"
 #include "track/track.h"
 
@@ -48,6 +49,11 @@ void tracking_trials(struct tracking *t, const struct trials *trials);
 
 /* Only the latter. */
 void tracking_best(struct tracking *t, const struct trials *trials);
+
+/* What was published: a run for each model, with what was measured of it (judged; NULL = nothing
+ * was), the version's number, and its manifest. */
+void tracking_version(struct tracking *t, const struct plan *plan, const struct published *p,
+                      const struct trials *judged);
 
 /* Keeps a file of at most 4 MiB as an artifact; one that can't be read is left out. */
 void tracking_file(struct track_run *r, const char *name, const char *path);

@@ -166,35 +166,14 @@ static enum pal_status train(struct job *job, struct session *s, uint64_t memory
     return st;
 }
 
-/* A run for each model of the version, measured or not, and the version's manifest. */
 static void record(struct session *s)
 {
-    struct tracking *t = &s->tracking;
-    const struct published *p = &s->published;
-    char path[PATH_MAX + 16];
-    if (s->judged)
-        tracking_best(t, &s->trials);
-    for (size_t i = 0; i < s->plan.count; i++) {
-        char name[96];
-        snprintf(name, sizeof name, "%.60s, version %u", s->plan.variants[i].ops->name,
-                 p->version.number);
-        struct track_run *r = tracking_model(t, &s->plan.variants[i], name, p->train_s[i]);
-        track_metric(r, "train_seconds", p->train_s[i], 0);
-        track_metric(r, "bytes", (double)p->bytes[i], 0);
-        if (s->judged) {
-            const struct trial *trial = &s->trials.trials[i];
-            tracking_metrics(r, s->trials.metrics, s->trials.metric_count, trial->result.value, 0);
-            track_metric(r, "peak_rss_bytes", (double)trial->peak_bytes, 0);
-        }
-        track_end(r, TRACK_FINISHED, NULL);
-    }
-    track_metric(t->run, "peak_rss_bytes", (double)peak_of(s), 0);
-    track_metric(t->run, "version", p->version.number, 0);
+    struct track_run *run = s->tracking.run;
+    tracking_version(&s->tracking, &s->plan, &s->published, s->judged ? &s->trials : NULL);
+    track_metric(run, "peak_rss_bytes", (double)peak_of(s), 0);
     if (s->gated)
-        track_tag(t->run, "palate.gate", s->gate.message);
-    track_tag(t->run, "palate.outcome", s->gated && s->gate.held_back ? "held back" : "published");
-    snprintf(path, sizeof path, "%s/manifest.json", p->version.path);
-    tracking_file(t->run, "model-card.json", path);
+        track_tag(run, "palate.gate", s->gate.message);
+    track_tag(run, "palate.outcome", s->gated && s->gate.held_back ? "held back" : "published");
 }
 
 enum pal_status train_run(struct job *job, struct pal_error *err)

@@ -5,7 +5,7 @@ import random
 import re
 import shlex
 
-from harness import fail, palate, run, same
+from harness import PALATE, fail, palate, run, same
 
 
 def test_demo_on_an_invented_world(folder):
@@ -46,14 +46,24 @@ def test_demo_on_an_invented_world(folder):
 
 
 def test_demo_without_data(folder):
-    """Nothing at hand: an invented world."""
-    out = palate("demo", "--once", cwd=folder, env={"PALATE_DATA": folder}).out
+    """Nothing at hand: an invented world. What was trained is on record, and whoever has no palate
+    in the PATH is told how the commands printed will be found."""
+    path = os.pathsep.join(place for place in os.environ["PATH"].split(os.pathsep)
+                           if not os.path.exists(os.path.join(place, "palate")))
+    bare = {"PALATE_DATA": folder, "PALATE_TRACK": "", "PATH": path}
+    out = palate("demo", "--once", cwd=folder, env=bare).out
     same("No MovieLens is at hand" in out, True)
+    same(f"   export PATH={shlex.quote(os.path.dirname(os.path.realpath(PALATE)))}:$PATH\n" in out,
+         True)
+    with open(os.path.join(folder, "palate-demo", "models", "runs.jsonl"), encoding="utf-8") as f:
+        runs = [json.loads(line) for line in f]
+    same([r["name"] for r in runs if r["command"] == "demo"], ["demo synthetic"])
+    same(len([r for r in runs if r["command"] == "model"]), 4)
 
 
 def test_demo_of_bare_lists(folder):
     """Data with nothing to read and no types of events: models that suit them, and the server shows
-    nobody what is in their list already."""
+    nobody what is in their list already. With palate in the PATH nothing is said about that."""
     chance, lists = random.Random(1), {}
     for user in range(150):
         block = range(user % 3, 90, 3)
@@ -61,8 +71,10 @@ def test_demo_of_bare_lists(folder):
     os.mkdir(os.path.join(folder, "lists"))
     with open(os.path.join(folder, "lists", "train.txt"), "w", encoding="utf-8") as f:
         f.writelines(" ".join([user, *items]) + "\n" for user, items in lists.items())
-    out = palate("demo", "--data", "lists", "--once", cwd=folder).out
+    path = os.path.dirname(PALATE) + os.pathsep + os.environ["PATH"]
+    out = palate("demo", "--data", "lists", "--once", cwd=folder, env={"PATH": path}).out
     same("The server answered as it should." in out, True)
+    same("export PATH" in out, False)
     same("content" in out, False)
     served = [json.loads(line)["served"] for line in
               palate("export", "--store", "sqlite:palate-demo/palate.db", cwd=folder)
