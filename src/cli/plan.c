@@ -193,21 +193,36 @@ static enum pal_status check_sets(const struct job *job, const struct plan *p,
     return PAL_OK;
 }
 
+/* Each of the names, with commas between, is a variant of p. */
+static enum pal_status add_names(struct job *job, struct plan *p, const char *names,
+                                 struct pal_error *err)
+{
+    enum pal_status st = PAL_OK;
+    for (const char *at = names; *at && !st;) {
+        size_t len = strcspn(at, ",");
+        if (len)
+            st = add_variant(job, p, at, len, err);
+        at += len + (at[len] == ',');
+    }
+    if (!st && !p->count)
+        st = pal_fail(err, PAL_EUSAGE, "--model names no model: see palate help models");
+    return st;
+}
+
+enum pal_status plan_check(struct job *job, const char *names, struct pal_error *err)
+{
+    struct plan p = {arena_zero(&job->arena, PLAN_MOST, sizeof(struct variant)), 0};
+    return p.variants ? add_names(job, &p, names, err) : pal_no_memory(err);
+}
+
 enum pal_status plan_make(struct job *job, const char *names, const struct dataset *d,
                           uint64_t memory, struct plan *out, struct pal_error *err)
 {
     struct plan p = {arena_zero(&job->arena, PLAN_MOST, sizeof(struct variant)), 0};
     if (!p.variants)
         return pal_no_memory(err);
-    enum pal_status st = names ? PAL_OK : default_plan(job, d, memory, &p, err);
-    for (const char *at = names; at && *at && !st;) {
-        size_t len = strcspn(at, ",");
-        if (len)
-            st = add_variant(job, &p, at, len, err);
-        at += len + (at[len] == ',');
-    }
-    if (!st && !p.count)
-        st = pal_fail(err, PAL_EUSAGE, "--model names no model: see palate help models");
+    enum pal_status st =
+        names ? add_names(job, &p, names, err) : default_plan(job, d, memory, &p, err);
     if (!st)
         st = check_sets(job, &p, err);
     if (!st)

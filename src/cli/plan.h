@@ -35,6 +35,9 @@ bool plan_ranks(const struct variant *v);
 MUST_USE enum pal_status plan_make(struct job *job, const char *names, const struct dataset *d,
                                    uint64_t memory, struct plan *out, struct pal_error *err);
 
+/* Whether names could be a plan, before there are data: PAL_EUSAGE as plan_make says it. */
+MUST_USE enum pal_status plan_check(struct job *job, const char *names, struct pal_error *err);
+
 /* Whether the data are such that the model is worth trying where nobody asked for it: not content
  * where there is nothing to read, not ease where it would take minutes. */
 bool plan_suits(const char *model, const struct dataset *d);

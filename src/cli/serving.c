@@ -134,6 +134,8 @@ enum pal_status serving_make(struct job *job, struct serving *out, struct pal_er
         s.loop.growth = 0;
     }
     enum pal_status st = roles_parse(set->role, &s.config.roles, err);
+    if (!st && s.loop.models && *s.loop.models)
+        st = plan_check(job, s.loop.models, err); /* told now and not by the first training */
     if (!st)
         st = pipeline_check(&s.config.engine, err);
     if (!st)

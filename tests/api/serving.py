@@ -37,6 +37,10 @@ def test_mistakes_come_first(folder):
                 says="keys:1")
         refuses(2, "serve", "--listen", "127.0.0.1:0", "--tls-cert", "../keys", cwd=empty,
                 says="both a certificate and its key")
+        refuses(2, "serve", "--listen", "127.0.0.1:0", "--model", "alss", cwd=empty,
+                says="did you mean 'als'?")
+        refuses(2, "serve", "--listen", "127.0.0.1:0", "--model", "als+factor=8", cwd=empty,
+                says="did you mean 'factors'?")
         same(os.listdir(empty), [])
         same(site.get("/v1/items")["total"], 0)  # the one that listens is unharmed
 
