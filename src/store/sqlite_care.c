@@ -145,10 +145,15 @@ static enum pal_status check_backup(const char *backup, struct pal_error *err)
                         wal);
     if (st == PAL_OK)
         st = conn_open(backup, SQLITE_OPEN_READONLY, &c, err);
-    if (st != PAL_OK)
-        return st;
-    st = check_pages(c, err);
-    conn_close(c);
+    if (st == PAL_OK) {
+        st = check_pages(c, err);
+        conn_close(c);
+    }
+    if (st == PAL_ECORRUPT)
+        st = pal_fail(err, st,
+                      "%s is damaged or not what `palate backup` wrote: use another backup; the "
+                      "store is as it was",
+                      backup);
     return st;
 }
 

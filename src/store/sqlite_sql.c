@@ -155,8 +155,13 @@ enum pal_status sql_fail(const struct conn *c, int rc, struct pal_error *err)
                         c->path);
     case SQLITE_FULL:
         return pal_fail(err, PAL_EIO, "%s: no room left: free some on its disk", c->path);
-    case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+        return pal_fail(
+            err, PAL_ECORRUPT,
+            "%s is no SQLite database: name another file or, if it was the store, put a "
+            "backup in its place with `palate restore`",
+            c->path);
+    case SQLITE_CORRUPT:
     case SQLITE_MISMATCH:
         return pal_fail(err, PAL_ECORRUPT,
                         "%s is damaged (%s): put a backup in its place with `palate restore`",

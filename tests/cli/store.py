@@ -224,7 +224,8 @@ def test_what_is_wrong_is_said(folder):
     refuses(2, "restore", "--store", url(folder), says="palate restore FILE")
     refuses(1, "restore", os.path.join(folder, "none.db"), "--store", url(folder),
             says="there is no backup at")
-    refuses(1, "restore", bad, "--store", url(folder), says="damaged")
+    refuses(1, "restore", bad, "--store", url(folder), says="use another backup")
+    refuses(1, "export", "--store", url(folder, "bad.jsonl"), says="is no SQLite database")
     refuses(1, "export", "--store", url(folder), "-o", os.path.join(folder, "no", "x"),
             says="cannot make a folder")
 
