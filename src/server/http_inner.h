@@ -57,6 +57,7 @@ struct worker {
     unsigned held, sending; /* how many of its requests are there */
     unsigned batch;         /* the last one that was handed over; 0 = none was */
     int64_t began_ns;       /* with the first of those that are held */
+    char apart[64];         /* so that two threads do not write to one line of memory */
 };
 
 /* Of one request; cleared at its line. */
