@@ -106,6 +106,37 @@ const char *demo_quoted(struct demo *demo, const char *word)
     return kept ? kept : word;
 }
 
+/* One data set to a folder: two worlds in one store would be people who liked items of both, and
+ * their ids may be the same. What it holds stands in a file, as a fingerprint and a name. */
+static enum pal_status claim_folder(struct demo *demo, struct pal_error *err)
+{
+    static const char path[] = DEMO_FOLDER "/DATA";
+    struct file_out *f = NULL;
+    struct file_map was;
+    char print[24], text[280];
+    snprintf(print, sizeof print, "%016llx", (unsigned long long)dataset_fingerprint(demo->data));
+    snprintf(text, sizeof text, "%s %.250s\n", print, demo->data->name);
+    if (file_exists(path)) {
+        enum pal_status st = file_map(path, &was, err);
+        if (st)
+            return st;
+        bool same = was.size >= 16 && memcmp(was.data, print, 16) == 0;
+        file_unmap(&was);
+        return same ? PAL_OK
+                    : pal_fail(err, PAL_EUSAGE,
+                               "the folder %s is of a demo with other data than %s: delete it, or "
+                               "run palate demo in another folder",
+                               DEMO_FOLDER, demo->data->name);
+    }
+    enum pal_status st = file_create(path, &f, err);
+    if (!st)
+        st = file_write(f, text, strlen(text), err);
+    if (!st)
+        return file_commit(f, err);
+    file_abandon(f);
+    return st;
+}
+
 static enum pal_status show_data(struct demo *demo, struct pal_error *err)
 {
     struct stats s = {0};
@@ -126,7 +157,7 @@ static enum pal_status show_data(struct demo *demo, struct pal_error *err)
     if (!st)
         stats_say_brief(&demo->job->out, demo->data, &s);
     stats_done(&s);
-    return st;
+    return st ? st : claim_folder(demo, err);
 }
 
 /* Of these models those that suit the data, joined by commas; in the job's arena, NULL when memory

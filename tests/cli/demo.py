@@ -83,6 +83,15 @@ def test_demo_of_bare_lists(folder):
     same(len(known), 1)
     for item in known[0]["items"]:
         same(item["item_id"] in lists[known[0]["user_id"]], False)
+    # Other data don't go into the same store; the same ones do.
+    other = palate("demo", "--data", "lists", "--once", cwd=folder)
+    same("The server answered as it should." in other.out, True)
+    small = os.path.join(folder, "small.csv")
+    with open(small, "w", encoding="utf-8") as f:
+        f.write("user,item\na,b\n")
+    other = palate("demo", "--data", small, "--once", cwd=folder, status=2)
+    same("delete it, or run palate demo in another folder" in other.err, True)
+    same("Which model is good?" in other.out, False)
 
 
 run(globals())
