@@ -4,23 +4,7 @@
 
 #include "data/bandit_log.h"
 
-#include "files.h"
-
-static const char *folder;
-
-static int begin(void **state)
-{
-    (void)state;
-    folder = make_folder();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "in_folder.h"
 
 static const char two[] = ",timestamp,item_id,position,click,propensity_score,x\n"
                           "0,t,b,2,0,0.25,\"a,b\"\n"

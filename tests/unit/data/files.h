@@ -3,9 +3,10 @@
 #ifndef TEST_FILES_H
 #define TEST_FILES_H
 
+#include "folder.h"
+
 #include "data/load.h"
 
-#include <ftw.h>
 #include <unistd.h>
 
 /* A new folder; its name stays valid until the next call. */
@@ -15,19 +16,6 @@ static inline const char *make_folder(void)
     snprintf(folder, sizeof folder, "/tmp/palate-test-XXXXXX");
     assert_non_null(mkdtemp(folder));
     return folder;
-}
-
-static inline int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-static inline void remove_folder(const char *folder)
-{
-    assert_int_equal(nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 /* Writes size bytes to folder/name; returns the path, valid until the call after the next one. */

@@ -4,23 +4,7 @@
 
 #include "data/lines.h"
 
-#include "files.h"
-
-static const char *folder;
-
-static int begin(void **state)
-{
-    (void)state;
-    folder = make_folder();
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
+#include "in_folder.h"
 
 enum cut { WHOLE, WORDS, COMMAS, TABS, COLONS };
 

@@ -4,24 +4,9 @@
 
 #include "data/load.h"
 
-#include "files.h"
+#include "in_folder.h"
 
-static char folder[64];
 static struct pal_error err;
-
-static int begin(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "%s", make_folder());
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    remove_folder(folder);
-    return 0;
-}
 
 static void check(const char *text, const char *columns, const char *user, const char *history)
 {

@@ -3,7 +3,7 @@
 #ifndef PLACE_H
 #define PLACE_H
 
-#include "test.h"
+#include "folder.h"
 
 #include "journal/journal.h"
 #include "journal/segment.h"
@@ -33,9 +33,8 @@ static inline int make_place(void **state)
 static inline int drop_place(void **state)
 {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s", place);
-    return system(command);
+    remove_folder(place);
+    return 0;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_place, drop_place)

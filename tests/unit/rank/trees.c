@@ -2,6 +2,8 @@
  * same at any thread count, and says clearly what it lacks. */
 #include "model/world.h"
 
+#include "forge.h"
+
 #include "base/rng.h"
 #include "data/split.h"
 #include "eval/evaluate.h"
@@ -209,42 +211,6 @@ static void comes_back_the_same(void **state)
     model_free(m);
     close_scene(&s);
     arena_done(&tmp);
-}
-
-enum forgery { LEFT_OUT, SHORTER, ALL_ONES, FORGERIES };
-
-/* The file again with tensor `which` forged, under a checksum that holds. */
-static void forge(const struct tensors *file, size_t which, enum forgery how, const char *path)
-{
-    static const size_t sizes[] = {1, 4, 8, 8, 2, 4, 8};
-    struct pal_error err;
-    struct tensors_out out = {0};
-    const char *key, *value;
-    void *ones = NULL;
-    for (size_t i = 0; i < tensors_meta_count(file); i++) {
-        tensors_meta_at(file, i, &key, &value);
-        if (strcmp(key, "palate.xxh3") != 0)
-            assert_ok(tensors_meta(&out, key, value, &err), &err);
-    }
-    for (size_t i = 0; i < tensors_count(file); i++) {
-        struct tensor t = *tensors_at(file, i);
-        if (i == which && how == LEFT_OUT)
-            continue;
-        if (i == which && how == SHORTER)
-            t.shape[0] -= t.shape[0] > 0;
-        if (i == which && how == ALL_ONES) {
-            size_t bytes = t.shape[0] * t.shape[1] * sizes[t.type];
-            ones = malloc(bytes + 1);
-            memset(ones, 0xff, bytes);
-            t.data = ones;
-        }
-        assert_ok(tensors_add(&out, t.name, t.type, t.shape[0], t.rank == 2 ? t.shape[1] : 0,
-                              t.data, &err),
-                  &err);
-    }
-    assert_ok(tensors_write(&out, path, &err), &err);
-    tensors_out_done(&out);
-    free(ones);
 }
 
 /* Refused, or a ranker like any other: its scores are numbers. */

@@ -1,12 +1,11 @@
 /* What every kind of registry must do, whatever keeps the versions: a folder, or, where
  * PALATE_TEST_BUCKET names one ("s3://BUCKET", see tests/backend/s3.py), a bucket. Another machine
  * is one that has no copies yet; publishers that work at the same time are real processes. */
-#include "test.h"
+#include "folder.h"
 
 #include "registry/backend.h"
 #include "registry/s3.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,26 +43,10 @@ static int make_place(void **state)
     return 0;
 }
 
-static void remove_tree(const char *path)
-{
-    DIR *dir = opendir(path);
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        char inner[PATH_MAX + 256];
-        snprintf(inner, sizeof inner, "%s/%s", path, e->d_name);
-        if (unlink(inner))
-            remove_tree(inner);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(path);
-}
-
 static int drop_place(void **state)
 {
     struct place *p = *state;
-    remove_tree(p->dir);
+    remove_folder(p->dir);
     free(p);
     return 0;
 }

@@ -1,10 +1,9 @@
 /* The registry on a real folder: what each call leaves on disk is looked at with plain file calls,
  * and builders that die or work at the same time are real processes. */
-#include "test.h"
+#include "folder.h"
 
 #include "registry/registry.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,26 +26,10 @@ static int make_place(void **state)
     return 0;
 }
 
-static void remove_tree(const char *path)
-{
-    DIR *dir = opendir(path);
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        char inner[PATH_MAX];
-        snprintf(inner, sizeof inner, "%s/%s", path, e->d_name);
-        if (unlink(inner))
-            remove_tree(inner);
-    }
-    if (dir)
-        closedir(dir);
-    rmdir(path);
-}
-
 static int drop_place(void **state)
 {
     struct place *p = *state;
-    remove_tree(p->dir);
+    remove_folder(p->dir);
     free(p);
     return 0;
 }

@@ -7,10 +7,11 @@
 #ifndef TEST_STORE_WORLD_H
 #define TEST_STORE_WORLD_H
 
+#include "folder.h"
+
 #include "base/rng.h"
 #include "store/clickhouse.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,14 +19,6 @@ struct scene {
     char dir[64], path[96], url[256];
     struct store *s; /* open for writing; NULL after close_store */
 };
-
-static inline int remove_one(const char *path, const struct stat *info, int flag, struct FTW *ftw)
-{
-    (void)info;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
 
 /* Whether the store is a server's, where everything takes a round trip or more. */
 static inline bool is_elsewhere(void)
@@ -79,7 +72,7 @@ static inline int end_scene(void **state)
 {
     struct scene *w = *state;
     store_close(w->s);
-    nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_folder(w->dir);
     free(w);
     return 0;
 }
