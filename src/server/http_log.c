@@ -3,20 +3,15 @@
 #include "server/http_inner.h"
 
 #include "base/emit.h"
+#include "server/log.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static void put_time(struct emit *e)
 {
-    struct timespec now;
-    struct tm tm;
-    char day[32], text[48];
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text, sizeof text, "%s.%03dZ", day, (int)(now.tv_nsec / 1000000));
+    char text[32];
+    log_stamp(text);
     emit_string(e, "time", text);
 }
 

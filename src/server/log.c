@@ -1,6 +1,7 @@
 /* See log.h. A line is one write to the descriptor, which keeps lines whole. */
 #include "server/log.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 
 #include <stdio.h>
@@ -32,25 +33,28 @@ static void put_quoted(struct str *out, const char *text)
     str_char(out, '"');
 }
 
+void log_stamp(char out[32])
+{
+    int64_t ms = clock_wall_ms();
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm utc;
+    size_t len = strftime(out, 24, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &utc));
+    snprintf(out + len, 32 - len, ".%03dZ", (int)(ms % 1000));
+}
+
 void log_say(const struct log *l, enum log_level level, const char *message)
 {
     static const char *const names[] = {"info", "warning", "error"};
-    struct timespec now;
-    struct tm utc;
     struct str line = {0};
     char stamp[32];
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
+    log_stamp(stamp);
     if (l->json) {
-        strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
-        str_fmt(&line, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"message\":", stamp,
-                now.tv_nsec / 1000000, names[level]);
+        str_fmt(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", stamp, names[level]);
         put_quoted(&line, message);
         str_put(&line, "}\n");
     } else {
-        strftime(stamp, sizeof stamp, "%H:%M:%S", &utc);
-        str_fmt(&line, "%s %s%s%s\n", stamp, level == LOG_INFO ? "" : names[level],
-                level == LOG_INFO ? "" : ": ", message);
+        str_fmt(&line, "%.8s %s%s%s\n", strchr(stamp, 'T') + 1,
+                level == LOG_INFO ? "" : names[level], level == LOG_INFO ? "" : ": ", message);
     }
     if (str_ok(&line))
         write_line(l, str_text(&line), line.len);

@@ -14,6 +14,9 @@ struct log {
 
 enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
 
+/* Now, as 2026-11-22T05:40:12.345Z. */
+void log_stamp(char out[32]);
+
 /* {"time":"2026-11-22T05:40:12.345Z","level":"warning","message":…}, or "05:40:12 warning: …". */
 void log_say(const struct log *l, enum log_level level, const char *message);
 
