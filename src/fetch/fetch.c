@@ -212,8 +212,9 @@ static int digit_of(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-bool fetch_unescape(struct str *out, const char *p, const char *end)
+bool fetch_unescape(char *out, size_t size, const char *p, const char *end)
 {
+    size_t n = 0;
     for (; p < end; p++) {
         int c = (unsigned char)*p;
         if (c == '%') {
@@ -223,9 +224,10 @@ bool fetch_unescape(struct str *out, const char *p, const char *end)
             c = high * 16 + low;
             p += 2;
         }
-        if (c == 0)
+        if (c < 0x20 || c == 0x7f || n + 1 >= size)
             return false;
-        str_char(out, (char)c);
+        out[n++] = (char)c;
     }
+    out[n] = 0;
     return true;
 }

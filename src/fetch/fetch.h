@@ -49,7 +49,8 @@ MUST_USE enum pal_status fetch_do(struct fetch *f, struct fetch_call *c, struct 
 /* Appends text with everything but letters, digits and -._~ as %XX; slashes stay if told so. */
 void fetch_escape(struct str *out, const char *text, bool keep_slashes);
 
-/* The reverse, of [p, end); false (out is what it is then) for a bad %XX or a NUL. */
-bool fetch_unescape(struct str *out, const char *p, const char *end);
+/* The reverse: [p, end) into size bytes, with a NUL behind it. False (and out is in no state) for a
+ * bad %XX, a control character, or what does not fit. */
+bool fetch_unescape(char *out, size_t size, const char *p, const char *end);
 
 #endif

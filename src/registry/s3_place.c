@@ -25,19 +25,6 @@ static bool is_bucket(const char *s)
            s[0] != '.' && s[0] != '-' && !strstr(s, "..");
 }
 
-/* [p, end), unescaped, into a field; false if it does not fit or has control characters. */
-static bool take(const char *p, const char *end, char *out, size_t size)
-{
-    struct str text = {0};
-    bool fine = fetch_unescape(&text, p, end) && str_ok(&text) && text.len < size;
-    for (size_t i = 0; fine && i < text.len; i++)
-        fine = (unsigned char)text.text[i] >= 0x20 && text.text[i] != 0x7f;
-    if (fine)
-        memcpy(out, str_text(&text), text.len + 1);
-    str_done(&text);
-    return fine;
-}
-
 static bool is_word(const char *p, size_t len, const char *word)
 {
     return strlen(word) == len && memcmp(p, word, len) == 0;
@@ -52,11 +39,11 @@ static const char *read_query(const char *p, struct s3_place *out)
         if (!value)
             return "what stands behind the '?' must be NAME=VALUE";
         if (is_word(p, (size_t)(value - p), "endpoint"))
-            fine = take(value + 1, end, out->endpoint, sizeof out->endpoint);
+            fine = fetch_unescape(out->endpoint, sizeof out->endpoint, value + 1, end);
         else if (is_word(p, (size_t)(value - p), "region"))
-            fine = take(value + 1, end, out->region, sizeof out->region);
+            fine = fetch_unescape(out->region, sizeof out->region, value + 1, end);
         else if (is_word(p, (size_t)(value - p), "cache"))
-            fine = take(value + 1, end, out->cache, sizeof out->cache);
+            fine = fetch_unescape(out->cache, sizeof out->cache, value + 1, end);
         else
             return "behind the '?' only endpoint, region and cache are known";
         if (!fine)
@@ -105,9 +92,9 @@ enum pal_status s3_place_read(const char *root, struct s3_place *out, struct pal
     const char *end = query;
     while (end > prefix && end[-1] == '/')
         end--;
-    if (!take(bucket, slash, p.bucket, sizeof p.bucket) || !is_bucket(p.bucket))
+    if (!fetch_unescape(p.bucket, sizeof p.bucket, bucket, slash) || !is_bucket(p.bucket))
         return bad(err, root, "that is no name of a bucket");
-    if (!take(prefix, end, p.prefix, sizeof p.prefix - 1) || strstr(p.prefix, "//"))
+    if (!fetch_unescape(p.prefix, sizeof p.prefix - 1, prefix, end) || strstr(p.prefix, "//"))
         return bad(err, root, "the prefix can't be read, or is longer than 500 bytes");
     if (*p.prefix)
         strcat(p.prefix, "/");

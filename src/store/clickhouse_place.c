@@ -12,27 +12,12 @@ static enum pal_status bad(struct pal_error *err, const char *why)
                     "events: %s; give clickhouse://[USER:PASSWORD@]HOST[:PORT]/DATABASE", why);
 }
 
-/* [p, end), unescaped, into a field; false if it does not fit or has control characters, or if
- * there was no memory to see (*lacked). */
-static bool take(const char *p, const char *end, char *out, size_t size, bool *lacked)
-{
-    struct str text = {0};
-    bool fine = fetch_unescape(&text, p, end) && str_ok(&text) && text.len < size;
-    for (size_t i = 0; fine && i < text.len; i++)
-        fine = (unsigned char)text.text[i] >= 0x20 && text.text[i] != 0x7f;
-    if (fine)
-        memcpy(out, str_text(&text), text.len + 1);
-    *lacked |= !str_ok(&text);
-    str_done(&text);
-    return fine;
-}
-
 /* "USER:PASSWORD" */
-static bool take_user(const char *p, const char *end, struct ch_place *out, bool *lacked)
+static bool take_user(const char *p, const char *end, struct ch_place *out)
 {
     const char *colon = memchr(p, ':', (size_t)(end - p));
-    return take(p, colon ? colon : end, out->user, sizeof out->user, lacked) &&
-           (!colon || take(colon + 1, end, out->password, sizeof out->password, lacked));
+    return fetch_unescape(out->user, sizeof out->user, p, colon ? colon : end) &&
+           (!colon || fetch_unescape(out->password, sizeof out->password, colon + 1, end));
 }
 
 /* "HOST:PORT", an IPv6 address in brackets. */
@@ -71,16 +56,14 @@ enum pal_status ch_place_read(const char *place, struct ch_place *out, struct pa
     for (const char *q = host; q < end; q++)
         if (*q == '@')
             at = q;
-    bool lacked = false;
-    if (at && !take_user(host, at, &p, &lacked))
-        return lacked ? pal_no_memory(err) : bad(err, "user or password can't be read");
+    if (at && !take_user(host, at, &p))
+        return bad(err, "user or password can't be read");
     host = at ? at + 1 : host;
     if (!is_host(host, end) || end - host > 200)
         return bad(err, "that is no host");
     const char *database = *end == '/' ? end + 1 : end, *query = database + strcspn(database, "?");
-    if (!take(database, query, p.database, sizeof p.database, &lacked) || !is_database(p.database))
-        return lacked ? pal_no_memory(err)
-                      : bad(err, "a database's name has letters, digits and _ only");
+    if (!fetch_unescape(p.database, sizeof p.database, database, query) || !is_database(p.database))
+        return bad(err, "a database's name has letters, digits and _ only");
     bool tls = false, port = memchr(host, ':', (size_t)(end - host)) && end[-1] != ']';
     if (strncmp(query, "?tls=1&", 7) == 0) {
         tls = true;

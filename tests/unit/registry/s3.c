@@ -58,6 +58,8 @@ static void what_is_no_address_is_refused(void **state)
         "s3://abc/a//b",
         "s3://abc/a%zz",
         "s3://abc/a%00",
+        "s3://abc/a%7f",
+        "s3://abc/a%4",
         "s3://abc/x?endpoint",
         "s3://abc/x?endpoint=h:9",
         "s3://abc/x?endpoint=http://",
@@ -73,6 +75,13 @@ static void what_is_no_address_is_refused(void **state)
         assert_non_null(strstr(err.message, "s3://BUCKET/PREFIX"));
     }
     assert_string_equal(p.bucket, "untouched");
+    char root[600] = "s3://abc/";
+    memset(root + 9, 'x', sizeof p.prefix - 1);
+    assert_int_equal(s3_place_read(root, &p, &err), PAL_EUSAGE);
+    assert_non_null(strstr(err.message, "longer than 500 bytes"));
+    root[9 + sizeof p.prefix - 2] = 0;
+    assert_ok(s3_place_read(root, &p, &err), &err);
+    assert_int_equal(strlen(p.prefix), sizeof p.prefix - 1); /* with its slash */
 }
 
 static void keys_must_be_set(void **state)
