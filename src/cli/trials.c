@@ -362,6 +362,16 @@ static void put_trial(struct console *c, struct table *table, const struct trial
     table_close(table);
 }
 
+/* Whether rmse or mae were asked for and nothing in the judged part has a value. */
+static bool lacks_values(const struct trials *t)
+{
+    for (size_t m = 0; m < t->metric_count; m++)
+        if ((strcmp(t->metrics[m].name, "rmse") == 0 || strcmp(t->metrics[m].name, "mae") == 0) &&
+            isnan(t->trials[0].result.value[m]))
+            return true;
+    return false;
+}
+
 void trials_say(struct console *c, const struct trials *t)
 {
     struct table table = {0};
@@ -389,6 +399,9 @@ void trials_say(struct console *c, const struct trials *t)
     if (!t->data->all.time_s && strncmp(t->split.spec, "l", 1) == 0)
         say_paragraph(c, 2,
                       "the data have no times: what stands last in the file counts as latest");
+    if (lacks_values(t))
+        say_paragraph(c, 2,
+                      "-: the data hold no values, such as stars, for rmse and mae to foretell");
     if (t->compared) {
         struct str p = {0};
         str_fmt(&p, "p: of a difference in %s from %s as large by chance", t->metrics[0].name,

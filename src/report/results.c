@@ -133,7 +133,9 @@ enum pal_status results_parse(const char *text, size_t len, const char *name, st
     json_error_t where;
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
     if (!root)
-        return pal_fail(err, PAL_ECORRUPT, "%s: line %d: %s", name, where.line, where.text);
+        return pal_fail(err, PAL_ECORRUPT,
+                        "%s is not what `palate eval --save` writes: line %d: %s", name, where.line,
+                        where.text);
     enum pal_status st = results_take(root, name, out, err);
     json_decref(root);
     return st;

@@ -151,6 +151,9 @@ def test_table(folder):
     same("*" in out and "±" in out, True)
     for line in lines:
         same(line, line.rstrip())
+    likes = palate("eval", "--data", world(folder), "--model", "popular", "--metrics", "rmse").out
+    same("-: the data hold no values" in likes, True)
+    same("-: the data" in out, False)
 
 
 def test_save(folder):

@@ -236,7 +236,7 @@ def test_saved_results(folder):
     refuses(2, *base, says="other data")
     with open(saved, "w", encoding="utf-8") as f:
         f.write("{")
-    refuses(1, *base, says=[saved, "line 1"])
+    refuses(1, *base, says=[saved, "not what `palate eval --save` writes", "line 1"])
     refuses(2, *base, "--model", "als", says="--results")
     refuses(2, "report", "--data", "/none", "--model", "nope", says="nope")
     refuses(1, "report", "--data", data, "--model", "none", "-o", "/proc/x.html", says="/proc/x")
