@@ -35,9 +35,9 @@ static enum pal_status no_such_user(const struct dataset *d, const char *user,
     if (!ids->count)
         return pal_fail(err, PAL_ENOTFOUND, "there is no user '%s': %s has no users", user,
                         d->name);
-    return pal_fail(err, PAL_ENOTFOUND, "there is no user '%s' in %s: its %u users are %s to %s",
-                    user, d->name, ids->count, intern_text(ids, 0),
-                    intern_text(ids, ids->count - 1));
+    return pal_fail(err, PAL_ENOTFOUND,
+                    "there is no user '%s' in %s, which has %u, such as '%s' and '%s'", user,
+                    d->name, ids->count, intern_text(ids, 0), intern_text(ids, ids->count - 1));
 }
 
 /* The ids of a data set and those of a catalog. */
