@@ -20,10 +20,22 @@ static bool rests(const struct ask *a, size_t i)
            !is_taken(a, in->ignored[i]);
 }
 
+/* A REST_PARTth of what may be shown; counted only until that is clearly `most` or more. */
+static size_t part_left(const struct ask *a, size_t most)
+{
+    double share = a->filtered ? 1 : a->share, part = 0;
+    size_t words = ((size_t)a->items + 63) / 64, left = 0;
+    for (size_t w = 0; w < words && part < (double)most; w++) {
+        left += (size_t)__builtin_popcountll(~a->taken[w]);
+        part = share * (double)left / REST_PART;
+    }
+    return (size_t)part;
+}
+
 enum pal_status ask_rest(struct ask *a, struct pal_error *err)
 {
     const struct pipeline_input *in = a->in;
-    size_t n = 0, words = ((size_t)a->items + 63) / 64, left = 0, most;
+    size_t n = 0, most;
     if (!in->ignored_count || in->options->ignored >= 1)
         return PAL_OK;
     float *times = arena_alloc(a->tmp, in->ignored_count, sizeof *times);
@@ -35,9 +47,7 @@ enum pal_status ask_rest(struct ask *a, struct pal_error *err)
         times[i] = rests(a, i) ? in->ignored_times[i] : -INFINITY;
     for (size_t i = 0; i < in->ignored_count; i++)
         n += times[i] > 0;
-    for (size_t w = 0; w < words; w++)
-        left += (size_t)__builtin_popcountll(~a->taken[w]);
-    most = (size_t)((a->filtered ? 1 : a->share) * (double)left) / REST_PART;
+    most = part_left(a, n);
     a->rests = topk(times, in->ignored_count, n < most ? n : most, top);
     for (size_t i = 0; i < a->rests; i++) {
         a->rest[i] = in->ignored[top[i].index];
@@ -60,6 +70,8 @@ void blend_discount(struct ask *a)
     const struct pipeline_input *in = a->in;
     float left = (float)in->options->ignored;
     for (size_t i = 0; i < in->ignored_count && left < 1; i++) {
+        if (in->ignored[i] < a->items && is_taken(a, in->ignored[i]))
+            continue; /* it rests, so that nobody put it forward */
         struct candidate *c = blend_find(a, in->ignored[i]);
         if (c)
             c->blend *= powf(left, in->ignored_times[i]);
