@@ -32,7 +32,7 @@ static const struct opt rows[] = {
     ROW(group_most, OPT_INT, "4096", 1, 1e6, OPT_LOG2, "records in one commit, at most"),
     ROW(group_wait_us, OPT_INT, "0", 0, 1e6, OPT_LINEAR,
         "microseconds that a commit waits for more records"),
-    ROW(apart_us, OPT_INT, "1000", 0, 1e6, OPT_LINEAR,
+    ROW(apart_us, OPT_INT, "1500", 0, 1e6, OPT_LINEAR,
         "microseconds between the begins of commits that several writers keep busy, for disks "
         "whose commits cost much and take little time; 0 = none"),
     ROW(sync, OPT_BOOL, "true", 0, 0, OPT_LINEAR,

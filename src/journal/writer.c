@@ -23,7 +23,7 @@
 enum {
     AHEAD = 4 << 20, /* allocated at once */
     KEEP = 4 << 20,  /* a batch's memory beyond this is given back when it is idle */
-    COMPANY = 8,     /* submissions that share a commit's cost well enough */
+    COMPANY = 16,    /* submissions that share a commit's cost well enough */
 };
 
 /* A part of the back batch that is committed together. */
