@@ -12,9 +12,10 @@
 
 int64_t clock_steady_ms(void);
 int64_t clock_steady_ns(void);
-int64_t
-clock_coarse_ms(void);       /* steady, up to a tick of the kernel late, for a third of the cost */
 int64_t clock_wall_ms(void); /* since 1970 in UTC */
+
+/* Steady, up to a tick of the kernel late, for a third of the cost. */
+int64_t clock_coarse_ms(void);
 
 /* A condition whose pthread_cond_timedwait goes by the steady clock, and what to give it: a moment
  * that the steady clock has told, or that many milliseconds from now. */

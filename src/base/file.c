@@ -215,6 +215,18 @@ void file_abandon(struct file_out *f)
     mem_free(f);
 }
 
+enum pal_status file_put(const char *path, const void *data, size_t size, struct pal_error *err)
+{
+    struct file_out *f = NULL;
+    enum pal_status st = file_create(path, &f, err);
+    if (st == PAL_OK)
+        st = file_write(f, data, size, err);
+    if (st == PAL_OK)
+        return file_commit(f, err);
+    file_abandon(f);
+    return st;
+}
+
 bool file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

@@ -33,6 +33,10 @@ MUST_USE enum pal_status file_commit(struct file_out *f, struct pal_error *err);
 /* Drops it; NULL is fine. */
 void file_abandon(struct file_out *f);
 
+/* All of it at once: the whole new file is there, or the old one as it was. */
+MUST_USE enum pal_status file_put(const char *path, const void *data, size_t size,
+                                  struct pal_error *err);
+
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 int64_t file_size(const char *path); /* -1 if there is none */

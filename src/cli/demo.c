@@ -111,7 +111,6 @@ const char *demo_quoted(struct demo *demo, const char *word)
 static enum pal_status claim_folder(struct demo *demo, struct pal_error *err)
 {
     static const char path[] = DEMO_FOLDER "/DATA";
-    struct file_out *f = NULL;
     struct file_map was;
     char print[24], text[280];
     snprintf(print, sizeof print, "%016llx", (unsigned long long)dataset_fingerprint(demo->data));
@@ -128,13 +127,7 @@ static enum pal_status claim_folder(struct demo *demo, struct pal_error *err)
                                "run palate demo in another folder",
                                DEMO_FOLDER, demo->data->name);
     }
-    enum pal_status st = file_create(path, &f, err);
-    if (!st)
-        st = file_write(f, text, strlen(text), err);
-    if (!st)
-        return file_commit(f, err);
-    file_abandon(f);
-    return st;
+    return file_put(path, text, strlen(text), err);
 }
 
 static enum pal_status show_data(struct demo *demo, struct pal_error *err)

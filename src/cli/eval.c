@@ -7,17 +7,10 @@
 static enum pal_status save(const char *path, const struct trials *t, struct pal_error *err)
 {
     struct emit e = {0};
-    struct file_out *f = NULL;
     trials_emit(&e, t);
     enum pal_status st = str_ok(&e.text) ? PAL_OK : pal_no_memory(err);
     if (!st)
-        st = file_create(path, &f, err);
-    if (!st)
-        st = file_write(f, str_text(&e.text), e.text.len, err);
-    if (!st)
-        st = file_commit(f, err);
-    else
-        file_abandon(f);
+        st = file_put(path, str_text(&e.text), e.text.len, err);
     str_done(&e.text);
     return st;
 }

@@ -104,18 +104,6 @@ static json_t *describe_source(const struct job *job, const char *split)
     return source;
 }
 
-static enum pal_status write_whole(const char *path, const char *text, struct pal_error *err)
-{
-    struct file_out *f = NULL;
-    enum pal_status st = file_create(path, &f, err);
-    if (!st)
-        st = file_write(f, text, strlen(text), err);
-    if (!st)
-        return file_commit(f, err);
-    file_abandon(f);
-    return st;
-}
-
 /* Everything that was measured, with intervals, by groups of users and with what it took. */
 static json_t *comparison_json(const struct trials *t)
 {
@@ -160,7 +148,7 @@ enum pal_status manifest_complete(const char *dir, const struct job *job,
     if (!st)
         st = file_join(path, sizeof path, dir, file_name, err);
     if (!st)
-        st = write_whole(path, text, err);
+        st = file_put(path, text, strlen(text), err);
     free(text);
     json_decref(all);
     return st;

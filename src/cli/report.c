@@ -294,18 +294,6 @@ static enum pal_status page_make(struct job *job, const struct dataset *d, const
     return str_ok(out) ? PAL_OK : pal_no_memory(err);
 }
 
-static enum pal_status page_write(const char *path, const struct str *page, struct pal_error *err)
-{
-    struct file_out *f = NULL;
-    enum pal_status st = file_create(path, &f, err);
-    if (!st)
-        st = file_write(f, str_text(page), page->len, err);
-    if (!st)
-        return file_commit(f, err);
-    file_abandon(f);
-    return st;
-}
-
 /* What was saved is of these very data, or it is no comparison on them. */
 static enum pal_status results_open(const char *path, const struct dataset *d, struct results *out,
                                     struct pal_error *err)
@@ -378,7 +366,7 @@ static enum pal_status make(struct job *job, const struct dataset *d, uint64_t m
     if (!st)
         st = page_make(job, d, models ? &results : NULL, &page, err);
     if (!st)
-        st = page_write(path, &page, err);
+        st = file_put(path, str_text(&page), page.len, err);
     if (!st) {
         track_artifact(tracking->run, "report.html", str_text(&page), page.len);
         say(&job->out, "%s: ", path);

@@ -58,17 +58,10 @@ static void put_ini(const struct tune *t, struct str *out)
 enum pal_status tune_ini(const struct tune *t, const char *path, struct pal_error *err)
 {
     struct str text = {0};
-    struct file_out *f = NULL;
     put_ini(t, &text);
     enum pal_status st = str_ok(&text) ? PAL_OK : pal_no_memory(err);
     if (!st)
-        st = file_create(path, &f, err);
-    if (!st)
-        st = file_write(f, str_text(&text), text.len, err);
-    if (!st)
-        st = file_commit(f, err);
-    else
-        file_abandon(f);
+        st = file_put(path, str_text(&text), text.len, err);
     str_done(&text);
     return st;
 }

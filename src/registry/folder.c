@@ -202,19 +202,9 @@ static enum pal_status folder_begin(const char *root, struct registry_version *o
 static enum pal_status write_current(const char *root, uint32_t number, struct pal_error *err)
 {
     char path[PATH_MAX], text[32];
-    struct file_out *f = NULL;
     int len = snprintf(text, sizeof text, "%06u\n", number);
     enum pal_status st = file_join(path, sizeof path, root, CURRENT, err);
-    if (st == PAL_OK)
-        st = file_create(path, &f, err);
-    if (st != PAL_OK)
-        return st;
-    st = file_write(f, text, (size_t)len, err);
-    if (st != PAL_OK) {
-        file_abandon(f);
-        return st;
-    }
-    return file_commit(f, err);
+    return st == PAL_OK ? file_put(path, text, (size_t)len, err) : st;
 }
 
 static enum pal_status folder_publish(const char *root, struct registry_version *v, int activate,
